@@ -1,0 +1,153 @@
+package engine
+
+import "time"
+
+// Setting is one run-time parameter of a session, as a StartupMessage or a ParameterStatus carries it.
+type Setting struct{ Name, Value string }
+
+// Client is a logged-in client connection: what the login hands over, and what the engine owns from then on.
+// AuthenticationOk has been sent; the engine sends ParameterStatus, BackendKeyData and ReadyForQuery.
+type Client struct {
+	// FD is the connected, non-blocking stream socket. The engine's, once Attach has returned nil.
+	FD int
+	// Unread is what the client sent after its last login message. The engine copies it.
+	Unread []byte
+	// Pool names the pool; Database and User are those the client asked for and was let in as.
+	Pool, Database, User string
+	// Startup is the run-time parameters of the StartupMessage, without user, database, replication and options;
+	// what `options` set is among them, as parameters, in the order Postgres applies them.
+	Startup []Setting
+	// Address is the client's, for people to read.
+	Address string
+}
+
+// DialRequest asks the Host for a logged-in server connection. The Host answers with Engine.Dialed, once.
+type DialRequest struct {
+	Ticket                         Ticket
+	Pool, Database, User, Upstream string
+	// Timeout bounds dialing and login together.
+	Timeout time.Duration
+}
+
+// Ticket identifies a request to the Host: which shard asked, and for what.
+type Ticket struct {
+	Shard int
+	Seq   uint64
+}
+
+// DialResult is what became of a DialRequest.
+type DialResult struct {
+	// FD is the connected, non-blocking socket, at its first ReadyForQuery with nothing unread. The engine's.
+	FD int
+	// PID and Secret are the server's BackendKeyData.
+	PID    uint32
+	Secret []byte
+	// Params is every ParameterStatus the server reported, in order.
+	Params []Setting
+	// Refused says why there is no server; nil if there is.
+	Refused *Refusal
+}
+
+// Refusal says why something was not done, in words for whoever asked: an ErrorResponse.
+type Refusal struct {
+	SQLState, Message, Detail, Hint string
+	// Permanent: trying again will not help before somebody changes a password, a database or a configuration.
+	// Clients that wait are told at once; otherwise they wait on while dialing is retried.
+	Permanent bool
+	// Upstream is the server's own ErrorResponse, whole message with its header, where it sent one.
+	Upstream []byte
+}
+
+// Error makes a Refusal an error.
+func (r *Refusal) Error() string { return r.Message + " (SQLSTATE " + r.SQLState + ")" }
+
+// CancelRequest asks the Host to cancel what the server with this key runs. The Host answers with Engine.Cancelled,
+// once, when the upstream has closed the cancel connection (the signal is then delivered), or has failed.
+type CancelRequest struct {
+	Ticket         Ticket
+	Pool, Upstream string
+	PID            uint32
+	Secret         []byte
+	Timeout        time.Duration
+}
+
+// Host is the world around the engine: what blocks, and what people read. Its methods are called from the loops,
+// return at once, and may be called from several loops at the same time.
+type Host interface {
+	Dial(DialRequest)
+	Cancel(CancelRequest)
+	// Log takes a notice for operators.
+	Log(Notice)
+	// CloseFD closes a descriptor that no driver has taken yet.
+	CloseFD(fd int)
+	// Random returns a number nobody can guess: half of a cancel key.
+	Random() uint64
+}
+
+// Level is the importance of a Notice.
+type Level uint8
+
+// The levels, as Caddy's loggers have them.
+const (
+	Debug Level = iota
+	Info
+	Warn
+	Error
+)
+
+// Notice is one thing worth a line in the log.
+type Notice struct {
+	Level                          Level
+	Message                        string
+	Pool, Database, User, Upstream string
+	// Address is the client's, if it is about a client.
+	Address string
+	// Cause is what went wrong, with a likely cure.
+	Cause string
+	// Stack is the stack of a bug in the engine.
+	Stack []byte
+}
+
+// Snapshot is the state of every pool at about one instant.
+type Snapshot struct {
+	Pools []PoolStats
+	Loops []LoopStats
+}
+
+// PoolStats is what one (pool, database, user) looks like, summed over the loops.
+type PoolStats struct {
+	Pool, Database, User string
+	// Clients logged in, by what they do: idle have no server and want none, active have one, waiting want one.
+	ClientsIdle, ClientsActive, ClientsWaiting int
+	// Servers, by state.
+	ServersIdle, ServersActive, ServersResetting, ServersBeingCanceled, ServersConnecting int
+	// MaxSize is the pool's size limit.
+	MaxSize int
+	// MaxWait is how long the client that waits longest has waited.
+	MaxWait time.Duration
+	// Pinned clients hold their server beyond a transaction; by reason.
+	Pinned map[string]int
+	// PinnedTotal counts pins since the start, by reason.
+	PinnedTotal map[string]uint64
+	// Upstreams is the servers by upstream address.
+	Upstreams map[string]int
+
+	Queries, Transactions          uint64
+	BytesReceived, BytesSent       uint64 // from and to clients
+	Connects, ConnectsFailed       uint64 // to servers
+	WaitTimeouts, Cancels          uint64
+	Acquire, Query                 Histogram
+	AcquireSumNanos, QuerySumNanos uint64
+}
+
+// Histogram counts durations: bucket i those below 2^i microseconds (and not below 2^(i-1)), the last all others.
+type Histogram [HistogramBuckets]uint64
+
+// HistogramBuckets is up to 2^26 µs, about a minute.
+const HistogramBuckets = 28
+
+// LoopStats is what one event loop has done.
+type LoopStats struct {
+	Clients, Servers int
+	Turns, Events    uint64
+}
