@@ -1,11 +1,11 @@
+// Command caddy is Caddy with this module and the standard ones: what xcaddy would build, in seconds.
 package main
 
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
-	_ "github.com/mholt/caddy-l4"
-	_ "github.com/jackc/pgx/v5/pgproto3"
-	_ "golang.org/x/sys/unix"
+
+	_ "github.com/pgmux/caddy-pgmux"
 )
 
 func main() { caddycmd.Main() }

@@ -1,0 +1,65 @@
+package rival
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// PgBouncer is the program of that name, as Debian packages it.
+type PgBouncer struct{}
+
+// nobody is the user it runs as where we are root: it refuses to be that.
+const nobody = 65534
+
+// Name is how the tables call it.
+func (PgBouncer) Name() string { return "pgbouncer" }
+
+// Command runs it. It has one event loop in any case. What it writes into its log are errors only.
+func (PgBouncer) Command(s Setting, dir string, port int) (*exec.Cmd, error) {
+	program, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		if program, err = exec.LookPath("/usr/sbin/pgbouncer"); err != nil {
+			return nil, fmt.Errorf("looking for pgbouncer: %w (apt-get install pgbouncer)", err)
+		}
+	}
+	host, backendPort, err := net.SplitHostPort(s.Backend)
+	if err != nil {
+		return nil, err
+	}
+	users, err := writeFile(dir, "userlist.txt", "\"bench\" \"\"\n")
+	if err != nil {
+		return nil, err
+	}
+	config, err := writeFile(dir, "pgbouncer.ini", fmt.Sprintf(pgbouncerINI, host, backendPort, port, users, s.Servers))
+	if err != nil {
+		return nil, err
+	}
+	c := exec.Command(program, "-q", config)
+	if os.Geteuid() == 0 {
+		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	return c, nil
+}
+
+const pgbouncerINI = `[databases]
+* = host=%s port=%s
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %d
+unix_socket_dir =
+auth_type = trust
+auth_file = %s
+pool_mode = transaction
+default_pool_size = %d
+max_client_conn = 20000
+so_reuseport = 0
+server_round_robin = 0
+log_connections = 0
+log_disconnections = 0
+log_stats = 0
+ignore_startup_parameters = extra_float_digits
+`

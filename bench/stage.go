@@ -1,0 +1,141 @@
+package main
+
+import (
+	"net"
+	"os"
+	"time"
+
+	"github.com/pgmux/caddy-pgmux/bench/internal/fakepg"
+	"github.com/pgmux/caddy-pgmux/bench/internal/load"
+	"github.com/pgmux/caddy-pgmux/bench/internal/proc"
+	"github.com/pgmux/caddy-pgmux/bench/internal/report"
+	"github.com/pgmux/caddy-pgmux/bench/internal/rig"
+)
+
+// stage is the fake server, and the loop that the load generator shares with it.
+type stage struct {
+	rig      *rig.Rig
+	backend  *fakepg.Backend
+	listener net.Listener
+	address  string // of the fake server
+}
+
+// openStage starts the fake server.
+func openStage(driver string) (*stage, error) {
+	r, err := rig.New(driver, capacity)
+	if err != nil {
+		return nil, err
+	}
+	r.Run()
+	l, err := rig.Listen("127.0.0.1:0")
+	if err != nil {
+		r.Stop()
+		return nil, err
+	}
+	s := &stage{rig: r, backend: fakepg.New(r), listener: l, address: l.Addr().String()}
+	go s.backend.Serve(l)
+	return s, nil
+}
+
+// counters are the fake server's.
+func (s *stage) counters() (c fakepg.Counters) {
+	s.rig.Call(func() { c = s.backend.Counters() })
+	return c
+}
+
+func (s *stage) close() {
+	s.listener.Close()
+	s.rig.Stop()
+}
+
+// target is what load is put on.
+type target struct {
+	address string
+	pid     int // 0: its cost is not known
+}
+
+// meter is the CPU time used up to an instant.
+type meter struct {
+	at           time.Time
+	pooler, load time.Duration
+}
+
+func (t target) read() (m meter, err error) {
+	if t.pid != 0 {
+		if m.pooler, err = proc.CPU(t.pid); err != nil {
+			return m, err
+		}
+	}
+	m.load, err = proc.CPU(os.Getpid())
+	m.at = time.Now()
+	return m, err
+}
+
+// measure puts load on a target and tells what came of it.
+func (s *stage) measure(t target, m load.Mode, clients int, w window) (report.Sample, error) {
+	g := load.New(s.rig, m)
+	if err := g.Connect(t.address, clients); err != nil {
+		return report.Sample{}, err
+	}
+	g.Start()
+	time.Sleep(w.warmUp)
+	g.Measure(true)
+	before, err := t.read()
+	if err != nil {
+		return report.Sample{}, err
+	}
+	time.Sleep(w.length)
+	after, err := t.read()
+	if err != nil {
+		return report.Sample{}, err
+	}
+	latencies := g.Measure(false)
+	sample := sum(before, after, latencies)
+	sample.Mode, sample.Clients, sample.Syscalls = m.Name, clients, -1
+	if t.pid != 0 {
+		if sample.Resident, err = proc.Resident(t.pid); err != nil {
+			return report.Sample{}, err
+		}
+		sample.Syscalls = s.syscalls(t, w)
+	}
+	return sample, g.Finish()
+}
+
+// sum makes a sample of two readings and what happened between them.
+func sum(before, after meter, latencies load.Histogram) report.Sample {
+	wall := after.at.Sub(before.at)
+	n := time.Duration(max(latencies.Total(), 1))
+	pooler, generator := after.pooler-before.pooler, after.load-before.load
+	return report.Sample{
+		PerSecond:  float64(latencies.Total()) / wall.Seconds(),
+		P50:        time.Duration(latencies.Quantile(0.5)),
+		P99:        time.Duration(latencies.Quantile(0.99)),
+		P999:       time.Duration(latencies.Quantile(0.999)),
+		CPU:        pooler / n,
+		LoadCPU:    generator / n,
+		PoolerBusy: pooler.Seconds() / wall.Seconds(),
+		LoadBusy:   generator.Seconds() / wall.Seconds(),
+	}
+}
+
+// syscalls is the pooler's system calls per query; negative if perf cannot tell.
+func (s *stage) syscalls(t target, w window) float64 {
+	if w.syscalls <= 0 {
+		return -1
+	}
+	before := s.counters().Queries
+	calls, err := proc.Syscalls(t.pid, w.syscalls)
+	queries := s.counters().Queries - before
+	if err != nil || queries == 0 {
+		return -1
+	}
+	return float64(calls) / float64(queries)
+}
+
+// pinSelf puts this process on its CPU.
+func (w window) pinSelf() error {
+	if w.loadCPU < 0 {
+		return nil
+	}
+	return proc.PinSelf(w.loadCPU)
+}

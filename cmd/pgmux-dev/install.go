@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/pgmux/caddy-pgmux/internal/pgtest"
+)
+
+// packages is what Debian and Ubuntu call the Postgres server and its client programs.
+var packages = []string{"postgresql", "postgresql-client"}
+
+// install brings Postgres server programs to the machine if there are none.
+func install(ctx context.Context, _ []string) error {
+	_, err := exec.LookPath("psql")
+	if err == nil && len(pgtest.Versions()) > 0 {
+		return nil
+	}
+	return aptInstall(ctx, packages...)
+}
+
+// aptInstall installs packages as root or by a sudo that asks for no password; otherwise it says what to do.
+func aptInstall(ctx context.Context, names ...string) error {
+	cure := fmt.Errorf("missing: %v; install them (apt-get install %s) and try again", names, strings.Join(names, " "))
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return cure
+	}
+	var asRoot []string
+	if os.Getuid() != 0 {
+		if exec.CommandContext(ctx, "sudo", "-n", "true").Run() != nil {
+			return cure
+		}
+		asRoot = []string{"sudo", "-n"}
+	}
+	fmt.Printf("installing %s with apt-get\n", strings.Join(names, ", "))
+	for _, step := range []string{
+		"apt-get update -qq",
+		"apt-get install -y -qq --no-install-recommends postgresql-common",
+		// Debian's server package would otherwise create and start a cluster of its own on port 5432.
+		"sed -i 's/^#*create_main_cluster = true/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf",
+		"apt-get install -y -qq --no-install-recommends " + strings.Join(names, " "),
+	} {
+		line := append(append([]string{}, asRoot...), "env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", step)
+		cmd := exec.CommandContext(ctx, line[0], line[1:]...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", step, err, out)
+		}
+	}
+	return nil
+}

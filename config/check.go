@@ -1,0 +1,135 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Problem is a setting that cannot work.
+type Problem struct {
+	// Path is where it stands, in the JSON below the app: `pools.app.pool_size`, steps joined by dots.
+	Path string
+	// Says is what is wrong and what would be right.
+	Says string
+}
+
+// Error names the setting and the cure.
+func (p *Problem) Error() string { return p.Path + ": " + p.Says }
+
+// Check returns the first Problem, in an order that does not depend on maps; nil if there is none. Strings with
+// placeholders pass: check again once they are resolved.
+func Check(a *App) error {
+	if p := a.check(); p != nil {
+		return p
+	}
+	return nil
+}
+
+func (a *App) check() *Problem {
+	if p := first(
+		between("event_loops", a.EventLoops, 1, MaxEventLoops, "leave it out for one loop per CPU"),
+		oneOf("io_driver", a.IODriver, IODrivers),
+		atLeast("max_client_connections", a.MaxClientConnections, 1, "leave it out for the default"),
+		positive("client_login_timeout", a.ClientLoginTimeout),
+		notNegative("drain_timeout", a.DrainTimeout, "0 means that nobody waits"),
+	); p != nil {
+		return p
+	}
+	for _, name := range sortedKeys(a.Pools) {
+		path := "pools." + name
+		if p := checkPoolName(path, name); p != nil {
+			return p
+		}
+		if a.Pools[name] == nil {
+			return &Problem{path, "is null; write the pool's settings, or remove it"}
+		}
+		if p := a.Pools[name].check(path); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+func (p *Pool) check(path string) *Problem {
+	at := func(option string) string { return path + "." + option }
+	return first(
+		checkDatabases(at("databases"), p.Databases),
+		checkUpstreams(path, p.Upstream),
+		oneOf(at("pool_mode"), p.PoolMode, PoolModes),
+		atLeast(at("pool_size"), p.PoolSize, 1, "it is the number of servers for one database and user"),
+		atLeast(at("max_server_connections"), p.MaxServerConnections, 0, "0 means no bound"),
+		atLeast(at("max_client_connections"), p.MaxClientConnections, 0, "0 means no bound of its own"),
+		atLeast(at("max_waiting_clients"), p.MaxWaitingClients, 0, "0 means no bound of its own"),
+		notNegative(at("query_wait_timeout"), p.QueryWaitTimeout, "0 means for ever"),
+		positive(at("server_connect_timeout"), p.ServerConnectTimeout),
+		positive(at("server_login_retry"), p.ServerLoginRetry),
+		notNegative(at("server_idle_timeout"), p.ServerIdleTimeout, "0 means never"),
+		notNegative(at("server_lifetime"), p.ServerLifetime, "0 means never"),
+		oneOf(at("idle_server_order"), p.IdleServerOrder, IdleServerOrders),
+		between(at("max_prepared_statements"), p.MaxPreparedStatements, 0, MaxMaxPreparedStatements, "0 means off"),
+		p.Auth.check(path),
+		p.ServerUser.check(at("server_user")),
+	)
+}
+
+// first is the first Problem that is one.
+func first(problems ...*Problem) *Problem {
+	for _, p := range problems {
+		if p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+func atLeast(path string, n *int, least int, hint string) *Problem {
+	if n == nil || *n >= least {
+		return nil
+	}
+	return &Problem{path, fmt.Sprintf("is %d, but must be at least %d; %s", *n, least, hint)}
+}
+
+func between(path string, n *int, least, most int, hint string) *Problem {
+	if n == nil || *n >= least && *n <= most {
+		return nil
+	}
+	return &Problem{path, fmt.Sprintf("is %d, but must be %d to %d; %s", *n, least, most, hint)}
+}
+
+func positive(path string, d *caddy.Duration) *Problem {
+	if d == nil || time.Duration(*d) >= time.Millisecond {
+		return nil
+	}
+	return &Problem{path, fmt.Sprintf("is %v, but must be at least 1ms; write a duration like 5s", time.Duration(*d))}
+}
+
+func notNegative(path string, d *caddy.Duration, hint string) *Problem {
+	if d == nil || *d >= 0 {
+		return nil
+	}
+	return &Problem{path, fmt.Sprintf("is %v, but a time cannot be negative; %s", time.Duration(*d), hint)}
+}
+
+func oneOf(path, word string, words []string) *Problem {
+	if word == "" || slices.Contains(words, word) {
+		return nil
+	}
+	says := fmt.Sprintf("is %q, but must be one of %s", word, strings.Join(words, ", "))
+	if near := Nearest(word, words); near != "" {
+		says += fmt.Sprintf("; did you mean %s?", near)
+	}
+	return &Problem{path, says}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,72 @@
+package config
+
+import (
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// What a setting is when nothing is written.
+const (
+	DefaultMaxClientConnections  = 1 << 20
+	DefaultClientLoginTimeout    = 60 * time.Second
+	DefaultDrainTimeout          = 30 * time.Second
+	DefaultPoolSize              = 20
+	DefaultMaxServerConnections  = 1000
+	DefaultQueryWaitTimeout      = 30 * time.Second
+	DefaultServerConnectTimeout  = 5 * time.Second
+	DefaultServerLoginRetry      = time.Second
+	DefaultServerIdleTimeout     = 10 * time.Minute
+	DefaultServerLifetime        = 30 * time.Minute
+	DefaultServerResetQuery      = "DISCARD ALL"
+	DefaultMaxPreparedStatements = 1000
+)
+
+// The words that options take, the default first.
+var (
+	IODrivers        = []string{"auto", "io_uring", "epoll"}
+	PoolModes        = []string{"transaction", "session", "statement"}
+	Roles            = []string{"auto", "primary", "replica"}
+	IdleServerOrders = []string{"lifo", "fifo"}
+	AuthMethods      = []string{"scram-sha-256", "trust"}
+)
+
+// Bounds of numbers.
+const (
+	// MaxEventLoops is far beyond what one machine's network can feed.
+	MaxEventLoops = 256
+	// MaxMaxPreparedStatements keeps a server's table of statements below some 100 MiB on the side of Postgres.
+	MaxMaxPreparedStatements = 100_000
+)
+
+// Int is *p, or the default where nothing is written.
+func Int(p *int, or int) int {
+	if p == nil {
+		return or
+	}
+	return *p
+}
+
+// Duration is *p, or the default where nothing is written.
+func Duration(p *caddy.Duration, or time.Duration) time.Duration {
+	if p == nil {
+		return or
+	}
+	return time.Duration(*p)
+}
+
+// String is *p, or the default where nothing is written.
+func String(p *string, or string) string {
+	if p == nil {
+		return or
+	}
+	return *p
+}
+
+// Word is s, or the first of the words where nothing is written.
+func Word(s string, words []string) string {
+	if s == "" {
+		return words[0]
+	}
+	return s
+}

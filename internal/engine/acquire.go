@@ -1,0 +1,198 @@
+package engine
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/pool"
+	"github.com/pgmux/caddy-pgmux/internal/session"
+)
+
+// shardPool is one shard's part of a (pool, database, user).
+type shardPool struct {
+	index   uint32
+	shared  *sharedPool
+	ledger  *pool.Ledger
+	servers map[*server]struct{}
+	clients int
+	// base is what a fresh server reports; welcomes is what clients of each profile are told at login.
+	base     []Setting
+	welcomes map[uint64][]byte
+
+	dialing int
+	// retryAt is when dialing may be tried again, after fails failures in a row; refusal is the last.
+	retryAt int64
+	fails   int
+	refusal *Refusal
+	// dismissed is when its clients were asked to leave, because it was removed.
+	dismissed int64
+	// timed: a timer is set for the first of the waiters.
+	timed bool
+	stats poolStats
+}
+
+// pool is this shard's part of a shared pool.
+func (s *Shard) pool(shared *sharedPool) *shardPool {
+	if p := s.byKey[shared.poolKey]; p != nil {
+		return p
+	}
+	p := &shardPool{
+		index:    uint32(len(s.pools)),
+		shared:   shared,
+		ledger:   pool.NewLedger(shared.shared, s.index),
+		servers:  map[*server]struct{}{},
+		welcomes: map[uint64][]byte{},
+	}
+	p.stats.pins = map[string]uint64{}
+	p.configure()
+	s.pools = append(s.pools, p)
+	s.byKey[shared.poolKey] = p
+	return p
+}
+
+func (p *shardPool) config() *PoolConfig { return p.shared.template.config.Load() }
+
+func (p *shardPool) leaving() bool { return p.shared.template.removed.Load() }
+
+func (p *shardPool) configure() {
+	cfg := p.config()
+	p.ledger.FIFO = cfg.FIFO
+	p.ledger.MaxWaiting = cfg.MaxWaitingClients
+}
+
+// acquire gets a client a server. It reports true if the client has it now; otherwise the client waits, or was
+// refused.
+func (s *Shard) acquire(c *client) bool {
+	p := s.pools[c.pool]
+	slot, ticket, answer := p.ledger.Acquire(s.now, c.Slot, uint32(c.Settings))
+	c.since = s.now
+	switch answer {
+	case pool.Got:
+		return s.take(c, s.server(slot))
+	case pool.Full:
+		s.refuse(c, &Refusal{
+			SQLState: "53300",
+			Message:  "too many clients wait for a server",
+			Detail:   "max_waiting_clients is " + strconv.Itoa(p.ledger.MaxWaiting) + ", pool_size is " + strconv.Itoa(p.shared.shared.Size.Limit()) + ".",
+			Hint:     "Try again, or raise pool_size or max_waiting_clients.",
+		})
+		return false
+	}
+	c.ticket = ticket
+	c.state = clientWaiting
+	if !c.welcomed {
+		c.state = clientWelcoming
+	}
+	s.watch(p)
+	s.supply(p)
+	return false
+}
+
+// again puts a client that lost its server before it used it back into the queue.
+func (s *Shard) again(c *client) {
+	if s.acquire(c) {
+		s.proceed(c)
+	}
+}
+
+// grant gives a server to a client that has waited for it.
+func (s *Shard) grant(c *client, srv *server) {
+	c.state = clientIdle
+	if s.take(c, srv) {
+		s.proceed(c)
+	}
+}
+
+// take makes a server a client's: at once if its session is set as the client's is, else after making it so.
+func (s *Shard) take(c *client, srv *server) bool {
+	p := srv.pool
+	p.stats.acquireTime(s.now - c.since)
+	if !c.welcomed && c.Settings == srv.Settings {
+		// Its login only lacked what the server has reported.
+		c.state = clientIdle
+		s.greet(c, srv.params)
+		s.release(srv)
+		return false
+	}
+	srv.client, c.server = c.Slot, srv.slot
+	if c.Settings != srv.Settings {
+		c.state, srv.purpose = clientPreparing, preparing
+		from := srv.Settings
+		srv.Settings = c.Settings
+		srv.Ask(s.env, difference(s.profiles[from], s.profiles[c.Settings]))
+		return false
+	}
+	s.link(c, srv)
+	return true
+}
+
+// link makes them one conversation.
+func (s *Shard) link(c *client, srv *server) {
+	p := srv.pool
+	c.state, srv.purpose = clientLinked, linked
+	c.blocked = session.More
+	srv.MaxPrepared = p.config().MaxPreparedStatements
+	p.configureClient(c)
+	if p.config().Mode == Session {
+		srv.Pins |= session.PinSession
+	}
+	p.stats.linked++
+	if c.congested {
+		s.pauseServer(srv)
+	}
+}
+
+// watch sees to it that waiting ends in time.
+func (s *Shard) watch(p *shardPool) {
+	timeout := p.config().QueryWaitTimeout
+	first, ok := p.ledger.FirstWaiter()
+	if p.timed || timeout <= 0 || !ok {
+		return
+	}
+	p.timed = true
+	s.timers.Set(loop.Timer{At: first.Since + int64(timeout), Kind: timerWait, Ref: uint64(p.index)})
+}
+
+// expire refuses those who have waited too long.
+func (s *Shard) expire(p *shardPool) {
+	p.timed = false
+	timeout := p.config().QueryWaitTimeout
+	for {
+		first, ok := p.ledger.FirstWaiter()
+		if !ok || timeout <= 0 || s.now-first.Since < int64(timeout) {
+			break
+		}
+		p.ledger.PopWaiter()
+		p.stats.waitTimeouts++
+		c := s.client(first.Client)
+		s.refuse(c, p.waitedTooLong(time.Duration(s.now-first.Since)))
+		s.proceed(c)
+	}
+	s.watch(p)
+}
+
+// waitedTooLong says how long, and why there was no server.
+func (p *shardPool) waitedTooLong(waited time.Duration) *Refusal {
+	r := &Refusal{
+		SQLState: "08006",
+		Message:  "no server became free within " + seconds(p.config().QueryWaitTimeout) + " (query_wait_timeout)",
+		Detail: "Waited " + seconds(waited.Round(time.Millisecond)) + "; " + strconv.Itoa(p.shared.shared.Size.Taken()) + " of " +
+			strconv.Itoa(p.shared.shared.Size.Limit()) + " servers (pool_size) are in use.",
+		Hint: "Try again; raise pool_size, or shorten transactions.",
+	}
+	if p.refusal != nil {
+		r.Detail = "Waited " + seconds(waited.Round(time.Millisecond)) + "; the last attempt to connect to Postgres failed: " + p.refusal.Error()
+		r.Hint = "See whether Postgres is up and accepts connections."
+	}
+	return r
+}
+
+// cancelWait ends a client's wait because it was cancelled.
+func (s *Shard) cancelWait(c *client) {
+	p := s.pools[c.pool]
+	p.ledger.Leave(c.ticket)
+	p.stats.cancels++
+	s.refuse(c, &Refusal{SQLState: "57014", Message: "canceling statement due to user request"})
+	s.proceed(c)
+}

@@ -1,0 +1,295 @@
+package engine
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/session"
+)
+
+// clientState is where a client is in its life; see the diagram in package session.
+type clientState uint8
+
+const (
+	clientIdle      clientState = iota // has no server and wants none
+	clientWelcoming                    // waits for a server whose answers complete its login
+	clientWaiting                      // waits for a server, for its query
+	clientPreparing                    // has a server whose settings are being made the client's
+	clientLinked                       // has a server
+	clientFinishing                    // was told why it is closed; its last bytes are on their way
+)
+
+// pause is why nothing is received from a client.
+type pause uint8
+
+const (
+	// pauseHeld: it waits, and has sent as much as is kept for it.
+	pauseHeld pause = 1 << iota
+	// pauseServerFull: its server takes no more for the moment.
+	pauseServerFull
+)
+
+// maxHeld is how many bytes are taken from a client that waits before it is paused.
+const maxHeld = 64 << 10
+
+// finishTimeout bounds how long a client's last bytes may take.
+const finishTimeout = 5 * time.Second
+
+// addressLen is room for an IPv6 address with a zone and a port.
+const addressLen = 56
+
+// client is one client connection: the protocol machine, and what the engine knows besides. Without pointers.
+type client struct {
+	session.Client
+	pool   uint32 // index in Shard.pools
+	server uint32 // slot of its server; 0: none
+	held   uint32 // what it has sent and nobody took yet, in Shard.held
+	need   uint32 // how much must be held before it is worth a look
+	secret uint32
+	gen    uint32
+
+	state     clientState
+	paused    pause
+	congested bool
+	welcomed  bool
+	blocked   session.Verdict // Blocked or Await while it waits for its server's answers
+
+	ticket     uint64 // its place in the queue
+	since      int64  // when it began to wait
+	address    [addressLen]byte
+	addressLen uint8
+}
+
+// attach takes a client over.
+func (s *Shard) attach(in *Client) {
+	shared := s.engine.pool(poolKey{in.Pool, in.Database, in.User})
+	i, sl := s.slots.take(slotClient)
+	if i == 0 || s.stopping {
+		if i != 0 {
+			s.slots.give(i)
+		}
+		s.engine.host.CloseFD(in.FD)
+		s.attached.Add(-1)
+		s.engine.Leave(in.Pool)
+		return
+	}
+	s.clients++
+	p := s.pool(shared)
+	c := &sl.client
+	*c = client{pool: p.index, gen: sl.gen, secret: uint32(s.engine.host.Random())}
+	c.Slot, c.Conn = i, uint64(loop.MakeID(i, sl.gen))
+	c.addressLen = uint8(copy(c.address[:], in.Address))
+	p.clients++
+	profile := s.profile(in.Startup)
+	c.Settings, c.Unreadable, c.BackslashQuotes = profile.key, profile.unreadable, profile.backslashQuotes
+	p.configureClient(c)
+	s.ops = append(s.ops, loop.Op{Kind: loop.Attach, FD: int32(in.FD), Conn: loop.ID(c.Conn)})
+	if len(in.Unread) > 0 {
+		s.held.put(&c.held, in.Unread, 0)
+	}
+	s.welcome(c)
+}
+
+func (p *shardPool) configureClient(c *client) {
+	cfg := p.config()
+	c.NoTransactions = cfg.Mode == Statement
+	c.NoPrepared = cfg.MaxPreparedStatements <= 0
+}
+
+// fromClient takes what a client sent.
+func (s *Shard) fromClient(c *client, data []byte) {
+	p := s.pools[c.pool]
+	p.stats.received += uint64(len(data))
+	if c.held != 0 || c.state == clientWaiting || c.state == clientWelcoming || c.state == clientPreparing || c.congested {
+		s.hold(c, data)
+		if c.mayProceed() && len(s.held.get(c.held)) >= int(c.need) {
+			s.proceed(c)
+		}
+		return
+	}
+	s.process(c, data)
+}
+
+// mayProceed reports whether what a client sends can be looked at.
+func (c *client) mayProceed() bool {
+	return (c.state == clientIdle || c.state == clientLinked) && !c.congested && c.blocked == session.More
+}
+
+// hold keeps what a client sent for later. One that sends on and on while it waits is paused.
+func (s *Shard) hold(c *client, data []byte) {
+	s.held.put(&c.held, data, min(int(c.need), maxHeld))
+	if !c.mayProceed() && len(s.held.get(c.held)) >= maxHeld {
+		s.pauseClient(c, pauseHeld)
+	}
+}
+
+// proceed takes up what is held, if that can be done now.
+func (s *Shard) proceed(c *client) {
+	if !c.mayProceed() {
+		return
+	}
+	data := s.held.get(c.held)
+	s.held.drop(&c.held) // its bytes stay until the turn ends
+	s.resumeClient(c, pauseHeld)
+	if len(data) > 0 {
+		s.process(c, data)
+	}
+}
+
+// process feeds a client's bytes to its machine, and gets it a server when it needs one.
+func (s *Shard) process(c *client, data []byte) {
+	for {
+		srv := s.serverOf(c)
+		var machine *session.Server
+		if srv != nil {
+			machine = &srv.Server
+		}
+		used, verdict, need := c.Feed(s.env, machine, data)
+		data = data[used:]
+		if srv != nil {
+			s.asked(srv)
+			s.countPins(srv)
+		}
+		switch verdict {
+		case session.More:
+			c.need = uint32(need)
+			if len(data) > 0 {
+				s.held.put(&c.held, data, min(need, maxHeld))
+			}
+			if srv != nil && !srv.Owes() {
+				s.settled(srv)
+			}
+			return
+		case session.NeedServer:
+			if !s.acquire(c) {
+				if c.state == clientWaiting || c.state == clientPreparing {
+					s.hold(c, data)
+					return
+				}
+				if c.state != clientIdle {
+					return
+				}
+			}
+		case session.Blocked, session.Await:
+			c.blocked = verdict
+			s.hold(c, data)
+			return
+		case session.Quit:
+			s.clientGone(c)
+			return
+		case session.Violated:
+			s.finishClient(c, session.Violation(data))
+			return
+		}
+	}
+}
+
+func (s *Shard) client(i uint32) *client { return &s.slots.slot(i).client }
+
+func (s *Shard) serverOf(c *client) *server {
+	if c.server == 0 {
+		return nil
+	}
+	return s.server(c.server)
+}
+
+func (s *Shard) clientOf(srv *server) *client {
+	if srv.client == 0 {
+		return nil
+	}
+	return s.client(srv.client)
+}
+
+func (s *Shard) pauseClient(c *client, why pause) {
+	if c.paused == 0 {
+		s.op(loop.Pause, c.Conn)
+	}
+	c.paused |= why
+}
+
+func (s *Shard) resumeClient(c *client, why pause) {
+	if c.paused&why == 0 {
+		return
+	}
+	if c.paused &^= why; c.paused == 0 {
+		s.op(loop.Resume, c.Conn)
+	}
+}
+
+// clientGone ends a client that has left, or is to leave without a word.
+func (s *Shard) clientGone(c *client) {
+	s.unhook(c)
+	s.closeClient(c)
+}
+
+// finishClient tells a client why it is closed, and closes it when it has been told.
+func (s *Shard) finishClient(c *client, message []byte) {
+	if c.state == clientFinishing {
+		return
+	}
+	s.unhook(c)
+	if len(message) > 0 {
+		s.Send(c.Conn, message)
+	}
+	s.op(loop.Finish, c.Conn)
+	c.state = clientFinishing
+	s.held.drop(&c.held)
+	s.timers.Set(loop.Timer{At: s.now + int64(finishTimeout), Kind: timerFinish, Ref: c.Conn})
+}
+
+// unhook takes a client out of the queue, or from its server.
+func (s *Shard) unhook(c *client) {
+	p := s.pools[c.pool]
+	switch c.state {
+	case clientWaiting, clientWelcoming:
+		p.ledger.Leave(c.ticket)
+	case clientPreparing:
+		s.serverOf(c).client = 0
+		c.server = 0
+	case clientLinked:
+		srv := s.serverOf(c)
+		srv.client, c.server = 0, 0
+		p.stats.linked--
+		s.abandon(srv, &c.Client)
+	}
+	c.state = clientIdle
+}
+
+// closeClient forgets a client.
+func (s *Shard) closeClient(c *client) {
+	p := s.pools[c.pool]
+	s.op(loop.Close, c.Conn)
+	s.held.drop(&c.held)
+	c.Forget(s.env)
+	p.clients--
+	s.clients--
+	s.slots.give(c.Slot)
+	s.attached.Add(-1)
+	s.engine.Leave(p.shared.pool)
+	s.checkDrained()
+}
+
+// refuse tells a client that its query is not going to run; the client goes on. One that is logging in is closed.
+func (s *Shard) refuse(c *client, r *Refusal) {
+	if c.state == clientWelcoming || !c.welcomed {
+		c.state = clientIdle
+		s.finishClient(c, r.message("FATAL"))
+		return
+	}
+	c.state = clientIdle
+	s.Send(c.Conn, r.message("ERROR"))
+	c.Refuse()
+}
+
+// message is the refusal as an ErrorResponse.
+func (r *Refusal) message(severity string) []byte {
+	return pgwire.AppendError(nil, severity, r.SQLState, r.Message, r.Detail, r.Hint)
+}
+
+func (c *client) Address() string { return string(c.address[:c.addressLen]) }
+
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s"
+}

@@ -1,0 +1,257 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/loop"
+)
+
+// dial is a server on its way.
+type dial struct {
+	pool     *shardPool
+	upstream *upstream
+}
+
+const (
+	// maxRetries is how often the pause between failed dials doubles.
+	maxRetries = 4
+	// replicaFor is how long an upstream that said it is in recovery gets no writes before it is asked again.
+	replicaFor = 2 * time.Second
+	// unfairAfter is how long pools of an upstream may starve for its permits before servers of others are closed for
+	// them.
+	unfairAfter = 100 * time.Millisecond
+)
+
+// supply gets servers for those who wait: dials as many as are missing and permitted, and asks other shards for idle
+// ones.
+func (s *Shard) supply(p *shardPool) {
+	for p.ledger.Missing() > 0 && s.now >= p.retryAt {
+		u := s.choose(p)
+		if u == nil || !p.takePermits(u) {
+			break
+		}
+		p.ledger.Coming()
+		p.dialing++
+		s.seq++
+		s.dials[s.seq] = dial{p, u}
+		cfg, k := p.config(), p.shared.poolKey
+		s.engine.host.Dial(DialRequest{Ticket: Ticket{s.index, s.seq}, Pool: k.pool, Database: k.database, User: k.user,
+			Upstream: u.address, Timeout: cfg.ServerConnectTimeout})
+	}
+	if p.ledger.Missing() <= 0 {
+		return
+	}
+	if other := p.ledger.Lender(); other >= 0 {
+		s.engine.shards[other].mail.Post(mail{kind: mailWanted, pool: p.shared, shard: s.index})
+		return
+	}
+	s.starve(p)
+}
+
+// choose is the upstream for the next server: of those that take writes, the one with the fewest servers. nil if
+// none has a permit left.
+func (s *Shard) choose(p *shardPool) (best *upstream) {
+	var fewest int
+	list := *p.shared.template.upstreams.Load()
+	for _, u := range list {
+		if u.role == RoleReplica && hasPrimary(list) || s.now < u.replicaUntil.Load() {
+			continue
+		}
+		n, limit := u.servers.Taken(), u.servers.Limit()
+		if limit > 0 && n >= limit {
+			continue
+		}
+		if best == nil || n < fewest {
+			best, fewest = u, n
+		}
+	}
+	return best
+}
+
+func hasPrimary(list []*upstream) bool {
+	for _, u := range list {
+		if u.role != RoleReplica {
+			return true
+		}
+	}
+	return false
+}
+
+// dialed takes what became of a dial.
+func (s *Shard) dialed(ticket uint64, r *DialResult) {
+	d, ok := s.dials[ticket]
+	if !ok {
+		if r.Refused == nil {
+			s.engine.host.CloseFD(r.FD)
+		}
+		return
+	}
+	delete(s.dials, ticket)
+	p := d.pool
+	p.ledger.Came()
+	p.dialing--
+	if r.Refused != nil {
+		p.stats.connectsFailed++
+		p.giveBack(s, d.upstream)
+		s.dialFailed(p, d.upstream, r.Refused)
+		return
+	}
+	p.stats.connects++
+	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now}
+	srv.Status = 'I'
+	if life := p.config().ServerLifetime; life > 0 {
+		srv.expires = s.now + int64(life)
+	}
+	if s.isWrongReplica(p, d.upstream, r.Params) {
+		s.engine.host.CloseFD(r.FD)
+		p.giveBack(s, d.upstream)
+		s.supply(p)
+		return
+	}
+	if !s.adopt(srv, r.FD) {
+		p.giveBack(s, d.upstream)
+		return
+	}
+	p.fails, p.retryAt, p.refusal = 0, 0, nil
+	s.learn(p, srv)
+	s.release(srv)
+	s.supply(p)
+}
+
+// adopt gives a server a slot and its socket to the driver.
+func (s *Shard) adopt(srv *server, fd int) bool {
+	if s.stopping || !s.slots.addServer(srv) {
+		s.engine.host.CloseFD(fd)
+		return false
+	}
+	s.servers++
+	srv.pool.servers[srv] = struct{}{}
+	srv.OnParameter = srv.parameter
+	s.ops = append(s.ops, loop.Op{Kind: loop.Attach, KeepFD: true, FD: int32(fd), Conn: loop.ID(srv.Conn)})
+	return true
+}
+
+// isWrongReplica reports whether a server turned out to be in recovery where a primary is needed: its upstream's role
+// is to be found out, and there are others.
+func (s *Shard) isWrongReplica(p *shardPool, u *upstream, params []Setting) bool {
+	list := *p.shared.template.upstreams.Load()
+	if u.role != RoleAuto || len(list) < 2 {
+		return false
+	}
+	for _, q := range params {
+		if q.Name == "in_hot_standby" && q.Value == "on" {
+			u.replicaUntil.Store(s.now + int64(replicaFor))
+			return true
+		}
+	}
+	return false
+}
+
+// dialFailed decides who is told: at once, if trying again will not help.
+func (s *Shard) dialFailed(p *shardPool, u *upstream, r *Refusal) {
+	p.refusal = r
+	pause := int64(max(p.config().ServerLoginRetry, time.Millisecond)) << min(p.fails, maxRetries)
+	pause += int64(s.engine.host.Random() % uint64(pause/4+1)) // so that pools do not knock all at once
+	p.fails++
+	p.retryAt = s.now + pause
+	k := p.shared.poolKey
+	s.engine.host.Log(Notice{Level: Warn, Message: "connecting to Postgres failed", Pool: k.pool, Database: k.database,
+		User: k.user, Upstream: u.address, Cause: r.Error()})
+	if r.Permanent {
+		for p.ledger.Waiting() > 0 {
+			c := s.client(p.ledger.PopWaiter().Client)
+			s.refuse(c, r)
+			s.proceed(c)
+		}
+	}
+	s.timers.Set(loop.Timer{At: p.retryAt, Kind: timerRetry, Ref: uint64(p.index)})
+}
+
+// giveBack returns the permits of a server that is no more, and tells those who lack one.
+func (p *shardPool) giveBack(s *Shard, u *upstream) {
+	give(&p.shared.shared.Size, &u.servers)
+	for i, other := range s.engine.shards {
+		if i != s.index && p.shared.shared.Starving(i) || u.starving[i].Load() != 0 {
+			other.mail.Post(mail{kind: mailFreed, pool: p.shared})
+		}
+	}
+	if p.ledger.Missing() > 0 {
+		s.mail.Post(mail{kind: mailFreed, pool: p.shared}) // not now: the caller is in the middle of something
+	}
+}
+
+// freed looks, after a permit has become free, for pools that lack one.
+func (s *Shard) freed(shared *sharedPool) {
+	if p := s.byKey[shared.poolKey]; p != nil {
+		s.supply(p)
+	}
+	for _, u := range *shared.template.upstreams.Load() {
+		if u.starving[s.index].Swap(0) == 0 {
+			continue
+		}
+		for _, p := range s.pools {
+			if p.shared.template == shared.template && p.ledger.Missing() > 0 {
+				s.supply(p)
+			}
+		}
+	}
+}
+
+// starve notes that a pool lacks permits of its upstreams though it has some of its own, and makes the other pools of
+// those upstreams give up a server that rests.
+func (s *Shard) starve(p *shardPool) {
+	if p.shared.shared.Size.Taken() >= p.shared.shared.Size.Limit() || s.now < p.retryAt {
+		return
+	}
+	for _, u := range *p.shared.template.upstreams.Load() {
+		if limit := u.servers.Limit(); limit <= 0 || u.servers.Taken() < limit {
+			continue
+		}
+		u.starving[s.index].CompareAndSwap(0, max(s.now, 1))
+		for _, other := range s.engine.shards {
+			other.mail.Post(mail{kind: mailEvict, pool: p.shared, upstream: u})
+		}
+	}
+}
+
+// evict closes the server of an upstream that has rested longest in a pool other than the one in need.
+func (s *Shard) evict(needy *sharedPool, u *upstream) {
+	var victim *server
+	oldest := loop.Never
+	for _, p := range s.pools {
+		if p.shared == needy || p.shared.template != needy.template {
+			continue
+		}
+		if r, ok := p.ledger.OldestIdle(); ok && r.Since < oldest && s.server(r.Server).upstream == u {
+			victim, oldest = s.server(r.Server), r.Since
+		}
+	}
+	if victim != nil && u.starving[s.index].Load()|s.starvedElsewhere(u) != 0 {
+		s.closeServer(victim)
+	}
+}
+
+func (s *Shard) starvedElsewhere(u *upstream) int64 {
+	var any int64
+	for i := range u.starving {
+		any |= u.starving[i].Load()
+	}
+	return any
+}
+
+// yields reports whether a server should be closed at its release because another pool has lacked a permit of its
+// upstream for longer than the first of this pool's own waiters has waited.
+func (s *Shard) yields(srv *server) bool {
+	u := srv.upstream
+	if u.servers.Limit() <= 0 {
+		return false
+	}
+	first, ok := srv.pool.ledger.FirstWaiter()
+	for i := range u.starving {
+		since := u.starving[i].Load()
+		if since != 0 && s.now-since > int64(unfairAfter) && (!ok || since < first.Since) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,130 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/loop"
+)
+
+// Drain begins the end: new clients are refused with 57P03, idle ones are told 57P01, the others may finish what
+// they do for DrainTimeout; then every loop stops. The channel is closed when all clients have gone.
+func (e *Engine) Drain() <-chan struct{} {
+	if !e.draining.Swap(true) {
+		for _, s := range e.shards {
+			s.mail.Post(mail{kind: mailDrain})
+		}
+	}
+	return e.drained
+}
+
+// drain sends idle clients away, and sets the others a time.
+func (s *Shard) drain() {
+	s.stopping = true
+	s.slots.eachClient(func(c *client) bool {
+		if c.state == clientIdle || c.state == clientWelcoming {
+			s.finishClient(c, goingAway.message("FATAL"))
+		}
+		return true
+	})
+	timeout := s.engine.config.Load().DrainTimeout
+	s.timers.Set(loop.Timer{At: s.now + int64(timeout), Kind: timerDrain})
+	s.checkDrained()
+}
+
+// endDrain ends whoever is left.
+func (s *Shard) endDrain() {
+	s.slots.eachClient(func(c *client) bool {
+		if c.state != clientFinishing {
+			s.finishClient(c, goingAway.message("FATAL"))
+		}
+		return true
+	})
+	for _, p := range s.pools {
+		if p.leaving() {
+			s.dismiss(p)
+		}
+	}
+	if s.stopping {
+		s.stop()
+	}
+}
+
+// checkDrained stops the shard when it is draining and its last client has left.
+func (s *Shard) checkDrained() {
+	if s.stopping && s.clients == 0 && !s.stopped {
+		s.stop()
+	}
+}
+
+// stop closes what is left. Servers are told Terminate.
+func (s *Shard) stop() {
+	if s.stopped {
+		return
+	}
+	s.stopped = true
+	for _, srv := range s.slots.servers {
+		if srv != nil {
+			s.closeServer(srv)
+		}
+	}
+	for _, other := range s.engine.shards {
+		if other != s && other.attached.Load() > 0 {
+			return
+		}
+	}
+	s.engine.drainEnd.Do(func() { close(s.engine.drained) })
+}
+
+// dismiss sends the clients of a removed pool away: idle ones now, the others when they are done, or DrainTimeout is
+// over.
+func (s *Shard) dismiss(p *shardPool) {
+	busy := false
+	overdue := p.dismissed != 0 && s.now-p.dismissed >= int64(s.engine.config.Load().DrainTimeout)
+	s.slots.eachClient(func(c *client) bool {
+		if c.pool != p.index || c.state == clientFinishing {
+			return true
+		}
+		if c.state == clientIdle || c.state == clientWelcoming || overdue {
+			s.finishClient(c, goingAway.message("FATAL"))
+			return true
+		}
+		busy = true
+		return true
+	})
+	if busy && p.dismissed == 0 {
+		p.dismissed = max(s.now, 1)
+		s.timers.Set(loop.Timer{At: s.now + int64(max(s.engine.config.Load().DrainTimeout, time.Millisecond)), Kind: timerDismiss, Ref: uint64(p.index)})
+	}
+}
+
+// Crash ends a shard in whose loop a bug was met (rule 10): its connections are gone with their driver; what they
+// held of the budgets is given back, and the shard is empty, to be bound to a new driver and run again.
+func (s *Shard) Crash(message string, stack []byte) {
+	s.engine.host.Log(Notice{Level: Error, Message: "a bug in the engine closed the connections of one event loop: " + message,
+		Cause: "please report it, with the stack", Stack: stack})
+	for i := uint32(1); i < s.slots.used; i++ {
+		if sl := s.slots.slot(i); sl.kind == slotClient {
+			s.attached.Add(-1)
+			s.engine.Leave(s.pools[sl.client.pool].shared.pool)
+		}
+	}
+	for _, p := range s.pools {
+		for srv := range p.servers {
+			give(&p.shared.shared.Size, &srv.upstream.servers)
+		}
+		for p.ledger.Waiting() > 0 {
+			p.ledger.PopWaiter()
+		}
+		for {
+			r, ok := p.ledger.OldestIdle()
+			if !ok {
+				break
+			}
+			p.ledger.Remove(r.Server)
+		}
+	}
+	for _, d := range s.dials {
+		give(&d.pool.shared.shared.Size, &d.upstream.servers)
+	}
+	s.reset()
+}

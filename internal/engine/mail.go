@@ -1,0 +1,61 @@
+package engine
+
+// mailKind says what a message to a shard is.
+type mailKind uint8
+
+const (
+	mailClient     mailKind = iota // a logged-in client
+	mailDialed                     // the answer to a DialRequest
+	mailCancelled                  // the answer to a CancelRequest
+	mailCancel                     // a client's CancelRequest
+	mailConfigured                 // the configuration has changed
+	mailWanted                     // another shard asks for an idle server
+	mailServer                     // another shard gives a server
+	mailFreed                      // a permit has become free
+	mailEvict                      // a pool elsewhere lacks permits of an upstream
+	mailSnapshot                   // figures are asked for
+	mailDrain                      // the end begins
+)
+
+// mail is a message to a shard.
+type mail struct {
+	kind     mailKind
+	shard    int // who asks
+	ticket   uint64
+	pid      uint32
+	secret   uint32
+	client   Client
+	dialed   DialResult
+	pool     *sharedPool
+	moved    *movedServer
+	collect  *collector
+	upstream *upstream
+}
+
+// receive takes one message.
+func (s *Shard) receive(m *mail) {
+	switch m.kind {
+	case mailClient:
+		s.attach(&m.client)
+	case mailDialed:
+		s.dialed(m.ticket, &m.dialed)
+	case mailCancelled:
+		s.cancelled(m.ticket)
+	case mailCancel:
+		s.cancel(m.pid, m.secret)
+	case mailConfigured:
+		s.configured()
+	case mailWanted:
+		s.lend(s.pool(m.pool), m.shard)
+	case mailServer:
+		s.arrive(m.moved)
+	case mailFreed:
+		s.freed(m.pool)
+	case mailEvict:
+		s.evict(m.pool, m.upstream)
+	case mailSnapshot:
+		s.collect(m.collect)
+	case mailDrain:
+		s.drain()
+	}
+}

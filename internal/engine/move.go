@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/session"
+)
+
+// movedServer is a server between two shards.
+type movedServer struct {
+	server *server
+	fd     int
+	early  []byte // what it said meanwhile
+}
+
+// lend gives another shard an idle server, if there is one to spare.
+func (s *Shard) lend(p *shardPool, to int) {
+	if slot, ok := p.ledger.Lend(to); ok {
+		s.leave(s.server(slot), to)
+	}
+}
+
+// leave takes a server, which is in no ledger any more, off this loop.
+func (s *Shard) leave(srv *server, to int) {
+	srv.purpose, srv.destination = leaving, to
+	s.resumeServer(srv)
+	s.op(loop.Detach, srv.Conn)
+}
+
+// depart sends a server that is off the loop to its next shard.
+func (s *Shard) depart(srv *server, ev *loop.Event) {
+	m := &movedServer{server: srv, fd: int(ev.FD), early: append([]byte(nil), ev.Data...)}
+	p := srv.pool
+	srv.Leave(s.env)
+	s.slots.removeServer(srv)
+	s.servers--
+	p.stats.retire(srv)
+	srv.Queries, srv.Transactions = 0, 0
+	delete(p.servers, srv)
+	srv.OnParameter = nil
+	s.engine.shards[srv.destination].mail.Post(mail{kind: mailServer, moved: m})
+}
+
+// arrive takes a server over from another shard.
+func (s *Shard) arrive(m *movedServer) {
+	srv := m.server
+	p := s.pool(srv.pool.shared)
+	srv.pool = p
+	srv.purpose = idle
+	if _, known := s.profiles[srv.Settings]; !known {
+		srv.Pins |= session.PinSettings // its settings are unknown here: cleaned before use
+	}
+	if !s.adopt(srv, m.fd) {
+		p.giveBack(s, srv.upstream)
+		return
+	}
+	if len(p.base) == 0 && srv.Settings == 0 {
+		s.learn(p, srv)
+	}
+	if len(m.early) > 0 {
+		s.fromServer(srv, m.early)
+		if srv.slot == 0 {
+			return
+		}
+	}
+	s.clean(srv)
+}

@@ -1,0 +1,337 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/pool"
+	"github.com/pgmux/caddy-pgmux/internal/session"
+)
+
+// purpose is what a server is doing.
+//
+//	         grant            settings differ
+//	idle ──────────▶ linked ◀────────────── preparing
+//	 ▲                 │  the client leaves       │
+//	 │                 ▼                          ▼
+//	 │◀──────────── abandoned ──▶ rollingBack ──▶ resetting ──▶ idle
+//	 └──▶ leaving (to another shard)
+type purpose uint8
+
+const (
+	idle        purpose = iota // nobody's, in the ledger
+	linked                     // a client's
+	preparing                  // its settings are being made a client's
+	abandoned                  // its client has left; what it owes is swallowed
+	rollingBack                // the transaction its client left open is rolled back
+	resetting                  // its session is being cleaned
+	waiting                    // clean, but a cancel is still on its way to it
+	leaving                    // going to another shard
+)
+
+// cleanTimeout bounds how long an abandoned server may take to become clean. After it the server is closed, and
+// Postgres rolls back.
+const cleanTimeout = 30 * time.Second
+
+// server is one connection to Postgres.
+type server struct {
+	session.Server
+	slot     uint32
+	pool     *shardPool
+	upstream *upstream
+	client   uint32 // slot of its client; 0: none
+	purpose  purpose
+	// destination is the shard it is leaving for.
+	destination int
+
+	pid    uint32
+	secret []byte
+	params []Setting // what it has reported, and reports
+	born   int64
+	// expires is when it is too old.
+	expires int64
+
+	congested, paused bool
+	cancels           int          // on their way to it
+	counted           session.Pins // pins that have been counted
+	started           int64        // when the query that runs began; 0: none runs
+	linkedAt          int64
+}
+
+// fromServer takes what a server sent.
+func (s *Shard) fromServer(srv *server, data []byte) {
+	srv.pool.stats.sent += uint64(len(data))
+	c := s.clientOf(srv)
+	var machine *session.Client
+	if c != nil && srv.purpose == linked {
+		machine = &c.Client
+	}
+	if !srv.Feed(s.env, machine, data) {
+		s.notice(Error, "a server broke the protocol and is closed", srv, "the server is not Postgres, or something between has changed what it said")
+		s.serverLost(srv)
+		return
+	}
+	if srv.started != 0 && !srv.Owes() {
+		srv.pool.stats.queryTime(s.now - srv.started)
+		srv.started = 0
+	}
+	s.settled(srv)
+}
+
+// asked notes the time when a query begins.
+func (s *Shard) asked(srv *server) {
+	if srv.started == 0 && srv.Owes() {
+		srv.started = s.now
+	}
+}
+
+// countPins counts new reasons for which a server stays with its client.
+func (s *Shard) countPins(srv *server) {
+	if fresh := srv.Pins &^ srv.counted; fresh != 0 {
+		fresh.Each(func(reason string) { srv.pool.stats.pins[reason]++ })
+	}
+	srv.counted = srv.Pins
+}
+
+// settled decides what a server does next, when what it was told has been answered. It is the one place where a server
+// leaves its client.
+func (s *Shard) settled(srv *server) {
+	c := s.clientOf(srv)
+	switch srv.purpose {
+	case linked:
+		if s.mayRelease(srv, c) {
+			s.unlink(srv, c)
+			return
+		}
+		s.relieve(srv, c)
+	case preparing:
+		if srv.Settled() {
+			s.prepared(srv, c)
+		}
+	case abandoned:
+		if srv.Settled() {
+			s.rollBack(srv)
+		}
+	case rollingBack:
+		if !srv.Settled() {
+			return
+		}
+		if srv.Failed || !srv.Releasable() {
+			s.closeServer(srv)
+			return
+		}
+		s.clean(srv)
+	case resetting:
+		if !srv.Settled() {
+			return
+		}
+		if srv.Failed || !srv.Releasable() {
+			s.closeServer(srv)
+			return
+		}
+		srv.Cleaned(s.env)
+		s.release(srv)
+	case idle:
+		if srv.Dying {
+			s.serverLost(srv)
+		}
+	}
+}
+
+// mayRelease is the release point. A server leaves its client only when
+//
+//  1. the protocol machine says so (session.Server.Releasable: status I, nothing owed, no open batch, no COPY, no half
+//     message, nothing unsure);
+//  2. the client is not in the middle of a frame for it;
+//  3. nothing pins it;
+//  4. everything sent to it has left.
+//
+// A cancel on its way to it keeps it from others (release), but not with this client.
+func (s *Shard) mayRelease(srv *server, c *client) bool {
+	return srv.Releasable() && !c.MidFrame() && srv.Pins == 0 && !srv.congested
+}
+
+// unlink takes a server from its client, and passes it on.
+func (s *Shard) unlink(srv *server, c *client) {
+	srv.pool.stats.linked--
+	srv.client, c.server = 0, 0
+	c.state = clientIdle
+	c.blocked = session.More
+	s.resumeClient(c, pauseServerFull)
+	s.resumeServer(srv)
+	s.release(srv)
+	if s.pools[c.pool].leaving() {
+		s.finishClient(c, goingAway.message("FATAL"))
+		return
+	}
+	s.proceed(c)
+}
+
+// relieve lets a client go on that had to wait for its server's answers.
+func (s *Shard) relieve(srv *server, c *client) {
+	if c.blocked == session.Blocked && srv.Relieved() || c.blocked == session.Await && !srv.Owes() {
+		c.blocked = session.More
+		s.proceed(c)
+	}
+}
+
+// abandon ends what a client has left behind: its query is cancelled, its transaction rolled back.
+func (s *Shard) abandon(srv *server, c *session.Client) {
+	if srv.Dying || !srv.Abandon(s.env, c) {
+		s.closeServer(srv)
+		return
+	}
+	s.resumeServer(srv)
+	srv.purpose = abandoned
+	s.timers.Set(loop.Timer{At: s.now + int64(cleanTimeout), Kind: timerClean, Ref: srv.Conn})
+	if srv.started != 0 && srv.Owes() {
+		s.cancelServer(srv)
+	}
+	s.settled(srv)
+}
+
+// rollBack ends the transaction that was left open, if there is one.
+func (s *Shard) rollBack(srv *server) {
+	if srv.Unsure() || srv.Dying {
+		s.closeServer(srv)
+		return
+	}
+	if srv.Status != pgwire.StatusIdle {
+		srv.purpose = rollingBack
+		srv.Ask(s.env, "ROLLBACK")
+		return
+	}
+	s.clean(srv)
+}
+
+// clean makes the session of a server that a client has left state in as it was at its start.
+func (s *Shard) clean(srv *server) {
+	if srv.Pins == 0 {
+		s.release(srv)
+		return
+	}
+	query := srv.pool.config().ServerResetQuery
+	if query == "" {
+		s.closeServer(srv)
+		return
+	}
+	if srv.cancels > 0 {
+		srv.purpose = waiting // a late cancel must not hit the reset
+		return
+	}
+	srv.purpose = resetting
+	s.timers.Set(loop.Timer{At: s.now + int64(cleanTimeout), Kind: timerClean, Ref: srv.Conn})
+	srv.Ask(s.env, query)
+}
+
+// release passes a clean server on: to the first who waits, here or elsewhere, or to rest.
+func (s *Shard) release(srv *server) {
+	if srv.cancels > 0 {
+		srv.purpose = waiting
+		return
+	}
+	p := srv.pool
+	if srv.upstream.removed.Load() || p.leaving() || srv.expires != 0 && s.now >= srv.expires || s.yields(srv) {
+		s.closeServer(srv)
+		return
+	}
+	srv.purpose = idle
+	outcome, to := p.ledger.Release(s.now, srv.slot, uint32(srv.Settings))
+	switch outcome {
+	case pool.ToWaiter:
+		s.grant(s.client(to), srv)
+	case pool.ToShard:
+		s.leave(srv, int(to))
+	case pool.ToClose:
+		s.closeServer(srv)
+	}
+}
+
+// serverLost ends a server whose connection has ended.
+func (s *Shard) serverLost(srv *server) {
+	c := s.clientOf(srv)
+	was := srv.purpose
+	if was == idle {
+		srv.pool.ledger.Remove(srv.slot)
+	}
+	mid, dying := srv.MidMessage(), srv.Dying
+	if c != nil {
+		srv.client, c.server = 0, 0
+	}
+	s.closeServer(srv)
+	if c == nil {
+		return
+	}
+	switch was {
+	case preparing: // nothing of the client's has been sent: it waits on
+		c.state = clientIdle
+		s.again(c)
+	case linked:
+		srv.pool.stats.linked--
+		c.state = clientIdle
+		switch {
+		case mid:
+			s.closeClient(c) // in the middle of a message there is no place for an error
+		case dying:
+			s.finishClient(c, nil) // it has been told by Postgres, word for word
+		default:
+			s.finishClient(c, lostServer.message("FATAL"))
+		}
+	}
+}
+
+var (
+	lostServer = &Refusal{
+		SQLState: "08006",
+		Message:  "server closed the connection unexpectedly",
+		Detail:   "The Postgres server ended the connection before or while it processed the request.",
+		Hint:     "Whether the request was executed is not known. Connect again.",
+	}
+	goingAway = &Refusal{
+		SQLState: "57P01",
+		Message:  "terminating connection due to administrator command",
+		Hint:     "The pool is being removed or the pooler is shutting down. Connect again.",
+	}
+)
+
+// closeServer closes a server and gives its permits back.
+func (s *Shard) closeServer(srv *server) {
+	p := srv.pool
+	if srv.purpose == idle {
+		p.ledger.Remove(srv.slot)
+	}
+	if srv.Settled() && !srv.Dying && !srv.congested {
+		s.Send(srv.Conn, terminate)
+	}
+	s.op(loop.Close, srv.Conn)
+	p.stats.retire(srv)
+	srv.Drop(s.env)
+	s.slots.removeServer(srv)
+	s.servers--
+	delete(p.servers, srv)
+	p.giveBack(s, srv.upstream)
+}
+
+var terminate = pgwire.AppendEmpty(nil, pgwire.Terminate)
+
+func (s *Shard) pauseServer(srv *server) {
+	if !srv.paused {
+		srv.paused = true
+		s.op(loop.Pause, srv.Conn)
+	}
+}
+
+func (s *Shard) resumeServer(srv *server) {
+	if srv.paused {
+		srv.paused = false
+		s.op(loop.Resume, srv.Conn)
+	}
+}
+
+// notice writes a line about a server.
+func (s *Shard) notice(level Level, message string, srv *server, cause string) {
+	k := srv.pool.shared.poolKey
+	s.engine.host.Log(Notice{Level: level, Message: message, Pool: k.pool, Database: k.database, User: k.user,
+		Upstream: srv.upstream.address, Cause: cause})
+}

@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/session"
+)
+
+// Shard is the core of one event loop (a [loop.Core]): its clients, its servers, its part of every pool.
+//
+// Everything but the atomic fields and the mailbox is touched by the loop's thread only.
+type Shard struct {
+	engine *Engine
+	index  int
+
+	mail     loop.Mailbox[mail]
+	attached atomic.Int64 // clients attached, those still in the mailbox included
+	capacity int
+
+	now    int64
+	ops    []loop.Op
+	timers loop.Timers
+	env    *session.Env
+	slots  slots
+	held   chunks
+
+	pools   []*shardPool
+	byKey   map[poolKey]*shardPool
+	dials   map[uint64]dial
+	cancels map[uint64]cancelling
+	seq     uint64
+	// profiles is what clients' sessions are set to, by key.
+	profiles map[uint64]*profile
+	clients  int
+	servers  int
+	stopping bool
+	stopped  bool
+
+	turns, events uint64
+}
+
+var _ loop.Core = (*Shard)(nil)
+
+func newShard(e *Engine, index int) *Shard {
+	s := &Shard{engine: e, index: index}
+	s.reset()
+	return s
+}
+
+// reset makes the shard empty.
+func (s *Shard) reset() {
+	s.ops, s.timers = nil, loop.Timers{}
+	s.env = session.NewEnv(s)
+	s.slots.reset()
+	s.held = chunks{}
+	s.pools, s.byKey = nil, map[poolKey]*shardPool{}
+	s.dials, s.cancels = map[uint64]dial{}, map[uint64]cancelling{}
+	s.profiles = map[uint64]*profile{0: {}}
+	s.clients, s.servers = 0, 0
+}
+
+// Bind tells the shard its driver: how to be woken, and how many connections it may hold. Before Run.
+func (s *Shard) Bind(d loop.Driver) {
+	s.now = d.Now()
+	s.slots.limit = uint32(d.Capacity())
+	// Servers need slots too: an eighth of them, and not more than 4,096, is kept for them.
+	s.capacity = d.Capacity() - min(d.Capacity()/8, 4096) - 1
+	s.timers.Set(loop.Timer{At: s.now + sweepEvery, Kind: timerSweep})
+	s.mail.Bind(d.Wake)
+}
+
+// Stopped reports that the loop may end.
+func (s *Shard) Stopped() bool { return s.stopped }
+
+// Deadline is when the earliest timer is due.
+func (s *Shard) Deadline() int64 { return s.timers.Next() }
+
+// Tick begins a turn: memory lent to the driver comes back, and what is due is done.
+func (s *Shard) Tick(now int64) {
+	s.now = now
+	s.turns++
+	s.ops = s.ops[:0]
+	s.env.BeginTurn()
+	s.held.beginTurn()
+	for {
+		t, ok := s.timers.Due(now)
+		if !ok {
+			return
+		}
+		s.due(t)
+	}
+}
+
+// Ops is what the turn has decided.
+func (s *Shard) Ops() []loop.Op { return s.ops }
+
+// Step takes one event.
+func (s *Shard) Step(ev *loop.Event) {
+	s.events++
+	if ev.Kind == loop.Woken {
+		for _, m := range s.mail.Take() {
+			s.receive(&m)
+		}
+		return
+	}
+	slot := s.slots.at(ev.Conn)
+	if slot == nil {
+		return // an event of a connection that was closed in this turn
+	}
+	switch slot.kind {
+	case slotClient:
+		s.stepClient(&slot.client, ev)
+	case slotServer:
+		s.stepServer(slot.server(s), ev)
+	}
+}
+
+func (s *Shard) stepClient(c *client, ev *loop.Event) {
+	switch ev.Kind {
+	case loop.Received:
+		if c.state != clientFinishing {
+			s.fromClient(c, ev.Data)
+		}
+	case loop.Ended, loop.Failed:
+		if c.state == clientFinishing {
+			s.closeClient(c)
+			return
+		}
+		s.clientGone(c)
+	case loop.Congested:
+		c.congested = true
+		if srv := s.serverOf(c); srv != nil {
+			s.pauseServer(srv)
+		}
+	case loop.Drained:
+		c.congested = false
+		if srv := s.serverOf(c); srv != nil {
+			s.resumeServer(srv)
+		}
+		s.proceed(c)
+	}
+}
+
+func (s *Shard) stepServer(srv *server, ev *loop.Event) {
+	switch ev.Kind {
+	case loop.Received:
+		s.fromServer(srv, ev.Data)
+	case loop.Ended, loop.Failed:
+		if srv.purpose != leaving { // its next shard will notice
+			s.serverLost(srv)
+		}
+	case loop.Congested:
+		srv.congested = true
+		if c := s.clientOf(srv); c != nil {
+			s.pauseClient(c, pauseServerFull)
+		}
+	case loop.Drained:
+		srv.congested = false
+		if c := s.clientOf(srv); c != nil {
+			s.resumeClient(c, pauseServerFull)
+		}
+		s.settled(srv)
+	case loop.Detached:
+		s.depart(srv, ev)
+	}
+}
+
+// Send is session.Wire: it adds to the operations of this turn. What lies in memory right behind what was sent to the
+// same connection before becomes one operation with it.
+func (s *Shard) Send(conn uint64, b []byte) {
+	if n := len(s.ops); n > 0 {
+		last := &s.ops[n-1]
+		if last.Kind == loop.Send && last.Conn == loop.ID(conn) && behind(last.Data, b) {
+			last.Data = last.Data[:len(last.Data)+len(b)]
+			return
+		}
+	}
+	s.ops = append(s.ops, loop.Op{Kind: loop.Send, Conn: loop.ID(conn), Data: b})
+}
+
+// behind reports whether b lies in memory right behind a, in the same allocation.
+func behind(a, b []byte) bool {
+	return len(b) > 0 && cap(a) >= len(a)+len(b) && &a[:len(a)+1][len(a)] == &b[0]
+}
+
+func (s *Shard) op(kind loop.OpKind, conn uint64) {
+	s.ops = append(s.ops, loop.Op{Kind: kind, Conn: loop.ID(conn)})
+}

@@ -1,0 +1,245 @@
+package engine
+
+import (
+	"hash/maphash"
+	"strings"
+
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+)
+
+// profile is what clients set their sessions to when they log in; equal ones are one.
+type profile struct {
+	key             uint64
+	settings        []Setting // by name, in the order given, each name once
+	unreadable      bool
+	backslashQuotes bool
+}
+
+// profileSeed makes keys equal on all shards of the process, and unpredictable outside it.
+var profileSeed = maphash.MakeSeed()
+
+// profile is the one of these startup parameters. The empty one is 0.
+func (s *Shard) profile(startup []Setting) *profile {
+	settings := lastOfEach(startup)
+	if len(settings) == 0 {
+		return s.profiles[0]
+	}
+	var h maphash.Hash
+	h.SetSeed(profileSeed)
+	for _, q := range settings {
+		h.WriteString(q.Name)
+		h.WriteByte(0)
+		h.WriteString(q.Value)
+		h.WriteByte(0)
+	}
+	key := h.Sum64() | 1 // never 0
+	p := s.profiles[key]
+	if p == nil {
+		p = newProfile(key, settings)
+		s.profiles[key] = p
+	}
+	return p
+}
+
+func newProfile(key uint64, settings []Setting) *profile {
+	p := &profile{key: key, settings: settings}
+	for _, q := range settings {
+		switch q.Name {
+		case "client_encoding":
+			p.unreadable = unreadable(q.Value)
+		case "standard_conforming_strings":
+			switch strings.ToLower(q.Value) {
+			case "off", "false", "0", "no", "of", "f", "n":
+				p.backslashQuotes = true
+			}
+		}
+	}
+	return p
+}
+
+// lastOfEach keeps, of parameters given several times, the last, as Postgres does. Names are compared without case.
+func lastOfEach(in []Setting) (out []Setting) {
+next:
+	for _, q := range in {
+		q.Name = strings.ToLower(q.Name)
+		for i := range out {
+			if out[i].Name == q.Name {
+				out[i].Value = q.Value
+				continue next
+			}
+		}
+		out = append(out, q)
+	}
+	return out
+}
+
+// unreadable reports whether an encoding has characters in which bytes of ASCII mean something else.
+func unreadable(encoding string) bool {
+	switch strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(encoding)) {
+	case "sjis", "shiftjis", "mskanji", "win932", "windows932", "shiftjis2004", "big5", "win950", "windows950", "gbk",
+		"win936", "windows936", "gb18030", "uhc", "win949", "windows949", "johab":
+		return true
+	}
+	return false
+}
+
+// difference is the SQL that takes a session from one profile to another. What only the first sets goes back to what
+// the server began with. set_config takes a value as the StartupMessage does, lists included.
+func difference(from, to *profile) string {
+	var b strings.Builder
+	for _, q := range from.settings {
+		if !to.has(q.Name) {
+			b.WriteString("RESET " + quoteName(q.Name) + ";")
+		}
+	}
+	for _, q := range to.settings {
+		if v, ok := from.value(q.Name); ok && v == q.Value {
+			continue
+		}
+		b.WriteString("SELECT pg_catalog.set_config(" + quote(q.Name) + "," + quote(q.Value) + ",false);")
+	}
+	return b.String()
+}
+
+func (p *profile) value(name string) (string, bool) {
+	for _, q := range p.settings {
+		if q.Name == name {
+			return q.Value, true
+		}
+	}
+	return "", false
+}
+
+func (p *profile) has(name string) bool {
+	_, ok := p.value(name)
+	return ok
+}
+
+// quote is a literal that means the same whatever standard_conforming_strings is.
+func quote(v string) string {
+	return " E'" + strings.NewReplacer("\\", "\\\\", "'", "''").Replace(v) + "'"
+}
+
+// quoteName quotes every part of a parameter's name.
+func quoteName(name string) string {
+	parts := strings.Split(name, ".")
+	for i, part := range parts {
+		parts[i] = `"` + strings.ReplaceAll(part, `"`, `""`) + `"`
+	}
+	return strings.Join(parts, ".")
+}
+
+// welcome completes a client's login: at once if it is known what Postgres says to such a client, else with the help
+// of a server.
+func (s *Shard) welcome(c *client) {
+	p := s.pools[c.pool]
+	if block := p.welcomes[c.Settings]; block != nil {
+		s.admit(c, block)
+		return
+	}
+	s.acquire(c)
+}
+
+// greet completes the login of a client, and of all others that wait for the same, with what a server reports.
+func (s *Shard) greet(c *client, params []Setting) {
+	p := s.pools[c.pool]
+	block := []byte{}
+	for _, q := range params {
+		block = pgwire.AppendParameterStatus(block, q.Name, q.Value)
+	}
+	p.welcomes[c.Settings] = block
+	settings := c.Settings
+	s.admit(c, block)
+	s.slots.eachClient(func(other *client) bool {
+		if other.state == clientWelcoming && other.pool == p.index && other.Settings == settings {
+			p.ledger.Leave(other.ticket)
+			other.state = clientIdle
+			s.admit(other, block)
+		}
+		return true
+	})
+}
+
+// admit sends what ends a login.
+func (s *Shard) admit(c *client, block []byte) {
+	b := append(make([]byte, 0, len(block)+32), block...)
+	b = pgwire.AppendBackendKeyData(b, s.pid(c), c.secret)
+	b = pgwire.AppendReady(b, pgwire.StatusIdle)
+	s.Send(c.Conn, b)
+	c.welcomed = true
+	s.proceed(c)
+}
+
+// learn takes from a fresh server what Postgres reports. If that has changed, clients are told the new from now on.
+func (s *Shard) learn(p *shardPool, srv *server) {
+	if sameSettings(p.base, srv.params) {
+		return
+	}
+	p.base = srv.params
+	clear(p.welcomes)
+}
+
+func sameSettings(a, b []Setting) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// parameter notes what a server reports. The list may be shared with others, so it is replaced.
+func (srv *server) parameter(name, value []byte) {
+	out := make([]Setting, 0, len(srv.params)+1)
+	found := false
+	for _, q := range srv.params {
+		if q.Name == string(name) {
+			q.Value, found = string(value), true
+		}
+		out = append(out, q)
+	}
+	if !found {
+		out = append(out, Setting{string(name), string(value)})
+	}
+	srv.params = out
+}
+
+// prepared takes the answer to the query that sets a session as its next client's is.
+func (s *Shard) prepared(srv *server, c *client) {
+	if srv.Failed || !srv.Releasable() {
+		refusal := settingsFailed(srv.Failure)
+		srv.client = 0
+		s.closeServer(srv) // half of it may have been set
+		if c != nil {
+			c.server = 0
+			c.state = clientIdle
+			s.finishClient(c, refusal)
+		}
+		return
+	}
+	if c == nil {
+		s.release(srv)
+		return
+	}
+	if !c.welcomed {
+		srv.client, c.server = 0, 0
+		c.state = clientIdle
+		s.greet(c, srv.params)
+		s.release(srv)
+		return
+	}
+	s.link(c, srv)
+	s.proceed(c)
+}
+
+// settingsFailed is Postgres's own error about a startup parameter, as the FATAL it would have been.
+func settingsFailed(failure []byte) []byte {
+	if len(failure) == 0 {
+		return lostServer.message("FATAL")
+	}
+	field := func(f byte) string { return string(pgwire.ErrorField(failure, f)) }
+	return pgwire.AppendError(nil, "FATAL", field('C'), field('M'), field('D'), field('H'))
+}

@@ -1,0 +1,87 @@
+package pgwire
+
+import "encoding/binary"
+
+// begin appends a header whose length finish fills in.
+func begin(dst []byte, typ byte) ([]byte, int) {
+	return append(dst, typ, 0, 0, 0, 0), len(dst)
+}
+
+func finish(dst []byte, at int) []byte {
+	binary.BigEndian.PutUint32(dst[at+1:], uint32(len(dst)-at-1))
+	return dst
+}
+
+func appendCString(dst []byte, s string) []byte { return append(append(dst, s...), 0) }
+
+// AppendReady appends ReadyForQuery.
+func AppendReady(dst []byte, status byte) []byte {
+	return append(dst, ReadyForQuery, 0, 0, 0, 5, status)
+}
+
+// AppendEmpty appends a message without a body: Sync, Flush, CopyDone, ParseComplete, CloseComplete, …
+func AppendEmpty(dst []byte, typ byte) []byte { return append(dst, typ, 0, 0, 0, 4) }
+
+// AppendParameterStatus appends a ParameterStatus.
+func AppendParameterStatus(dst []byte, name, value string) []byte {
+	dst, at := begin(dst, ParameterStatus)
+	return finish(appendCString(appendCString(dst, name), value), at)
+}
+
+// AppendBackendKeyData appends a BackendKeyData with a key of protocol 3.0.
+func AppendBackendKeyData(dst []byte, pid, secret uint32) []byte {
+	dst = append(dst, BackendKeyData, 0, 0, 0, 12)
+	dst = binary.BigEndian.AppendUint32(dst, pid)
+	return binary.BigEndian.AppendUint32(dst, secret)
+}
+
+// AppendQuery appends a simple Query.
+func AppendQuery(dst []byte, text string) []byte {
+	dst, at := begin(dst, Query)
+	return finish(appendCString(dst, text), at)
+}
+
+// AppendParse appends a Parse; types is a count and OIDs as on the wire.
+func AppendParse(dst, name, text, types []byte) []byte {
+	dst, at := begin(dst, Parse)
+	dst = append(append(dst, name...), 0)
+	dst = append(append(dst, text...), 0)
+	return finish(append(dst, types...), at)
+}
+
+// AppendStatement appends a Describe or Close of a prepared statement.
+func AppendStatement(dst []byte, typ byte, name []byte) []byte {
+	dst, at := begin(dst, typ)
+	dst = append(dst, 'S')
+	return finish(append(append(dst, name...), 0), at)
+}
+
+// AppendBind appends the beginning of a Bind, up to and with the statement's name, for a body whose remainder, of
+// the length given, follows.
+func AppendBind(dst, portal, statement []byte, remainder int) []byte {
+	dst, at := begin(dst, Bind)
+	dst = append(append(dst, portal...), 0)
+	dst = append(append(dst, statement...), 0)
+	binary.BigEndian.PutUint32(dst[at+1:], uint32(len(dst)-at-1+remainder))
+	return dst
+}
+
+// AppendCopyFail appends a CopyFail.
+func AppendCopyFail(dst []byte, reason string) []byte {
+	dst, at := begin(dst, CopyFail)
+	return finish(appendCString(dst, reason), at)
+}
+
+// AppendError appends an ErrorResponse in Postgres's order of fields; empty ones are left out.
+func AppendError(dst []byte, severity, code, message, detail, hint string) []byte {
+	dst, at := begin(dst, ErrorResponse)
+	for _, f := range [...]struct {
+		code  byte
+		value string
+	}{{'S', severity}, {'V', severity}, {'C', code}, {'M', message}, {'D', detail}, {'H', hint}} {
+		if f.value != "" {
+			dst = appendCString(append(dst, f.code), f.value)
+		}
+	}
+	return finish(append(dst, 0), at)
+}

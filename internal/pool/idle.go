@@ -1,0 +1,84 @@
+package pool
+
+// Idle is one server that nobody uses.
+type Idle struct {
+	Server uint32
+	Tag    uint32 // what its session is set to; see Ledger.Acquire
+	Since  int64
+}
+
+// idle is the servers nobody uses, in the order in which they came to rest: a ring.
+type idle struct {
+	ring []Idle // length a power of two
+	head uint64 // the one that has rested longest
+	tail uint64
+}
+
+func (q *idle) len() int { return int(q.tail - q.head) }
+
+func (q *idle) at(i uint64) *Idle { return &q.ring[i&uint64(len(q.ring)-1)] }
+
+func (q *idle) push(server, tag uint32, now int64) {
+	if q.len() == len(q.ring) {
+		bigger := make([]Idle, max(16, 2*len(q.ring)))
+		for i := q.head; i != q.tail; i++ {
+			bigger[i&uint64(len(bigger)-1)] = *q.at(i)
+		}
+		q.ring = bigger
+	}
+	*q.at(q.tail) = Idle{Server: server, Tag: tag, Since: now}
+	q.tail++
+}
+
+// look is how many servers are looked at for one with the right tag: enough for a handful of kinds of clients, and
+// few enough to cost nothing.
+const look = 8
+
+// take takes the server used last (or, fifo, first), or one within a few of it that has the tag.
+func (q *idle) take(tag uint32, fifo bool) (server uint32, ok bool) {
+	n := q.len()
+	if n == 0 {
+		return 0, false
+	}
+	pick := 0
+	for i := range min(n, look) {
+		if q.nth(i, fifo).Tag == tag {
+			pick = i
+			break
+		}
+	}
+	server = q.nth(pick, fifo).Server
+	q.removeAt(q.index(pick, fifo))
+	return server, true
+}
+
+func (q *idle) index(i int, fifo bool) uint64 {
+	if fifo {
+		return q.head + uint64(i)
+	}
+	return q.tail - 1 - uint64(i)
+}
+
+func (q *idle) nth(i int, fifo bool) *Idle { return q.at(q.index(i, fifo)) }
+
+func (q *idle) removeAt(i uint64) {
+	if i == q.head {
+		q.head++
+		return
+	}
+	for ; i+1 != q.tail; i++ {
+		*q.at(i) = *q.at(i + 1)
+	}
+	q.tail--
+}
+
+// remove takes a given server out.
+func (q *idle) remove(server uint32) bool {
+	for i := q.head; i != q.tail; i++ {
+		if q.at(i).Server == server {
+			q.removeAt(i)
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,67 @@
+package pool
+
+import "sync/atomic"
+
+// Skew is how much longer than a shard's own first waiter another shard's must have waited to be served before it,
+// in nanoseconds: moving a server between shards costs some microseconds, so within this bound a shard serves its own.
+const Skew = 1_000_000
+
+// Shared is what the shards of one pool have in common. All methods may be called from any shard.
+type Shared struct {
+	// Size is the permits for servers of this pool; a server holds one from before it is dialed until it is closed.
+	Size Budget
+
+	shards []presence
+}
+
+// presence is one shard's, on a cache line of its own.
+type presence struct {
+	waiting atomic.Int64
+	oldest  atomic.Int64 // when its first waiter began to wait; meaningful while waiting > 0
+	idle    atomic.Int64
+	_       [40]byte
+}
+
+// NewShared is a pool over so many shards, of so many servers.
+func NewShared(shards, size int) *Shared {
+	s := &Shared{shards: make([]presence, shards)}
+	s.Size.SetLimit(size)
+	return s
+}
+
+// Waiting is the number of clients that wait, on all shards.
+func (s *Shared) Waiting() int {
+	n := int64(0)
+	for i := range s.shards {
+		n += s.shards[i].waiting.Load()
+	}
+	return int(n)
+}
+
+// Starving reports whether clients wait on a shard.
+func (s *Shared) Starving(shard int) bool { return s.shards[shard].waiting.Load() > 0 }
+
+// borrower is the shard other than self whose first waiter has waited longest, and since when; -1 if none waits.
+func (s *Shared) borrower(self int) (shard int, since int64) {
+	shard = -1
+	for i := range s.shards {
+		p := &s.shards[i]
+		if i == self || p.waiting.Load() == 0 {
+			continue
+		}
+		if t := p.oldest.Load(); shard < 0 || t < since {
+			shard, since = i, t
+		}
+	}
+	return shard, since
+}
+
+// lender is a shard other than self where servers idle; -1 if there is none.
+func (s *Shared) lender(self int) int {
+	for i := range s.shards {
+		if i != self && s.shards[i].idle.Load() > 0 {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,110 @@
+package session
+
+import (
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/prepared"
+)
+
+// Client is one logged-in application connection. It holds no pointers and lives in slabs, so that a million of them
+// cost the garbage collector nothing.
+type Client struct {
+	Conn uint64 // loop.ID
+	Slot uint32
+	// left is the bytes of the present frame that are still to come; drop says that they go nowhere.
+	left uint32
+	// names is the head of its prepared statements in Env.Names; unnamed is its unnamed one.
+	names   uint32
+	unnamed prepared.StmtID
+
+	drop bool
+	// skip: an error was given by us; everything up to the next Sync is ignored, as Postgres would.
+	skip bool
+	// refused: an error was given instead of a server; the next frame decides how the conversation goes on.
+	refused bool
+	// NoTransactions refuses BEGIN: pool_mode statement.
+	NoTransactions bool
+	// NoPrepared passes prepared statements through and pins: max_prepared_statements 0.
+	NoPrepared bool
+	// Unreadable: its encoding has characters in which bytes of ASCII mean something else; its SQL is not read.
+	Unreadable bool
+	// BackslashQuotes: it began with standard_conforming_strings off.
+	BackslashQuotes bool
+
+	// Settings identifies what its session is set to; equal for equal settings on all shards.
+	Settings uint64
+}
+
+// MidFrame reports whether a frame has been forwarded in part.
+func (c *Client) MidFrame() bool { return c.left > 0 && !c.drop }
+
+// Refuse lets the client go on after it was told, with an error, that its next frame is not going to be served: up to
+// the end of that query, or of that pipeline, nothing is done, and then it is told that it may go on.
+func (c *Client) Refuse() { c.refused = true }
+
+// Forget gives back what the client holds of the shard.
+func (c *Client) Forget(e *Env) {
+	e.Names.Clear(c.Slot, &c.names, e.release)
+	c.setUnnamed(e, prepared.None)
+}
+
+// setUnnamed makes id, whose reference it takes over, the unnamed statement.
+func (c *Client) setUnnamed(e *Env, id prepared.StmtID) {
+	e.release(c.unnamed)
+	c.unnamed = id
+}
+
+// nameFor is the client's own name for a statement, for texts of errors.
+func (c *Client) nameFor(e *Env, id prepared.StmtID) []byte {
+	return e.Names.NameOf(c.Slot, &c.names, id)
+}
+
+// forgetName undoes a Parse that did not run.
+func (c *Client) forgetName(e *Env, name []byte) {
+	if id, ok := e.Names.Delete(c.Slot, &c.names, name); ok {
+		e.release(id)
+	}
+}
+
+// restoreName undoes a Close that did not run; it takes over the reference.
+func (c *Client) restoreName(e *Env, name []byte, id prepared.StmtID) {
+	replaced, ok := e.Names.Set(c.Slot, &c.names, name, id)
+	if !ok {
+		e.release(id)
+		return
+	}
+	e.release(replaced)
+}
+
+// Verdict is why Client.Feed stopped.
+type Verdict uint8
+
+const (
+	// More: everything that could be done was done; what is left over is the beginning of a frame.
+	More Verdict = iota
+	// NeedServer: the frame that begins what is left over needs a server.
+	NeedServer
+	// Blocked: the server owes too much; feed the rest when it owes less.
+	Blocked
+	// Await: feed the rest when the server owes nothing.
+	Await
+	// Quit: the client said Terminate.
+	Quit
+	// Violated: the client broke the protocol; see Violation.
+	Violated
+)
+
+// Violation is what a client is told before it is closed for breaking the protocol, in Postgres's words.
+func Violation(frame []byte) []byte {
+	message := "invalid frontend message type " + itoa(int(frame[0]))
+	if pgwire.KnownClientType(frame[0]) {
+		message = "invalid message length"
+	}
+	return pgwire.AppendError(nil, "FATAL", "08P01", message, "", "")
+}
+
+func itoa(n int) string {
+	if n >= 10 {
+		return itoa(n/10) + string(rune('0'+n%10))
+	}
+	return string(rune('0' + n))
+}

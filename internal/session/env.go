@@ -1,0 +1,94 @@
+package session
+
+import (
+	"github.com/pgmux/caddy-pgmux/internal/prepared"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
+)
+
+// Wire takes bytes on their way to a connection. They stay unchanged until the turn ends.
+type Wire interface{ Send(conn uint64, b []byte) }
+
+// Env is what all sessions of one shard share.
+type Env struct {
+	Wire       Wire
+	Statements *prepared.Statements
+	Names      *prepared.Names
+
+	scratch []byte
+	scan    sql.Statement
+	// effects is what executing a statement does to its session, by StmtID.
+	effects []sql.Effects
+	// deallocates is the client's statement that a rewritten DEALLOCATE names, by the StmtID of the DEALLOCATE.
+	deallocates map[prepared.StmtID]prepared.StmtID
+}
+
+// NewEnv is the environment of one shard.
+func NewEnv(w Wire) *Env {
+	return &Env{
+		Wire:        w,
+		Statements:  prepared.NewStatements(),
+		Names:       prepared.NewNames(),
+		scratch:     make([]byte, 0, scratchBlock),
+		deallocates: map[prepared.StmtID]prepared.StmtID{},
+	}
+}
+
+// scratchBlock is one block of scratch memory: what a turn of ordinary size builds.
+const scratchBlock = 256 << 10
+
+// BeginTurn takes the scratch memory of the last turn back.
+func (e *Env) BeginTurn() { e.scratch = e.scratch[:0] }
+
+// room is scratch memory with room for n bytes, to be appended to and given to keep. If it does not fit in the
+// block, a new block begins; the old one lives as long as somebody refers to it.
+func (e *Env) room(n int) []byte {
+	if cap(e.scratch)-len(e.scratch) < n {
+		e.scratch = make([]byte, 0, max(scratchBlock, n))
+	}
+	return e.scratch[len(e.scratch):]
+}
+
+// keep makes b, got from room and appended to, part of the scratch memory in use. If b outgrew its room, it lives
+// elsewhere already.
+func (e *Env) keep(b []byte) []byte {
+	n := len(e.scratch)
+	if len(b) > 0 && cap(e.scratch)-n >= len(b) && &e.scratch[:n+1][n] == &b[0] {
+		e.scratch = e.scratch[:n+len(b)]
+	}
+	return b
+}
+
+// appendKept appends b to a, the newest piece of scratch memory; if it does not fit there, both move.
+func (e *Env) appendKept(a, b []byte) []byte {
+	if cap(e.scratch)-len(e.scratch) >= len(b) && adjacent(a, e.scratch[len(e.scratch):len(e.scratch)+len(b)]) {
+		e.keep(append(e.scratch[len(e.scratch):], b...))
+		return a[:len(a)+len(b)]
+	}
+	both := e.room(len(a) + len(b))
+	return e.keep(append(append(both, a...), b...))
+}
+
+// copied is b in scratch memory.
+func (e *Env) copied(b []byte) []byte { return e.keep(append(e.room(len(b)), b...)) }
+
+// effectsOf is what executing the statement does.
+func (e *Env) effectsOf(id prepared.StmtID) sql.Effects {
+	if int(id) < len(e.effects) {
+		return e.effects[id]
+	}
+	return 0
+}
+
+func (e *Env) setEffects(id prepared.StmtID, f sql.Effects) {
+	for int(id) >= len(e.effects) {
+		e.effects = append(e.effects, make([]sql.Effects, 64+len(e.effects))...)
+	}
+	e.effects[id] = f
+}
+
+// release gives a reference to a statement back.
+func (e *Env) release(id prepared.StmtID) {
+	if id != prepared.None {
+		e.Statements.Release(id)
+	}
+}

@@ -1,0 +1,326 @@
+package session
+
+import (
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/prepared"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
+)
+
+// maxWhole bounds what is collected of a Bind, Describe or Close to find its names; Query and Parse are collected up
+// to prepared.MaxText more. Of longer messages this much is looked at, and the rest streams through.
+const maxWhole = 64 << 10
+
+// small is up to where a frame is copied behind one that was rewritten, so that both go out in one piece.
+const small = 2048
+
+// feed is one pass over bytes of a client.
+type feed struct {
+	e    *Env
+	c    *Client
+	s    *Server // nil while it has none
+	data []byte
+	at   int    // what is looked at
+	run  int    // data[run:at] is to be forwarded as it is
+	out  []byte // scratch memory to be sent before data[run:at]
+	stop Verdict
+}
+
+// Feed takes what a client sent. It returns how much of it was used up, why it stopped, and, with More, how long the
+// rest must get before Feed can do anything with it.
+func (c *Client) Feed(e *Env, s *Server, data []byte) (used int, v Verdict, need int) {
+	f := feed{e: e, c: c, s: s, data: data}
+	v, need = f.frames()
+	f.flush()
+	return f.at, v, need
+}
+
+// frames takes frame by frame until something is missing.
+func (f *feed) frames() (Verdict, int) {
+	for f.at < len(f.data) {
+		if f.c.left > 0 {
+			f.stream()
+			continue
+		}
+		rest := f.data[f.at:]
+		if len(rest) < pgwire.HeaderLen {
+			return More, pgwire.HeaderLen
+		}
+		typ, length := rest[0], pgwire.FrameLen(rest)
+		if !pgwire.LegalClientFrame(typ, length) {
+			return Violated, 0
+		}
+		if typ == pgwire.Terminate {
+			return Quit, 0
+		}
+		if f.c.skip || f.c.refused {
+			f.ignore(typ, length)
+			continue
+		}
+		switch typ {
+		case pgwire.CopyData, pgwire.CopyDone, pgwire.CopyFail:
+			f.copying(typ, length)
+			continue
+		case pgwire.Flush:
+			if f.s == nil {
+				f.discard(length)
+				continue
+			}
+			f.pass(length)
+			continue
+		}
+		if f.s == nil {
+			if need := f.wanted(typ, length); len(rest) < need {
+				return More, need
+			}
+			return NeedServer, 0
+		}
+		if f.s.owed.full() {
+			f.flushServer()
+			return Blocked, 0
+		}
+		if f.s.copyIn && !f.s.copyEnded {
+			f.duringCopy(typ, length)
+			continue
+		}
+		if f.s.skipping && typ != pgwire.Sync {
+			f.discard(length) // Postgres would ignore it; so nothing it says comes true
+			continue
+		}
+		if need := f.wanted(typ, length); len(rest) < need {
+			return More, need
+		}
+		if f.message(typ, length, rest[:min(length, len(rest))]); f.stop != More {
+			return f.stop, 0
+		}
+	}
+	return More, pgwire.HeaderLen
+}
+
+// wanted is how much of a frame must be there before it is looked at.
+func (f *feed) wanted(typ byte, length int) int {
+	switch typ {
+	case pgwire.Parse, pgwire.Query:
+		return min(length, prepared.MaxText+maxWhole)
+	case pgwire.Bind, pgwire.Describe, pgwire.Close:
+		return min(length, maxWhole)
+	}
+	return pgwire.HeaderLen
+}
+
+// message takes one frame, of which what is wanted is there, towards the server.
+func (f *feed) message(typ byte, length int, frame []byte) {
+	s := f.s
+	switch typ {
+	case pgwire.Query:
+		f.query(length, frame)
+	case pgwire.Parse:
+		f.parse(length, frame)
+	case pgwire.Bind:
+		f.bind(length, frame)
+	case pgwire.Describe:
+		f.describe(length, frame)
+	case pgwire.Close:
+		f.close(length, frame)
+	case pgwire.Execute:
+		s.owed.push(oweExecute, prepared.None)
+		s.open = true
+		f.pass(length)
+	case pgwire.FunctionCall:
+		s.owed.push(oweFunction, prepared.None)
+		f.pass(length)
+	case pgwire.Sync:
+		s.pushSync()
+		f.pass(length)
+	}
+}
+
+// ignore takes a frame that Postgres would skip after an error, when the error was ours.
+func (f *feed) ignore(typ byte, length int) {
+	c := f.c
+	first := c.refused
+	c.refused = false
+	switch {
+	case typ == pgwire.Sync:
+		c.skip = false
+		if f.s != nil && (f.s.open || f.s.skipping || f.s.owed.len() > 0) {
+			f.s.pushSync() // its ReadyForQuery is the client's too
+			f.pass(length)
+			return
+		}
+		f.discard(length)
+		f.ready()
+	case first && (typ == pgwire.Query || typ == pgwire.FunctionCall):
+		f.discard(length)
+		f.ready()
+	case first && typ != pgwire.CopyData && typ != pgwire.CopyDone && typ != pgwire.CopyFail:
+		c.skip = true
+		f.discard(length)
+	default:
+		c.refused = first
+		f.discard(length)
+	}
+}
+
+// ready tells the client that it may go on, after an error of ours.
+func (f *feed) ready() {
+	status := byte(pgwire.StatusIdle)
+	if f.s != nil {
+		status = f.s.Status
+	}
+	f.e.Wire.Send(f.c.Conn, f.e.keep(pgwire.AppendReady(f.e.room(8), status)))
+}
+
+// copying takes the messages of COPY. Outside a COPY Postgres ignores them: they are left over from one that failed.
+func (f *feed) copying(typ byte, length int) {
+	s := f.s
+	if s == nil || (!s.copyIn && s.owed.len() == 0) {
+		f.discard(length)
+		return
+	}
+	if s.copyIn && typ != pgwire.CopyData {
+		s.copyEnded = true
+	}
+	f.pass(length)
+}
+
+// duringCopy takes what is not COPY's while the server reads CopyData. Postgres ignores Sync, and fails the COPY at
+// anything else, without an answer of its own to it.
+func (f *feed) duringCopy(typ byte, length int) {
+	s := f.s
+	if typ == pgwire.Sync {
+		// Should the COPY have failed before the server read it, it will be answered; nobody can know.
+		s.unsure, s.open = true, true
+	}
+	f.pass(length)
+}
+
+// query takes a simple Query.
+func (f *feed) query(length int, frame []byte) {
+	st := f.look(frame[pgwire.HeaderLen:], length > len(frame))
+	if f.c.NoTransactions && st.Effects.Has(sql.Begins) {
+		f.refuseTransaction(length, true)
+		return
+	}
+	f.c.setUnnamed(f.e, prepared.None)
+	f.s.Pins |= pinsOf(st.Effects)
+	renamed := false
+	if st.Effects.Has(sql.Deallocates|sql.SQLExecute) && length <= len(frame) {
+		renamed = f.rewriteQuery(length, frame)
+	}
+	f.s.owed.push(oweQuery, prepared.None)
+	f.s.setUnnamed(f.e, prepared.None)
+	if !renamed {
+		f.pass(length)
+	}
+}
+
+// look reads SQL; a NUL ends it.
+func (f *feed) look(text []byte, truncated bool) *sql.Statement {
+	st := &f.e.scan
+	st.Truncated = truncated || f.c.Unreadable
+	st.BackslashQuotes = f.c.BackslashQuotes
+	if n := len(text); n > 0 && text[n-1] == 0 {
+		text = text[:n-1]
+	}
+	sql.Scan(text, st)
+	return st
+}
+
+// refuseTransaction answers a statement that begins a transaction where there are none, once everything before it
+// has been answered.
+func (f *feed) refuseTransaction(length int, simple bool) {
+	if f.s.owed.len() > 0 {
+		f.flushServer()
+		f.stop = Await
+		return
+	}
+	f.flush()
+	e := f.e
+	e.Wire.Send(f.c.Conn, e.keep(pgwire.AppendError(e.room(512), "ERROR", "0A000",
+		"transaction blocks are not possible in pool_mode statement", "",
+		"Use pool_mode transaction for this pool, or send statements that commit themselves.")))
+	f.c.skip = !simple
+	f.discard(length)
+	if simple {
+		f.ready()
+	}
+}
+
+// pass forwards a frame as it is.
+func (f *feed) pass(length int) {
+	have := min(length, len(f.data)-f.at)
+	if len(f.out) > 0 && f.run == f.at && have <= small && have == length {
+		f.out = f.e.appendKept(f.out, f.data[f.at:f.at+have])
+		f.at += have
+		f.run = f.at
+		return
+	}
+	f.at += have
+	f.c.left, f.c.drop = uint32(length-have), false
+}
+
+// discard forwards nothing of a frame.
+func (f *feed) discard(length int) {
+	f.flush()
+	have := min(length, len(f.data)-f.at)
+	f.at += have
+	f.run = f.at
+	f.c.left, f.c.drop = uint32(length-have), true
+}
+
+// replace forwards b, in scratch memory, instead of the next n bytes.
+func (f *feed) replace(n int, b []byte) {
+	f.put(b)
+	f.at += n
+	f.run = f.at
+}
+
+// put forwards b, the newest piece of scratch memory, before what comes next.
+func (f *feed) put(b []byte) {
+	if f.run < f.at {
+		f.flush()
+	}
+	if len(f.out) > 0 && !adjacent(f.out, b) {
+		f.e.Wire.Send(f.s.Conn, f.out)
+		f.out = nil
+	}
+	if len(f.out) == 0 {
+		f.out = b
+		return
+	}
+	f.out = f.out[:len(f.out)+len(b)]
+}
+
+// adjacent reports whether b lies in memory right behind a.
+func adjacent(a, b []byte) bool {
+	return len(b) > 0 && cap(a) >= len(a)+len(b) && &a[:len(a)+1][len(a)] == &b[0]
+}
+
+// flush sends what has been collected for the server.
+func (f *feed) flush() {
+	if len(f.out) > 0 {
+		f.e.Wire.Send(f.s.Conn, f.out)
+		f.out = nil
+	}
+	if f.run < f.at {
+		if f.s != nil {
+			f.e.Wire.Send(f.s.Conn, f.data[f.run:f.at])
+		}
+		f.run = f.at
+	}
+}
+
+// flushServer makes the server send what it owes.
+func (f *feed) flushServer() {
+	f.put(f.e.keep(pgwire.AppendEmpty(f.e.room(8), pgwire.Flush)))
+}
+
+// stream takes more of a frame whose beginning has been dealt with.
+func (f *feed) stream() {
+	n := min(int(f.c.left), len(f.data)-f.at)
+	f.at += n
+	f.c.left -= uint32(n)
+	if f.c.drop {
+		f.run = f.at
+	}
+}

@@ -1,0 +1,66 @@
+package session
+
+import "github.com/pgmux/caddy-pgmux/internal/sql"
+
+// Pins is why a server stays with its client beyond the transaction: state that the client has left in the session
+// and that cannot follow it to another server. A pinned server is cleaned with the reset query before anybody else
+// gets it.
+type Pins uint32
+
+// The reasons.
+const (
+	PinSettings Pins = 1 << iota // SET, RESET, set_config
+	PinListen                    // LISTEN
+	PinTemp                      // temporary tables
+	PinLock                      // session-level advisory locks
+	PinCursor                    // DECLARE … WITH HOLD
+	PinPrepare                   // PREPARE in SQL; protocol-level statements, where max_prepared_statements is 0
+	PinLoad                      // LOAD
+	PinLarge                     // a statement too large to be remembered
+	PinUnknown                   // a text that could not be read for certain
+	PinSession                   // pool_mode session
+)
+
+// reasons is the label of each bit, in their order.
+var reasons = [...]string{
+	"settings", "listen", "temporary_table", "advisory_lock", "cursor_with_hold", "sql_prepare", "load",
+	"large_statement", "unknown", "session_mode",
+}
+
+// Each calls f with the name of every reason.
+func (p Pins) Each(f func(reason string)) {
+	for i, name := range reasons {
+		if p&(1<<i) != 0 {
+			f(name)
+		}
+	}
+}
+
+// pinning is every effect that pins.
+const pinning = sql.SetsSession | sql.Resets | sql.CallsSetConfig | sql.Listens | sql.Temp | sql.AdvisoryLock |
+	sql.HoldCursor | sql.SQLPrepare | sql.Loads | sql.Seeds | sql.Unknown
+
+// pinsOf translates what a text does into reasons.
+func pinsOf(f sql.Effects) (p Pins) {
+	if f&pinning == 0 {
+		return 0
+	}
+	for _, m := range [...]struct {
+		effect sql.Effects
+		pin    Pins
+	}{
+		{sql.SetsSession | sql.Resets | sql.CallsSetConfig | sql.Seeds, PinSettings},
+		{sql.Listens, PinListen},
+		{sql.Temp, PinTemp},
+		{sql.AdvisoryLock, PinLock},
+		{sql.HoldCursor, PinCursor},
+		{sql.SQLPrepare, PinPrepare},
+		{sql.Loads, PinLoad},
+		{sql.Unknown, PinUnknown},
+	} {
+		if f.Has(m.effect) {
+			p |= m.pin
+		}
+	}
+	return p
+}

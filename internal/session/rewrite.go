@@ -1,0 +1,93 @@
+package session
+
+import (
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/prepared"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
+)
+
+// A client may name in SQL, in EXECUTE and DEALLOCATE, a statement it has prepared by the protocol. The server knows
+// that statement by another name, so the name in the text is replaced.
+
+// rewriteText replaces names in the text that was scanned last. It returns the text to use, and the statement that a
+// DEALLOCATE in it names.
+func (f *feed) rewriteText(text []byte) (out []byte, deallocated prepared.StmtID, changed bool) {
+	e := f.e
+	from := 0
+	for _, n := range e.scan.Names() {
+		if n.Effect == sql.SQLPrepare {
+			continue
+		}
+		id, ok := e.Names.Get(f.c.Slot, n.Value)
+		if !ok {
+			continue
+		}
+		f.ensure(id)
+		if n.Effect == sql.Deallocates {
+			deallocated = id
+		} else {
+			f.s.Pins |= pinsOf(e.effectsOf(id))
+		}
+		out = append(out, text[from:n.Start]...)
+		out = append(out, e.Statements.ServerName(id)...)
+		from, changed = n.End, true
+	}
+	if !changed {
+		return text, prepared.None, false
+	}
+	return append(out, text[from:]...), deallocated, true
+}
+
+// rewriteQuery forwards a simple Query with its names replaced; false if there was nothing to replace.
+func (f *feed) rewriteQuery(length int, frame []byte) bool {
+	text, _, ok := pgwire.CString(frame[pgwire.HeaderLen:])
+	if !ok {
+		return false
+	}
+	if f.s.open || !f.preparedHere() {
+		return false
+	}
+	text, deallocated, changed := f.rewriteText(text)
+	if !changed {
+		return false
+	}
+	if deallocated != prepared.None {
+		f.s.deallocating = append(f.s.deallocating, deallocated)
+	}
+	f.replace(length, f.e.keep(pgwire.AppendQuery(f.e.room(len(text)+8), string(text))))
+	return true
+}
+
+// preparedHere prepares what a simple Query names; each Parse needs a Sync of its own, which nobody sees.
+func (f *feed) preparedHere() bool {
+	e, s := f.e, f.s
+	for _, n := range e.scan.Names() {
+		id, ok := e.Names.Get(f.c.Slot, n.Value)
+		if !ok || n.Effect == sql.SQLPrepare {
+			continue
+		}
+		f.ensure(id)
+	}
+	if s.open {
+		s.open = false
+		s.owed.push(oweSyncOurs, prepared.None)
+		f.put(e.keep(pgwire.AppendEmpty(e.room(8), pgwire.Sync)))
+	}
+	return true
+}
+
+// deallocated takes the name of a statement away after SQL has deallocated it.
+func (s *Server) deallocated(e *Env, c *Client) {
+	if len(s.deallocating) == 0 {
+		return
+	}
+	id := s.deallocating[0]
+	s.deallocating = append(s.deallocating[:0], s.deallocating[1:]...)
+	if c == nil {
+		return
+	}
+	if name := c.nameFor(e, id); name != nil {
+		s.Prepared.Remove(e.Statements.Hash(id))
+		c.forgetName(e, append([]byte(nil), name...))
+	}
+}

@@ -1,0 +1,166 @@
+package session
+
+import (
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/prepared"
+)
+
+// Server is one connection to Postgres, as far as the protocol goes.
+type Server struct {
+	Conn uint64 // loop.ID
+	// Prepared is what it has prepared; it stays true when the server moves to another shard.
+	Prepared prepared.ServerSet
+	// MaxPrepared bounds Prepared.
+	MaxPrepared int
+	// Pins is what the present client has left in its session.
+	Pins Pins
+	// Settings identifies what its session is set to.
+	Settings uint64
+	// Status is what the last ReadyForQuery said.
+	Status byte
+
+	owed Owed
+	// open: extended messages were sent that no Sync has ended yet.
+	open bool
+	// skipping: it met an error and ignores everything up to a Sync that has not been sent yet.
+	skipping bool
+	// copyIn: it reads CopyData; until the client's CopyDone or CopyFail it ignores Sync.
+	copyIn, copyEnded bool
+	// unsure: a Sync was sent of which nobody knows whether it will be answered. Such a server is never used again.
+	unsure bool
+	// private: its unnamed statement is the present client's and was too large to be remembered. stray: it is somebody's
+	// of another shard.
+	private, stray bool
+	// Dying: it said FATAL.
+	Dying bool
+	// unnamed is what its unnamed statement is; it holds a reference.
+	unnamed prepared.StmtID
+	// deallocating is the client's statements that SQL DEALLOCATEs on their way name, in order.
+	deallocating []prepared.StmtID
+
+	// left is the bytes of the present message that are still to come, and toClient whether they are forwarded.
+	left     int
+	toClient bool
+	// hold is the beginning of a message that must be seen whole.
+	hold []byte
+
+	// Failed: the last query of ours met an error; its ErrorResponse is in Failure.
+	Failed  bool
+	Failure []byte
+
+	// OnParameter, if set, is told every ParameterStatus.
+	OnParameter func(name, value []byte)
+	// Queries counts the replies that ended; Transactions those that left no transaction open.
+	Queries, Transactions uint64
+}
+
+// Releasable reports whether the server may serve another client, as far as the protocol tells:
+//
+//  1. the last ReadyForQuery said that no transaction is open;
+//  2. no reply is owed;
+//  3. no extended message waits for its Sync;
+//  4. no COPY is open;
+//  5. it has sent no half message;
+//  6. nothing is unsure.
+//
+// Whether the client is in mid-frame, what pins it and which cancels are on their way, the caller knows.
+func (s *Server) Releasable() bool {
+	return s.Status == pgwire.StatusIdle && s.Settled() && !s.unsure && !s.Dying
+}
+
+// Settled is Releasable but for the transaction, which may be open.
+func (s *Server) Settled() bool {
+	return s.owed.len() == 0 && !s.open && !s.skipping && !s.copyIn && s.left == 0 && len(s.hold) == 0
+}
+
+// Owes reports whether replies are owed.
+func (s *Server) Owes() bool { return s.owed.len() > 0 }
+
+// Congested reports whether so much is owed that the client must wait; Relieved that it may go on.
+func (s *Server) Relieved() bool {
+	return s.owed.len() <= MaxOwed/2 && len(s.owed.names) <= MaxOwedNames/2
+}
+
+// Unsure reports whether the server can never be used again.
+func (s *Server) Unsure() bool { return s.unsure }
+
+// MidMessage reports whether the client has received a message in part.
+func (s *Server) MidMessage() bool { return s.left > 0 && s.toClient }
+
+// Ask sends a query of ours, whose replies nobody sees. Nothing may be owed. When it is answered, Settled is true
+// again, and Failed tells how it went.
+func (s *Server) Ask(e *Env, text string) {
+	if s.owed.len() > 0 || s.open {
+		panic("bug: session: a query of ours amid a client's")
+	}
+	s.Failed, s.Failure = false, s.Failure[:0]
+	s.owed.push(oweQueryOurs, prepared.None)
+	s.setUnnamed(e, prepared.None)
+	e.Wire.Send(s.Conn, e.keep(pgwire.AppendQuery(e.room(len(text)+8), text)))
+}
+
+// Abandon makes the server finish, for nobody, what its client began: the open COPY fails, the open batch is ended.
+// What it still owes is swallowed. It reports false if that cannot be done, because half a frame was forwarded.
+func (s *Server) Abandon(e *Env, c *Client) bool {
+	if c.MidFrame() || s.unsure {
+		return false
+	}
+	if s.copyIn && !s.copyEnded {
+		e.Wire.Send(s.Conn, e.keep(pgwire.AppendCopyFail(e.room(64), "client disconnected")))
+		s.copyEnded = true
+	}
+	if s.open || s.skipping {
+		e.Wire.Send(s.Conn, e.keep(pgwire.AppendEmpty(e.room(8), pgwire.Sync)))
+		s.pushSync()
+	}
+	return true
+}
+
+func (s *Server) pushSync() {
+	s.owed.push(oweSync, prepared.None)
+	s.open, s.skipping = false, false
+}
+
+// Cleaned notes that the reset query has run: the session is as it was at its start.
+func (s *Server) Cleaned(e *Env) {
+	s.Pins, s.Settings = 0, 0
+	s.Prepared.Clear()
+	s.setUnnamed(e, prepared.None)
+	s.deallocating = s.deallocating[:0]
+}
+
+// Leave makes the server fit to go to another shard: it forgets what only this shard knows.
+func (s *Server) Leave(e *Env) {
+	stray := s.stray || s.unnamed != prepared.None
+	s.setUnnamed(e, prepared.None)
+	s.stray = stray
+}
+
+// setUnnamed notes what the unnamed statement is now.
+func (s *Server) setUnnamed(e *Env, id prepared.StmtID) {
+	s.private, s.stray = false, false
+	if id == s.unnamed {
+		return
+	}
+	if id != prepared.None {
+		e.Statements.Retain(id)
+	}
+	e.release(s.unnamed)
+	s.unnamed = id
+}
+
+// Drop gives back the references of a server that is closed.
+func (s *Server) Drop(e *Env) {
+	s.setUnnamed(e, prepared.None)
+	for s.owed.len() > 0 {
+		s.settle(e, s.owed.pop())
+	}
+}
+
+// settle gives back what an entry held.
+func (s *Server) settle(e *Env, o owed) {
+	switch o.kind {
+	case oweParse, oweParseOurs, dueParse, dueClose:
+		e.release(o.stmt)
+	}
+}

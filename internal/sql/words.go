@@ -1,0 +1,163 @@
+package sql
+
+import "bytes"
+
+// lockFunctions is what a call of a function by that name does, whatever schema it is called in. Their relatives with
+// _xact_ in their names leave nothing behind.
+var lockFunctions = map[string]Effects{
+	"pg_advisory_lock":            AdvisoryLock,
+	"pg_advisory_lock_shared":     AdvisoryLock,
+	"pg_try_advisory_lock":        AdvisoryLock,
+	"pg_try_advisory_lock_shared": AdvisoryLock,
+	"pg_advisory_unlock":          AdvisoryUnlock,
+	"pg_advisory_unlock_shared":   AdvisoryUnlock,
+	"pg_advisory_unlock_all":      AdvisoryUnlock,
+}
+
+// notableWord looks at the word text[i:j] in the middle of a statement: it may be a keyword, a function or pg_temp.
+func (s *scanner) notableWord(i, j int) {
+	if s.text[i]|0x20 == 'p' {
+		s.nameInP(s.text[i:j], j)
+		return
+	}
+	switch pack(s.text, i, j) {
+	case kwTemp:
+		s.temp()
+		return
+	case kwHold:
+		if s.first == kwDeclare && s.packedPrev() == kwWith {
+			s.st.Effects |= HoldCursor
+		}
+		return
+	case kwStdin, kwStdout:
+		if s.first == kwCopy {
+			s.st.Effects |= Copies
+		}
+		return
+	case kwExecute:
+		if s.first == kwCreate && s.packedPrev() == kwAs && s.firstAs() == s.prev {
+			s.mention(SQLExecute, s.next(j), j)
+		}
+		return
+	}
+	word := s.text[i:j]
+	if is(word, "temporary") {
+		s.temp()
+		return
+	}
+	s.nameOf(word, j)
+}
+
+// temp judges TEMP or TEMPORARY by the word before it. INSERT INTO temp writes to a table of that name.
+func (s *scanner) temp() {
+	switch s.packedPrev() {
+	case kwInto:
+		if s.first == kwInsert && skipBlank(s.text, s.start+len("insert")) == s.prev {
+			return
+		}
+		s.st.Effects |= Temp
+	case kwCreate, kwReplace, kwLocal, kwGlobal:
+		s.st.Effects |= Temp
+	}
+}
+
+// nameOf looks at a name, quoted or not, that ends before j: is a function called, or the temporary schema named?
+func (s *scanner) nameOf(name []byte, j int) {
+	if fold(name[0]) == 'p' {
+		s.nameInP(name, j)
+		return
+	}
+	switch pack(name, 0, len(name)) {
+	case kwCurrval, kwLastval, kwSetval:
+		s.call(SequenceState, j)
+	case kwNextval:
+		s.call(Nextval, j)
+	case kwSetseed:
+		s.call(Seeds, j)
+	case 0:
+		if is(name, "set_config") {
+			s.call(CallsSetConfig, j)
+		}
+	}
+}
+
+// nameInP is nameOf for names with p, the usual first letter of tables in examples and of functions of Postgres.
+func (s *scanner) nameInP(name []byte, j int) {
+	if len(name) < 7 || name[2] != '_' || fold(name[1]) != 'g' {
+		return
+	}
+	if is(name[:7], "pg_temp") {
+		if s.isByte(s.next(j), '.') {
+			s.st.Effects |= Temp
+		}
+		return
+	}
+	var lower [longestWord]byte
+	if len(name) > len(lower) {
+		return
+	}
+	for i, b := range name {
+		lower[i] = fold(b)
+	}
+	if effect, ok := lockFunctions[string(lower[:len(name)])]; ok {
+		s.call(effect, j)
+	}
+}
+
+// call notes the effect of a function whose name ends before j, if arguments follow.
+func (s *scanner) call(effect Effects, j int) {
+	open := s.next(j)
+	if !s.isByte(open, '(') {
+		return
+	}
+	if effect == CallsSetConfig && s.st.Effects&CallsSetConfig == 0 && s.isLocal(open.end) {
+		effect = SetsLocal
+	}
+	s.st.Effects |= effect
+}
+
+// isLocal reports whether the arguments that begin at i are three and the third is the word true.
+func (s *scanner) isLocal(i int) bool {
+	depth, commas := 0, 0
+	for t := s.next(i); t.kind != endToken; t = s.next(t.end) {
+		if t.kind != byteToken {
+			continue
+		}
+		switch s.text[t.start] {
+		case '(', '[':
+			depth++
+		case ')', ']':
+			if depth--; depth < 0 {
+				return false
+			}
+		case ';':
+			return false
+		case ',':
+			if depth > 0 {
+				continue
+			}
+			if commas++; commas == 2 {
+				flag := s.next(t.end)
+				return s.packed(flag) == kwTrue && s.isByte(s.next(flag.end), ')')
+			}
+		}
+	}
+	return false
+}
+
+// firstAs is where the first AS of the current statement begins: CREATE TABLE … AS EXECUTE has no other before it.
+func (s *scanner) firstAs() int {
+	for t := s.next(s.start); t.kind != endToken; t = s.next(t.end) {
+		if s.packed(t) == kwAs {
+			return t.start
+		}
+	}
+	return -1
+}
+
+func (s *scanner) packedPrev() uint64 { return pack(s.text, s.prev, wordEnd(s.text, s.prev)) }
+
+// hasHighBit reports whether b holds any byte from 0x80.
+func hasHighBit(b []byte) bool {
+	return bytes.IndexFunc(b, func(r rune) bool { return r >= 0x80 }) >= 0
+}

@@ -1,0 +1,167 @@
+package poolhandler
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+	"github.com/pgmux/caddy-pgmux/internal/login"
+)
+
+// refusalTimeout is what a client that cannot be taken gets to say who it is, so that it can be told.
+const refusalTimeout = 2 * time.Second
+
+// arrival is one client connection from Accept to hand-over.
+//
+//	descriptors left? ── a turn to log in ── login ── CancelRequest: deliver, close
+//	                                           │
+//	                                   pool, database, room? (choose)
+//	                                           │
+//	                                       hand over
+type arrival struct {
+	process *process
+	plan    *plan    // in force when the client came
+	running *running // nil: the process is ending, or has no pools yet
+	named   string   // the handler's pool; empty: by database
+
+	conn    net.Conn // what is read and written: the socket itself, or what other handlers made of it
+	already []byte   // read before: the matchers'
+	remote  string
+
+	admitted string // the pool in which the client counts
+	pump     *pump  // once handed over, where the connection is not a plain socket
+}
+
+func newArrival(p *process, named string, cx *layer4.Connection) *arrival {
+	return &arrival{
+		process: p, plan: p.current.Load(), running: p.running.Load(), named: named,
+		conn: cx.Conn, already: cx.MatchingBytes(), remote: cx.RemoteAddr().String(),
+	}
+}
+
+func (a *arrival) handle() {
+	if network := a.conn.LocalAddr().Network(); strings.HasPrefix(network, "udp") {
+		a.log("a datagram came for a pool; Postgres speaks over TCP and Unix sockets, change the listen address", errUDP)
+		a.conn.Close()
+		return
+	}
+	client, err := a.login()
+	if err == nil && client != nil {
+		err = a.handOver(client)
+	}
+	if err != nil {
+		a.log("a client was not let in", err)
+	}
+	a.process.counts.logins.count(loginOutcome(client, err))
+	if err == nil && client != nil && a.pump != nil {
+		a.pump.run()
+	}
+}
+
+var errUDP = errors.New("not a stream")
+
+// login lets the client in; nil without an error for a CancelRequest, which has then been passed on.
+func (a *arrival) login() (*login.Client, error) {
+	if a.running == nil || a.plan == nil {
+		return a.accept(refusalTimeout, a.refuseAll(shuttingDown()))
+	}
+	if fd, ok := descriptor(a.conn); ok {
+		if err := theLimit.fits(fd, forClients); err != nil {
+			return a.refuseForLackOfRoom(err)
+		}
+	}
+	deadline := time.Now().Add(a.plan.loginTimeout)
+	if !a.process.logins.enter(deadline) {
+		login.Refuse(a.conn, manyLogins())
+		return nil, errManyLogins
+	}
+	defer a.process.logins.leave()
+	return a.accept(time.Until(deadline), a.choose)
+}
+
+// refuseForLackOfRoom tells the client so, as long as telling does not itself take the room.
+func (a *arrival) refuseForLackOfRoom(err error) (*login.Client, error) {
+	if !a.process.logins.enterRefusal() {
+		a.conn.Close()
+		return nil, err
+	}
+	defer a.process.logins.leaveRefusal()
+	return a.accept(refusalTimeout, a.refuseAll(lackOfRoom(err)))
+}
+
+// chooser says how a client has to prove who it is, or why it need not try.
+type chooser func(*login.Startup) (login.Auth, *login.Refusal)
+
+func (a *arrival) accept(timeout time.Duration, choose chooser) (*login.Client, error) {
+	ctx, stop := context.WithTimeout(context.Background(), timeout)
+	defer stop()
+	client, cancel, err := login.Accept(ctx, a.conn, a.already, login.Config{Choose: choose})
+	if err != nil {
+		a.leave()
+		return nil, err
+	}
+	if cancel != nil {
+		if a.running != nil {
+			a.running.Cancel(cancel.PID, cancel.Secret)
+		}
+		a.conn.Close()
+	}
+	return client, nil
+}
+
+// choose finds the client's pool and counts it in.
+func (a *arrival) choose(s *login.Startup) (login.Auth, *login.Refusal) {
+	pool, refusal := a.findPool(s.Database)
+	if refusal != nil {
+		return login.Auth{}, refusal
+	}
+	if refused := a.running.Admit(pool.name); refused != nil {
+		return login.Auth{}, toClient(refused)
+	}
+	a.admitted = pool.name
+	return pool.auth, nil
+}
+
+func (a *arrival) findPool(database string) (*pool, *login.Refusal) {
+	if a.named == "" {
+		if pool := a.plan.poolFor(database); pool != nil {
+			return pool, nil
+		}
+		return nil, unknownDatabase(database)
+	}
+	pool := a.plan.pools[a.named]
+	if pool == nil {
+		return nil, toClient(removedPool(a.named))
+	}
+	if _, ok := pool.databases.match(database); !ok {
+		return nil, unknownDatabase(database)
+	}
+	return pool, nil
+}
+
+func (a *arrival) refuseAll(r *login.Refusal) chooser {
+	return func(*login.Startup) (login.Auth, *login.Refusal) { return login.Auth{}, r }
+}
+
+// leave gives the admission back, if there is one.
+func (a *arrival) leave() {
+	if a.admitted != "" {
+		a.running.Leave(a.admitted)
+		a.admitted = ""
+	}
+}
+
+func (a *arrival) log(message string, err error) {
+	a.process.logger().Debug(message, zap.String("client", a.remote), zap.Error(err))
+}
+
+// toClient is an engine's refusal in words for a client.
+func toClient(r *engine.Refusal) *login.Refusal {
+	return &login.Refusal{SQLState: r.SQLState, Message: r.Message, Detail: r.Detail, Hint: r.Hint}
+}

@@ -1,0 +1,56 @@
+package poolhandler
+
+import (
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"github.com/pgmux/caddy-pgmux/config"
+	"github.com/pgmux/caddy-pgmux/internal/login"
+)
+
+// newAuth is how clients of a pool prove who they are. It reads the users file.
+func newAuth(c *config.Auth, logger *zap.Logger) (login.Auth, error) {
+	method, err := login.ParseMethod(config.Word(c.Method, config.AuthMethods))
+	if err != nil {
+		return login.Auth{}, fmt.Errorf("auth.method: %w", err)
+	}
+	users, err := parseUsers(c.User, method)
+	if err != nil {
+		return login.Auth{}, err
+	}
+	credentials := login.Chain{users}
+	if c.UsersFile != "" {
+		file, err := login.OpenUsersFile(c.UsersFile, func(err error) {
+			logger.Error("users file", zap.Error(err))
+		})
+		if err != nil {
+			return login.Auth{}, fmt.Errorf("auth.users_file: %w", err)
+		}
+		if err := file.Users().Check(method); err != nil {
+			logger.Warn("users who cannot log in", zap.String("users_file", c.UsersFile), zap.Error(err))
+		}
+		credentials = append(credentials, file)
+	}
+	return login.Auth{Method: method, Credentials: credentials}, nil
+}
+
+// parseUsers reads the secrets that are written in the configuration itself. There a user who cannot log in is an
+// error, not a warning as in a file that others write.
+func parseUsers(written map[string]string, method login.Method) (login.Users, error) {
+	users := make(login.Users, len(written))
+	for name, text := range written {
+		secret, err := login.ParseSecret(text)
+		if err != nil {
+			return nil, fmt.Errorf("auth.user.%s: %w", name, err)
+		}
+		users[name] = secret
+	}
+	if err := users.Check(method); err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	if method != login.Trust {
+		users.Warm()
+	}
+	return users, nil
+}

@@ -1,0 +1,112 @@
+package poolhandler
+
+import (
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+	"github.com/pgmux/caddy-pgmux/internal/login"
+)
+
+// handOver gives the logged-in client to the engine. After it nothing of the connection is left in Go, unless it is
+// not a plain socket: then a pump stays.
+func (a *arrival) handOver(client *login.Client) error {
+	fd, err := a.takeSocket()
+	if err != nil {
+		a.leave()
+		return err
+	}
+	refused := a.running.Attach(engine.Client{
+		FD: fd, Unread: client.Unread,
+		Pool: a.admitted, Database: client.Database, User: client.User,
+		Startup: settings(client.Settings), Address: a.remote,
+	})
+	if refused == nil {
+		return nil
+	}
+	a.leave()
+	refusal := toClient(refused)
+	a.refuse(fd, refusal)
+	return refusal
+}
+
+// takeSocket makes the connection a descriptor: its own, taken out of Go, or the end of a pump.
+func (a *arrival) takeSocket() (fd int, err error) {
+	if isPlain(a.conn) {
+		fd, err = login.TakeFD(a.conn)
+	} else {
+		a.pump, fd, err = newPump(a.conn)
+	}
+	if err != nil {
+		refusal := lackOfRoom(err)
+		login.Refuse(a.conn, refusal)
+		return -1, refusal
+	}
+	if err := theLimit.fits(fd, forClients); err != nil {
+		refusal := lackOfRoom(err)
+		a.refuse(fd, refusal)
+		return -1, refusal
+	}
+	setOptions(fd)
+	return fd, nil
+}
+
+// refuse tells a client, whose descriptor has been taken, why it cannot stay, and closes everything.
+func (a *arrival) refuse(fd int, r *login.Refusal) {
+	if a.pump != nil {
+		unix.Close(fd)
+		a.pump.engine.Close()
+		a.pump = nil
+		login.Refuse(a.conn, r)
+		return
+	}
+	file := os.NewFile(uintptr(fd), "client")
+	conn, err := net.FileConn(file) // a duplicate
+	file.Close()
+	if err == nil {
+		login.Refuse(conn, r)
+	}
+}
+
+// isPlain tells whether what is read and written is the socket itself: a type that embeds one may do more.
+func isPlain(conn net.Conn) bool {
+	switch conn.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	}
+	return false
+}
+
+// descriptor is the number of a plain socket.
+func descriptor(conn net.Conn) (fd int, ok bool) {
+	if !isPlain(conn) {
+		return 0, false
+	}
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return 0, false
+	}
+	err = raw.Control(func(n uintptr) { fd = int(n) })
+	return fd, err == nil
+}
+
+// Keep-alive of connections: the first probe after five idle minutes, then every half minute, and dead after five
+// unanswered. Go's own 15 seconds would be 66,000 probes a second for a million idle clients.
+const (
+	keepIdle     = 300
+	keepInterval = 30
+	keepCount    = 5
+)
+
+// setOptions sets what we care about on a TCP socket, whoever made it. A Unix socket has none of it and says so;
+// nothing depends on it.
+func setOptions(fd int) {
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepIdle)
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepInterval)
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepCount)
+}

@@ -1,0 +1,157 @@
+package poolhandler
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"sync"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+	"github.com/pgmux/caddy-pgmux/internal/login"
+)
+
+const (
+	// maxDialsPerUpstream bounds the logins to one upstream that run at once: enough to fill a pool in a few round
+	// trips, few enough not to be the storm that keeps a Postgres from starting. The others wait, within their
+	// server_connect_timeout; there are no more of them than servers allowed.
+	maxDialsPerUpstream = 32
+	// maxCancels bounds the cancels on their way at once. The others wait; there are no more than busy servers.
+	maxCancels = 64
+)
+
+// host is the world around the engine: what blocks runs on goroutines of its own.
+type host struct {
+	process *process
+	engine  answered
+	notices *notices
+	cancels chan struct{} // holds one for each cancel on its way
+
+	mu    sync.Mutex
+	dials map[string]*dialSlots // by upstream, while somebody dials it
+}
+
+// answered is who asked: the engine.
+type answered interface {
+	Dialed(engine.Ticket, engine.DialResult)
+	Cancelled(engine.Ticket)
+}
+
+// dialSlots bounds the dials to one upstream.
+type dialSlots struct {
+	slots chan struct{}
+	users int // that wait or dial; the last one removes the entry
+}
+
+var _ engine.Host = (*host)(nil)
+
+func newHost(p *process) *host {
+	return &host{
+		process: p,
+		notices: newNotices(p.logger),
+		cancels: make(chan struct{}, maxCancels),
+		dials:   make(map[string]*dialSlots),
+	}
+}
+
+// Dial implements engine.Host.
+func (h *host) Dial(req engine.DialRequest) {
+	go func() {
+		ctx, stop := context.WithTimeout(context.Background(), req.Timeout)
+		defer stop()
+		h.engine.Dialed(req.Ticket, h.dial(ctx, req))
+	}()
+}
+
+func (h *host) dial(ctx context.Context, req engine.DialRequest) engine.DialResult {
+	pool := h.process.pool(req.Pool)
+	if pool == nil {
+		return engine.DialResult{Refused: removedPool(req.Pool)}
+	}
+	leave, err := h.enter(ctx, req.Upstream)
+	if err != nil {
+		return h.refused(req, err)
+	}
+	defer leave()
+	server, err := login.Dial(ctx, pool.server.target(req))
+	if err != nil {
+		return h.refused(req, err)
+	}
+	if err := theLimit.fits(server.FD, forServers); err != nil {
+		unix.Close(server.FD)
+		return h.refused(req, err)
+	}
+	setOptions(server.FD)
+	h.process.counts.connects.count("ok")
+	return engine.DialResult{FD: server.FD, PID: server.PID, Secret: server.Secret, Params: settings(server.Params)}
+}
+
+// enter waits for a turn to dial the upstream.
+func (h *host) enter(ctx context.Context, upstream string) (leave func(), err error) {
+	h.mu.Lock()
+	d := h.dials[upstream]
+	if d == nil {
+		d = &dialSlots{slots: make(chan struct{}, maxDialsPerUpstream)}
+		h.dials[upstream] = d
+	}
+	d.users++
+	h.mu.Unlock()
+
+	gone := func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if d.users--; d.users == 0 {
+			delete(h.dials, upstream)
+		}
+	}
+	select {
+	case d.slots <- struct{}{}:
+		return func() { <-d.slots; gone() }, nil
+	case <-ctx.Done():
+		gone()
+		return nil, errManyDials
+	}
+}
+
+// Cancel implements engine.Host.
+func (h *host) Cancel(req engine.CancelRequest) {
+	go func() {
+		ctx, stop := context.WithTimeout(context.Background(), req.Timeout)
+		defer stop()
+		defer h.engine.Cancelled(req.Ticket)
+		select {
+		case h.cancels <- struct{}{}:
+			defer func() { <-h.cancels }()
+		case <-ctx.Done():
+		}
+		if err := login.CancelServer(ctx, req.Upstream, req.PID, req.Secret); err != nil {
+			h.process.logger().Warn("a cancel was not delivered",
+				zap.String("pool", req.Pool), zap.String("upstream", req.Upstream), zap.Error(err))
+		}
+	}()
+}
+
+// Log implements engine.Host.
+func (h *host) Log(n engine.Notice) { h.notices.add(n) }
+
+// CloseFD implements engine.Host.
+func (h *host) CloseFD(fd int) { unix.Close(fd) }
+
+// Random implements engine.Host.
+func (h *host) Random() uint64 {
+	var b [8]byte
+	rand.Read(b[:]) // never fails: it ends the process instead
+	return binary.NativeEndian.Uint64(b[:])
+}
+
+func (h *host) flush() { h.notices.flush() }
+
+func settings(in []login.Setting) []engine.Setting {
+	out := make([]engine.Setting, len(in))
+	for i, s := range in {
+		out[i] = engine.Setting(s)
+	}
+	return out
+}

@@ -1,0 +1,148 @@
+package poolhandler
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+)
+
+// theMetrics is one for the process: its counters go on over reloads.
+var theMetrics = &metrics{process: theProcess}
+
+// registerMetrics shows the metrics in the registry of a configuration.
+func registerMetrics(r prometheus.Registerer) error {
+	err := r.Register(theMetrics)
+	if already := (prometheus.AlreadyRegisteredError{}); err != nil && !errors.As(err, &already) {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	return nil
+}
+
+// metrics asks the engine whenever somebody collects.
+type metrics struct{ process *process }
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("caddy_postgres_"+name, help, labels, nil)
+}
+
+var (
+	poolConnections    = describe("pool_connections", "Servers of a pool by state.", "pool", "database", "user", "state")
+	poolMaxConnections = describe("pool_max_connections", "Servers a pool may have.", "pool", "database", "user")
+	poolUtilization    = describe("pool_utilization", "Share of the servers a pool may have that are in use.", "pool", "database", "user")
+	clients            = describe("clients", "Clients logged in, by state.", "pool", "state")
+	waitingClients     = describe("waiting_clients", "Clients waiting for a server.", "pool")
+	acquireSeconds     = describe("acquire_seconds", "How long queries waited for a server.", "pool")
+	querySeconds       = describe("query_seconds", "How long queries took, from the first byte to ReadyForQuery.", "pool")
+	queriesTotal       = describe("queries_total", "Queries answered.", "pool")
+	serverConnects     = describe("server_connects_total", "Attempts to connect to a server, by result.", "result")
+	clientLogins       = describe("client_logins_total", "Clients that came, by result.", "result")
+	pinnedTotal        = describe("pinned_total", "How often a client kept its server beyond a transaction, by reason.", "reason")
+)
+
+// Describe implements prometheus.Collector.
+func (m *metrics) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		poolConnections, poolMaxConnections, poolUtilization, clients, waitingClients, acquireSeconds, querySeconds,
+		queriesTotal, serverConnects, clientLogins, pinnedTotal,
+	} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *metrics) Collect(to chan<- prometheus.Metric) {
+	m.process.counts.connects.each(func(result string, n uint64) { to <- counter(serverConnects, n, result) })
+	m.process.counts.logins.each(func(result string, n uint64) { to <- counter(clientLogins, n, result) })
+	s, err := m.process.snapshot()
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(poolConnections, err)
+		return
+	}
+	totals := make(map[string]*poolTotals)
+	pinned := make(map[string]uint64)
+	for i := range s.Pools {
+		stats := &s.Pools[i]
+		collectUser(to, stats)
+		if totals[stats.Pool] == nil {
+			totals[stats.Pool] = new(poolTotals)
+		}
+		totals[stats.Pool].add(stats)
+		for reason, n := range stats.PinnedTotal {
+			pinned[reason] += n
+		}
+	}
+	for name, t := range totals {
+		t.collect(to, name)
+	}
+	for reason, n := range pinned {
+		to <- counter(pinnedTotal, n, reason)
+	}
+}
+
+// collectUser tells of one (database, user).
+func collectUser(to chan<- prometheus.Metric, s *engine.PoolStats) {
+	for state, n := range map[string]int{
+		"idle": s.ServersIdle, "active": s.ServersActive, "resetting": s.ServersResetting,
+		"being_canceled": s.ServersBeingCanceled, "connecting": s.ServersConnecting,
+	} {
+		to <- gauge(poolConnections, float64(n), s.Pool, s.Database, s.User, state)
+	}
+	to <- gauge(poolMaxConnections, float64(s.MaxSize), s.Pool, s.Database, s.User)
+	to <- gauge(poolUtilization, utilization(sizeOf(s), s.ServersIdle, s.MaxSize), s.Pool, s.Database, s.User)
+}
+
+// poolTotals is what is told of a pool as a whole.
+type poolTotals struct {
+	idle, active, waiting  int
+	queries                uint64
+	acquire, query         engine.Histogram
+	acquireNanos, querySum uint64
+}
+
+func (t *poolTotals) add(s *engine.PoolStats) {
+	t.idle += s.ClientsIdle
+	t.active += s.ClientsActive
+	t.waiting += s.ClientsWaiting
+	t.queries += s.Queries
+	t.acquireNanos += s.AcquireSumNanos
+	t.querySum += s.QuerySumNanos
+	for i := range s.Acquire {
+		t.acquire[i] += s.Acquire[i]
+		t.query[i] += s.Query[i]
+	}
+}
+
+func (t *poolTotals) collect(to chan<- prometheus.Metric, pool string) {
+	to <- gauge(clients, float64(t.idle), pool, "idle")
+	to <- gauge(clients, float64(t.active), pool, "active")
+	to <- gauge(clients, float64(t.waiting), pool, "waiting")
+	to <- gauge(waitingClients, float64(t.waiting), pool)
+	to <- counter(queriesTotal, t.queries, pool)
+	to <- histogram(acquireSeconds, &t.acquire, t.acquireNanos, pool)
+	to <- histogram(querySeconds, &t.query, t.querySum, pool)
+}
+
+// histogram turns counts by powers of two of microseconds into cumulative ones of seconds.
+func histogram(d *prometheus.Desc, h *engine.Histogram, sumNanos uint64, labels ...string) prometheus.Metric {
+	buckets := make(map[float64]uint64, len(h)-1)
+	var count uint64
+	for i, n := range h {
+		count += n
+		if i < len(h)-1 { // the last has no upper bound
+			buckets[math.Ldexp(1e-6, i)] = count
+		}
+	}
+	return prometheus.MustNewConstHistogram(d, count, float64(sumNanos)/1e9, buckets, labels...)
+}
+
+func gauge(d *prometheus.Desc, v float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func counter(d *prometheus.Desc, n uint64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+}

@@ -1,0 +1,166 @@
+package poolhandler
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+)
+
+// poolStatus is one pool in the admin API, over all its databases and users.
+type poolStatus struct {
+	Name string `json:"name"`
+	figures
+}
+
+// poolDetail is one pool with what it consists of.
+type poolDetail struct {
+	poolStatus
+	// Users is each (database, user) that has, or had lately, clients.
+	Users []userStatus `json:"users"`
+	// Upstreams is the servers by the upstream's address.
+	Upstreams map[string]int `json:"upstreams"`
+}
+
+// userStatus is one database and user of a pool.
+type userStatus struct {
+	Database string `json:"database"`
+	User     string `json:"user"`
+	figures
+}
+
+// figures is what is told of a pool and of each of its users.
+type figures struct {
+	// Size is the servers open; Available those of them that nobody uses; MaxSize what pool_size allows, for each
+	// user that there is; Utilization (Size − Available) / MaxSize.
+	Size        int     `json:"size"`
+	Available   int     `json:"available"`
+	MaxSize     int     `json:"max_size"`
+	Utilization float64 `json:"utilization"`
+	// Waiting is the clients that wait for a server, MaxWaitSeconds how long the first of them has.
+	Waiting        int     `json:"waiting"`
+	MaxWaitSeconds float64 `json:"max_wait_seconds"`
+	// Clients and Servers are the connections by state.
+	Clients clientStates `json:"clients"`
+	Servers serverStates `json:"servers"`
+	// Pinned is the clients that hold their server beyond a transaction, by reason.
+	Pinned map[string]int `json:"pinned,omitempty"`
+	// The others count since the start.
+	Queries        uint64 `json:"queries"`
+	Transactions   uint64 `json:"transactions"`
+	BytesReceived  uint64 `json:"bytes_received"`
+	BytesSent      uint64 `json:"bytes_sent"`
+	Connects       uint64 `json:"connects"`
+	ConnectsFailed uint64 `json:"connects_failed"`
+	WaitTimeouts   uint64 `json:"wait_timeouts"`
+	Cancels        uint64 `json:"cancels"`
+}
+
+// clientStates is clients logged in: idle ones have no server and want none, active ones have one.
+type clientStates struct {
+	Total   int `json:"total"`
+	Idle    int `json:"idle"`
+	Active  int `json:"active"`
+	Waiting int `json:"waiting"`
+}
+
+// serverStates is servers open, and those being connected, which are not open yet.
+type serverStates struct {
+	Idle          int `json:"idle"`
+	Active        int `json:"active"`
+	Resetting     int `json:"resetting"`
+	BeingCanceled int `json:"being_canceled"`
+	Connecting    int `json:"connecting"`
+}
+
+// add adds the figures of one (database, user).
+func (f *figures) add(s *engine.PoolStats) {
+	f.Size += sizeOf(s)
+	f.Available += s.ServersIdle
+	f.MaxSize += s.MaxSize
+	f.Waiting += s.ClientsWaiting
+	f.MaxWaitSeconds = max(f.MaxWaitSeconds, s.MaxWait.Seconds())
+	f.Clients.Idle += s.ClientsIdle
+	f.Clients.Active += s.ClientsActive
+	f.Clients.Waiting += s.ClientsWaiting
+	f.Clients.Total += s.ClientsIdle + s.ClientsActive + s.ClientsWaiting
+	f.Servers.Idle += s.ServersIdle
+	f.Servers.Active += s.ServersActive
+	f.Servers.Resetting += s.ServersResetting
+	f.Servers.BeingCanceled += s.ServersBeingCanceled
+	f.Servers.Connecting += s.ServersConnecting
+	for reason, n := range s.Pinned {
+		if f.Pinned == nil {
+			f.Pinned = make(map[string]int)
+		}
+		f.Pinned[reason] += n
+	}
+	f.Queries += s.Queries
+	f.Transactions += s.Transactions
+	f.BytesReceived += s.BytesReceived
+	f.BytesSent += s.BytesSent
+	f.Connects += s.Connects
+	f.ConnectsFailed += s.ConnectsFailed
+	f.WaitTimeouts += s.WaitTimeouts
+	f.Cancels += s.Cancels
+	f.Utilization = utilization(f.Size, f.Available, f.MaxSize)
+}
+
+// sizeOf is the servers open.
+func sizeOf(s *engine.PoolStats) int {
+	return s.ServersIdle + s.ServersActive + s.ServersResetting + s.ServersBeingCanceled
+}
+
+func utilization(size, available, maxSize int) float64 {
+	if maxSize <= 0 {
+		return 0
+	}
+	return float64(size-available) / float64(maxSize)
+}
+
+// details is every pool that is configured or still drains, sorted by name. A pool that nobody has used yet has the
+// size that its first user may have.
+func details(p *plan, s engine.Snapshot) []*poolDetail {
+	found := make(map[string]*poolDetail)
+	get := func(name string) *poolDetail {
+		if found[name] == nil {
+			found[name] = &poolDetail{
+				poolStatus: poolStatus{Name: name}, Users: []userStatus{}, Upstreams: map[string]int{},
+			}
+		}
+		return found[name]
+	}
+	for i := range s.Pools {
+		get(s.Pools[i].Pool).add(&s.Pools[i])
+	}
+	if p != nil {
+		for i := range p.engine.Pools {
+			get(p.engine.Pools[i].Name).configured(&p.engine.Pools[i])
+		}
+	}
+	out := make([]*poolDetail, 0, len(found))
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		out = append(out, found[name])
+	}
+	return out
+}
+
+func (d *poolDetail) add(s *engine.PoolStats) {
+	d.figures.add(s)
+	u := userStatus{Database: s.Database, User: s.User}
+	u.figures.add(s)
+	d.Users = append(d.Users, u)
+	for address, n := range s.Upstreams {
+		d.Upstreams[address] += n
+	}
+}
+
+// configured adds what is known of a pool without its being used.
+func (d *poolDetail) configured(c *engine.PoolConfig) {
+	if len(d.Users) == 0 {
+		d.MaxSize = c.PoolSize
+	}
+	for _, u := range c.Upstreams {
+		d.Upstreams[u.Address] += 0
+	}
+}

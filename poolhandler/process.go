@@ -1,0 +1,131 @@
+package poolhandler
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+)
+
+// process is what outlives configurations.
+//
+//	stack       []            [old]          [old new]            [new]
+//	            │  old starts   │  new starts   │     old stops     │
+//	            └──────────────▶└──────────────▶└──────────────────▶
+//	                                             new stops: [old]   a sibling's Start failed: old is applied again
+//	                            old stops: []    the app is removed: no pools, clients drain; or the process exits
+type process struct {
+	mu    sync.Mutex // held by everything that starts, applies and stops
+	stack []*plan    // started and not stopped, the one in force last
+
+	current atomic.Pointer[plan]    // the plan in force; nil if none
+	retired atomic.Pointer[plan]    // the one before it, whose removed pools may still dial while they drain
+	running atomic.Pointer[running] // nil before the first start and after the end
+
+	// start begins an engine; startRunning, or a test's.
+	start func(*plan, *process) (*running, error)
+	// logins counts and bounds the clients that log in.
+	logins logins
+	// counts is what the metrics show of the control plane.
+	counts controlCounts
+}
+
+// theProcess is the one of this program.
+var theProcess = newProcess(startRunning)
+
+func newProcess(start func(*plan, *process) (*running, error)) *process {
+	p := &process{start: start}
+	p.logins.init()
+	p.counts.init()
+	return p
+}
+
+// push puts a plan in force. On an error nothing has changed.
+func (p *process) push(next *plan) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.running.Load()
+	if r == nil {
+		var err error
+		if r, err = p.start(next, p); err != nil {
+			return err
+		}
+		p.running.Store(r)
+	} else {
+		r.warnOfRestart(next)
+	}
+	p.stack = append(p.stack, next)
+	p.apply(r, next)
+	return nil
+}
+
+// remove takes a plan out; what is then on top is in force, if it was not already. Removing what is not there does
+// nothing. It reports whether the last plan has gone.
+func (p *process) remove(old *plan) (last bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.Index(p.stack, old)
+	if i < 0 {
+		return false
+	}
+	p.stack = slices.Delete(p.stack, i, i+1)
+	if len(p.stack) == 0 {
+		p.apply(p.running.Load(), old.withoutPools())
+		return true
+	}
+	if top := p.stack[len(p.stack)-1]; top != p.current.Load() {
+		p.apply(p.running.Load(), top)
+	}
+	return false
+}
+
+// apply tells the engine. Pools are known to dialing before the engine can ask for servers, and removed ones
+// for one plan longer.
+func (p *process) apply(r *running, next *plan) {
+	p.retired.Store(p.current.Load())
+	p.current.Store(next)
+	r.Apply(next.engine)
+}
+
+// withoutPools is the plan of a process whose app has been removed.
+func (p *plan) withoutPools() *plan {
+	return &plan{
+		loginTimeout: p.loginTimeout,
+		drainTimeout: p.drainTimeout,
+		engine:       &engine.Config{DrainTimeout: p.drainTimeout},
+		logger:       p.logger,
+	}
+}
+
+// pool returns what is known of a pool, also of one that was removed last.
+func (p *process) pool(name string) *pool {
+	for _, plan := range []*plan{p.current.Load(), p.retired.Load()} {
+		if plan != nil && plan.pools[name] != nil {
+			return plan.pools[name]
+		}
+	}
+	return nil
+}
+
+// logger is that of the plan in force: Caddy closes the outputs of loggers of earlier configurations.
+func (p *process) logger() *zap.Logger {
+	if plan := p.current.Load(); plan != nil {
+		return plan.logger
+	}
+	return zap.NewNop()
+}
+
+// exit ends the engine: clients may finish what they do for drain_timeout, then every loop has stopped.
+func (p *process) exit(drained *plan) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r := p.running.Load(); r != nil {
+		if !r.drain(drained.drainTimeout) {
+			drained.logger.Warn("clients were still busy when drain_timeout ended; their connections are closed")
+		}
+		p.running.Store(nil)
+	}
+}

@@ -1,0 +1,104 @@
+package poolhandler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+
+	"github.com/pgmux/caddy-pgmux/config"
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+	"github.com/pgmux/caddy-pgmux/internal/login"
+)
+
+// serverLogin is who we are towards the servers of a pool.
+type serverLogin struct {
+	user    string // empty: the client's
+	secret  login.Secret
+	clients login.Credentials
+}
+
+func newServerLogin(c *config.ServerUser, clients login.Credentials) (serverLogin, error) {
+	if c == nil {
+		return serverLogin{clients: clients}, nil
+	}
+	secret, err := login.ParseSecret(c.Secret)
+	if err != nil {
+		return serverLogin{}, fmt.Errorf("server_user: %w", err)
+	}
+	return serverLogin{user: c.Name, secret: secret}, nil
+}
+
+// target is the server to dial, and who we are there.
+func (s serverLogin) target(req engine.DialRequest) login.Target {
+	t := login.Target{Address: req.Upstream, Database: req.Database, User: s.user, Secret: s.secret}
+	if s.user == "" {
+		t.User = req.User
+		t.Secret, _ = s.clients.Lookup(req.User)
+	}
+	return t
+}
+
+var errManyDials = errors.New("too many connections to it are being made already, and none of them got through; is it overloaded?")
+
+// refused says why there is no server, in words for the clients that wait for it, and counts it.
+func (h *host) refused(req engine.DialRequest, err error) engine.DialResult {
+	refusal := dialRefusal(req.Upstream, err)
+	h.process.counts.connects.count(dialOutcome(err))
+	return engine.DialResult{Refused: refusal}
+}
+
+func dialRefusal(upstream string, err error) *engine.Refusal {
+	var server *login.ServerError
+	if errors.As(err, &server) {
+		return &engine.Refusal{
+			SQLState: server.SQLState, Message: server.Message, Detail: server.Detail, Hint: server.Hint,
+			Permanent: login.IsPermanent(err), Upstream: server.Raw,
+		}
+	}
+	return &engine.Refusal{
+		SQLState:  "08006",
+		Message:   fmt.Sprintf("could not connect to upstream %s", upstream),
+		Detail:    err.Error(),
+		Hint:      dialHint(err),
+		Permanent: login.IsPermanent(err),
+	}
+}
+
+// dialHint is the likely cure.
+func dialHint(err error) string {
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		return "Is the upstream's host name right, and does this machine resolve it?"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "Is Postgres running there and listening on that port (listen_addresses, port)?"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return "Is a firewall in between, or the server overloaded? server_connect_timeout says how long to try."
+	case errors.Is(err, os.ErrNotExist):
+		return "Is Postgres running, with its socket in that directory (unix_socket_directories)?"
+	}
+	return ""
+}
+
+// dialOutcome is the word for it in the metrics.
+func dialOutcome(err error) string {
+	var server *login.ServerError
+	switch {
+	case errors.As(err, &server):
+		return "refused"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, errManyDials):
+		return "timeout"
+	}
+	return "error"
+}
+
+func removedPool(name string) *engine.Refusal {
+	return &engine.Refusal{
+		SQLState:  "57P01",
+		Message:   fmt.Sprintf("pool %q has been removed from the configuration", name),
+		Permanent: true,
+	}
+}

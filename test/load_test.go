@@ -1,0 +1,253 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pgmux/caddy-pgmux/internal/pgtest"
+)
+
+// pgbenchTables makes the pgbench tables once on a server; 200 clients that all update one of few branches would
+// measure Postgres's row locks.
+func pgbenchTables(t *testing.T, server *pgtest.Server) {
+	t.Helper()
+	if err := server.Exec(within(t), "app", "SELECT 1 FROM pgbench_branches"); err == nil {
+		return
+	}
+	pgbench(t, server, server.DSN("app", "secret", "app"), "--initialize", "--scale=10", "--quiet", "--no-vacuum")
+}
+
+// pgbench runs pgbench and returns what it said.
+func pgbench(t *testing.T, server *pgtest.Server, dsn string, args ...string) string {
+	t.Helper()
+	out, err := pgbenchCommand(server, dsn, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("pgbench %v: %v:\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+func pgbenchCommand(server *pgtest.Server, dsn string, args ...string) *exec.Cmd {
+	program := "pgbench"
+	if path := filepath.Join(server.Install.Bin, program); exec.Command(path, "--version").Run() == nil {
+		program = path
+	}
+	return exec.Command(program, append(args, dsn)...)
+}
+
+var failedTransactions = regexp.MustCompile(`number of failed transactions: 0 `)
+
+// demandClean checks pgbench's report: no error, no failed transaction, no aborted client.
+func demandClean(t *testing.T, report string) {
+	t.Helper()
+	if !failedTransactions.MatchString(report) || strings.Contains(report, "error:") || strings.Contains(report, "aborted") {
+		t.Errorf("pgbench was not undisturbed:\n%s", report)
+	}
+}
+
+func TestPgbench200ClientsOn20Servers(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		pgbenchTables(t, server)
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 20"})
+		for _, script := range []string{"--builtin=select-only", "--builtin=tpcb-like"} {
+			for _, mode := range []string{"simple", "extended", "prepared"} {
+				t.Run(strings.TrimPrefix(script, "--builtin=")+"/"+mode, func(t *testing.T) {
+					watch := server.Watch(t, "app")
+					report := pgbench(t, server, p.dsn("app"), "--client=200", "--jobs=2", "--no-vacuum", "--time=2",
+						"--protocol="+mode, script)
+					demandClean(t, report)
+					most, samples := watch.Most()
+					if !direct() && most > 20 {
+						t.Errorf("Postgres saw %d connections, want at most 20", most)
+					}
+					if samples < 10 {
+						t.Errorf("only %d samples of the connections", samples)
+					}
+					t.Logf("at most %d connections in %d samples; %s", most, samples, tps(report))
+				})
+			}
+		}
+	})
+}
+
+// tps is the line of pgbench's report that says how fast it was.
+func tps(report string) string {
+	for line := range strings.Lines(report) {
+		if strings.HasPrefix(line, "tps = ") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return "no tps"
+}
+
+func TestPgbenchInEveryPoolMode(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		pgbenchTables(t, server)
+		for mode, args := range map[string][]string{
+			// In session mode no more clients than servers are served at once; in statement mode no transaction may
+			// have several statements.
+			"session":   {"--client=8", "--builtin=tpcb-like", "--protocol=prepared"},
+			"statement": {"--client=40", "--builtin=select-only", "--protocol=prepared"},
+		} {
+			t.Run(mode, func(t *testing.T) {
+				p := startPooler(t, driver, server, settings{Pool: "pool_size 8\npool_mode " + mode})
+				demandClean(t, pgbench(t, server, p.dsn("app"), append(args, "--jobs=2", "--no-vacuum", "--time=1")...))
+			})
+		}
+	})
+}
+
+// Each transaction on a connection of its own: logins, departures and a pool that keeps its servers.
+func TestPgbenchReconnecting(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		pgbenchTables(t, server)
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 4"})
+		watch := server.Watch(t, "app")
+		demandClean(t, pgbench(t, server, p.dsn("app"), "--client=20", "--jobs=2", "--no-vacuum", "--time=2", "--connect",
+			"--builtin=select-only"))
+		if most, _ := watch.Most(); !direct() && most > 4 {
+			t.Errorf("Postgres saw %d connections, want at most 4", most)
+		}
+	})
+}
+
+func TestTrap49FarMoreClientsThanServers(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		if direct() {
+			t.Skip("Postgres takes no 1,000 clients")
+		}
+		pgbenchTables(t, server)
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 10"})
+		rate := make(map[int]float64)
+		counts := []int{11, 100, 900}
+		for _, clients := range counts {
+			report := pgbench(t, server, p.dsn("app"), fmt.Sprint("--client=", clients), "--jobs=2", "--no-vacuum", "--time=2",
+				"--builtin=select-only", "--protocol=prepared")
+			demandClean(t, report)
+			var perSecond float64
+			if _, err := fmt.Sscanf(tps(report), "tps = %f", &perSecond); err != nil {
+				t.Fatalf("%v in %q", err, tps(report))
+			}
+			rate[clients] = perSecond
+		}
+		t.Logf("transactions/s by clients: %v", rate)
+		// pgbench itself slows with many clients; a collapse is another thing.
+		if rate[900] < rate[11]/4 {
+			t.Errorf("throughput collapses: %.0f/s with 11 clients, %.0f/s with 900", rate[11], rate[900])
+		}
+	})
+}
+
+func TestTrap55ReloadUnderLoad(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		if direct() {
+			t.Skip("nothing to reload")
+		}
+		pgbenchTables(t, server)
+		base := settings{Pool: "pool_size 20"}
+		p := startPooler(t, driver, server, base)
+		held := connect(t, p.Addr)
+		held.query("BEGIN; CREATE TEMP TABLE kept (n int) ON COMMIT DROP")
+		if err := p.reload(base); err != nil {
+			t.Fatal(err)
+		}
+		before := p.descriptors()
+		cmd := pgbenchCommand(server, p.dsn("app"), "--client=100", "--jobs=2", "--no-vacuum", "--time=6",
+			"--builtin=tpcb-like", "--protocol=prepared")
+		var out logBuffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 10 {
+			changed := base
+			changed.Pool = fmt.Sprintf("pool_size %d\nquery_wait_timeout %ds", 20-i%2, 30+i)
+			if err := p.reload(changed); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("pgbench: %v", err)
+		}
+		demandClean(t, out.String())
+		mustContain(t, held.query("SELECT 'kept', count(*) FROM kept"), "kept")
+		held.query("COMMIT")
+		eventually(t, "no descriptor is leaked by ten reloads", func() error {
+			if now := p.descriptors(); now > before+6 {
+				return fmt.Errorf("%d open, %d before", now, before)
+			}
+			return nil
+		})
+	})
+}
+
+func TestReloadAppliesSizesAndRefusesNonsense(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		if direct() {
+			t.Skip("nothing to reload")
+		}
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 1"})
+		a, b := connect(t, p.Addr), connect(t, p.Addr)
+		a.query("BEGIN")
+		b.say(simple("SELECT 'second server'"))
+		p.awaitWaiting(1)
+		if err := p.reload(settings{Pool: "pool_size 2"}); err != nil {
+			t.Fatal(err)
+		}
+		mustContain(t, b.hear(1), "second server")
+		err := p.reload(settings{Pool: "pool_size many"})
+		if err == nil || !strings.Contains(err.Error(), "Caddyfile:") {
+			t.Errorf("a wrong Caddyfile: %v, want its line", err)
+		}
+		mustContain(t, a.query("SELECT 'still in the transaction'"), "still in", "DataRow")
+		mustContain(t, a.query("COMMIT"), "COMMIT")
+		if s, err := p.stats(); err != nil || s.Clients != 2 {
+			t.Errorf("after a refused reload: %+v, %v", s, err)
+		}
+		// Smaller again: servers above the size go as they become idle.
+		if err := p.reload(settings{Pool: "pool_size 1"}); err != nil {
+			t.Fatal(err)
+		}
+		a.query("SELECT 1")
+		b.query("SELECT 1")
+		eventually(t, "the pool has shrunk", func() error {
+			n, err := server.Connections(within(t), "app")
+			if err == nil && n > 1 {
+				err = fmt.Errorf("%d connections", n)
+			}
+			return err
+		})
+	})
+}
+
+func TestStopLeavesNothing(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		if direct() {
+			t.Skip("nothing to stop")
+		}
+		p := startPooler(t, driver, server, settings{Global: "drain_timeout 2s", Pool: "pool_size 4"})
+		idle, busy := connect(t, p.Addr), connect(t, p.Addr)
+		idle.query("SELECT 1")
+		busy.say(simple("SELECT pg_sleep(0.5), 'finished'"))
+		running(t, server, "'finished'", true)
+		var stopping sync.WaitGroup
+		stopping.Go(func() { p.stop() })
+		mustContain(t, busy.hear(1), "finished")
+		mustContain(t, idle.hearEnd(), "57P01")
+		stopping.Wait()
+		eventually(t, "Postgres has no connection left", func() error {
+			n, err := server.Connections(within(t), "app")
+			if err == nil && n > 0 {
+				err = fmt.Errorf("%d connections", n)
+			}
+			return err
+		})
+	})
+}

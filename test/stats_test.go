@@ -1,0 +1,98 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pgmux/caddy-pgmux/internal/pgtest"
+)
+
+// poolStats is what GET /postgres/pools says of one pool, as far as its field names are promised.
+type poolStats struct {
+	Size        int     `json:"size"`
+	Available   int     `json:"available"`
+	MaxSize     int     `json:"max_size"`
+	Utilization float64 `json:"utilization"`
+	Waiting     int     `json:"waiting"`
+	Clients     int     `json:"clients"`
+}
+
+// stats asks the admin API for pool app.
+func (p *pooler) stats() (poolStats, error) {
+	body, err := p.get("/postgres/pools")
+	if err != nil {
+		return poolStats{}, err
+	}
+	// Every pool, by name, or in a list with their names.
+	var byName map[string]poolStats
+	if json.Unmarshal([]byte(body), &byName) == nil {
+		return byName["app"], nil
+	}
+	var list []struct {
+		Name string `json:"name"`
+		poolStats
+	}
+	if err := json.Unmarshal([]byte(body), &list); err != nil {
+		return poolStats{}, fmt.Errorf("decoding the pools: %w: %s", err, body)
+	}
+	for _, pool := range list {
+		if pool.Name == "app" {
+			return pool.poolStats, nil
+		}
+	}
+	return poolStats{}, fmt.Errorf("no pool app in %s", body)
+}
+
+func TestAdminAPITellsOfThePools(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		if direct() {
+			t.Skip("no admin API without the pooler")
+		}
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 4"})
+		a, b := connect(t, p.Addr), connect(t, p.Addr)
+		a.query("BEGIN")
+		b.query("SELECT 1")
+		eventually(t, "the figures are right", func() error {
+			s, err := p.stats()
+			if err == nil && (s.Clients != 2 || s.Size-s.Available != 1 || s.Waiting != 0 || s.Size > 2) {
+				err = fmt.Errorf("got %+v, want 2 clients, one server in use, none waited for", s)
+			}
+			return err
+		})
+		if body, err := p.get("/postgres/pools/app"); err != nil || !strings.Contains(body, `"app"`) {
+			t.Errorf("GET /postgres/pools/app: %v: %s", err, body)
+		}
+		a.query("COMMIT")
+	})
+}
+
+func TestMetricsTellOfThePools(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		if direct() {
+			t.Skip("no metrics without the pooler")
+		}
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 4"})
+		c := connect(t, p.Addr)
+		for range 10 {
+			c.query("SELECT 1")
+		}
+		eventually(t, "the metrics are there", func() error {
+			body, err := p.get("/metrics")
+			if err != nil {
+				return err
+			}
+			for _, name := range []string{"pool_connections", "pool_max_connections", "pool_utilization", "clients",
+				"waiting_clients", "acquire_seconds_bucket", "query_seconds_bucket", "queries_total",
+				"server_connects_total", "client_logins_total"} {
+				if !strings.Contains(body, "caddy_postgres_"+name+"{") && !strings.Contains(body, "caddy_postgres_"+name+" ") {
+					return fmt.Errorf("no caddy_postgres_%s", name)
+				}
+			}
+			return nil
+		})
+	})
+}

@@ -1,0 +1,48 @@
+package uring
+
+// Options sizes a driver. The zero value is good.
+type Options struct {
+	// Connections bounds the connections held at once. Default and maximum 1,048,576, the kernel's bound for a file
+	// table; RLIMIT_NOFILE bounds it further, see Driver.Capacity.
+	Connections int
+	// Entries is the length of the submission queue, a power of 2. Default 512: what a turn prepares beyond that costs
+	// another system call per 512.
+	Entries int
+	// Completions is the length of the completion queue, a power of 2. Default 4096. What does not fit is kept by the
+	// kernel and costs another system call.
+	Completions int
+	// Buffers is the number of receive buffers, a power of 2, at most 32,768. Default 512. They bound what one turn
+	// receives; connections beyond wait for the next turn.
+	Buffers int
+	// BufferBytes is the size of a receive buffer. Default 8 KiB. One receive fills at most one buffer.
+	BufferBytes int
+}
+
+const maxConnections = 1 << 20
+
+func (o Options) withDefaults() Options {
+	set := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	set(&o.Connections, maxConnections)
+	set(&o.Entries, 512)
+	set(&o.Completions, 4096)
+	set(&o.Buffers, 512)
+	set(&o.BufferBytes, 8<<10)
+	o.Connections = min(o.Connections, maxConnections)
+	return o
+}
+
+// Stats counts what a driver has done since it was made.
+type Stats struct {
+	// Enters counts system calls (io_uring_enter), Blocked those of them that slept.
+	Enters, Blocked uint64
+	// Submitted and Completions count operations begun, and results that were reported at all.
+	Submitted, Completions uint64
+	// Rearms counts receives the kernel ended and we began again, Starved those for lack of buffers.
+	Rearms, Starved uint64
+	// ShortSends counts sends the socket did not take at once.
+	ShortSends uint64
+}

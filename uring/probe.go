@@ -1,0 +1,67 @@
+//go:build linux
+
+package uring
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pgmux/caddy-pgmux/uring/internal/ring"
+)
+
+// Probe reports whether io_uring works here, by using it: an echo through everything a driver needs. Else it returns
+// an *Unavailable.
+func Probe() error {
+	if err := ring.SelfTest(); err != nil {
+		return explain(err)
+	}
+	return nil
+}
+
+// explain adds to an error what would change it.
+func explain(err error) error {
+	return &Unavailable{Cause: err, Cure: cure(err)}
+}
+
+const disabledFile = "/proc/sys/kernel/io_uring_disabled"
+
+func cure(err error) string {
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return cureRefused()
+	case errors.Is(err, unix.ENOSYS):
+		return "the kernel is built without CONFIG_IO_URING, or a sandbox hides it"
+	case errors.Is(err, ring.ErrMissing), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP):
+		return "needs Linux 6.1 or later; this is " + kernelRelease()
+	case errors.Is(err, unix.ENOMEM):
+		return "raise the memory limit, or RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=)"
+	case errors.Is(err, unix.EMFILE):
+		return "raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)"
+	case errors.Is(err, unix.ENFILE):
+		return "raise the sysctl fs.file-max"
+	}
+	return "please report this; Linux is " + kernelRelease()
+}
+
+func cureRefused() string {
+	b, _ := os.ReadFile(disabledFile)
+	switch strings.TrimSpace(string(b)) {
+	case "1":
+		return "the sysctl kernel.io_uring_disabled is 1: set it to 0, or kernel.io_uring_group to a group of this process"
+	case "2":
+		return "the sysctl kernel.io_uring_disabled is 2: set it to 0"
+	}
+	return "a seccomp profile, as Docker and containerd have by default, or another security module refuses it: allow " +
+		"io_uring_setup, io_uring_enter and io_uring_register"
+}
+
+func kernelRelease() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return "unknown"
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
