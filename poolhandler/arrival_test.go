@@ -66,7 +66,7 @@ type decorated struct{ net.Conn }
 
 func (w *world) config(t *testing.T, user, password, database string) *pgconn.Config {
 	t.Helper()
-	c, err := pgconn.ParseConfig("postgres://" + user + ":" + password + "@" + w.address + "/" + database + "?sslmode=prefer&connect_timeout=5")
+	c, err := pgconn.ParseConfig("postgres://" + user + ":" + password + "@" + w.address + "/" + database + "?sslmode=disable&connect_timeout=5")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestRefusedClientsAreTold(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, onePool("app", 1), plain)
-			w.refuse, w.unwilling = c.admit, c.attach
+			w.refuseWith(c.admit, c.attach)
 			_, err := pgconn.ConnectConfig(context.Background(), w.config(t, c.user, c.password, c.database))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %s", err, c.want)
@@ -177,7 +177,7 @@ func TestRefusedClientsAreTold(t *testing.T) {
 			if w.in() != 0 {
 				t.Errorf("%d admissions were not given back", w.in())
 			}
-			if n := w.process.counts.logins.n[c.outcome]; n == 0 {
+			if w.process.counts.logins.n[c.outcome] != 1 {
 				t.Errorf("not counted as %s: %v", c.outcome, w.process.counts.logins.n)
 			}
 		})
@@ -186,7 +186,7 @@ func TestRefusedClientsAreTold(t *testing.T) {
 
 func TestCancelRequestIsPassedOnAlsoWhenFull(t *testing.T) {
 	w := newWorld(t, onePool("app", 1), plain)
-	w.refuse = &engine.Refusal{SQLState: "53300", Message: "full"}
+	w.refuseWith(&engine.Refusal{SQLState: "53300", Message: "full"}, nil)
 	conn := dial(t, w.address)
 	request, _ := (&pgproto3.CancelRequest{ProcessID: 7, SecretKey: []byte{0xA, 0xB, 0xC, 0xD}}).Encode(nil)
 	conn.Write(request)
@@ -219,7 +219,9 @@ func TestLoginsAreBounded(t *testing.T) {
 	short := caddy.Duration(20 * time.Millisecond)
 	app.ClientLoginTimeout = &short
 	w := newWorld(t, app, plain)
-	w.process.logins.turns = make(chan struct{}) // nobody's turn ever comes
+	for range maxLogins { // nobody's turn ever comes
+		w.process.logins.turns <- struct{}{}
+	}
 	answer, err := io.ReadAll(dial(t, w.address))
 	if err != nil || !bytes.Contains(answer, []byte("53300")) {
 		t.Errorf("got %q, %v", answer, err)
@@ -233,6 +235,7 @@ func TestRemovedPoolIsSaid(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "57P01") {
 		t.Errorf("got %v", err)
 	}
+	<-w.handled
 }
 
 func TestEndingProcessSaysSo(t *testing.T) {
@@ -242,6 +245,7 @@ func TestEndingProcessSaysSo(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "57P03") {
 		t.Errorf("got %v", err)
 	}
+	<-w.handled
 }
 
 func TestNearTheLimitOfDescriptorsClientsAreTold(t *testing.T) {

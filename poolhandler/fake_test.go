@@ -52,10 +52,19 @@ func (f *fakePooler) Leave(string) {
 }
 
 func (f *fakePooler) Attach(c engine.Client) *engine.Refusal {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.unwilling == nil {
 		f.attached <- c
 	}
 	return f.unwilling
+}
+
+// refuseWith makes Admit and Attach refuse.
+func (f *fakePooler) refuseWith(admit, attach *engine.Refusal) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refuse, f.unwilling = admit, attach
 }
 
 func (f *fakePooler) Cancel(pid uint32, secret []byte) {

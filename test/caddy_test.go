@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -157,6 +158,9 @@ func (p *pooler) awaitListening() {
 		case <-p.done:
 			p.t.Fatalf("caddy ended at its start:\n%s", p.out.String())
 		default:
+		}
+		if !strings.Contains(p.out.String(), "serving initial configuration") {
+			return errors.New("no configuration is served yet")
 		}
 		conn, err := net.Dial("tcp", p.Addr)
 		if err == nil {

@@ -208,7 +208,7 @@ func TestReloadAppliesSizesAndRefusesNonsense(t *testing.T) {
 		}
 		mustContain(t, a.query("SELECT 'still in the transaction'"), "still in", "DataRow")
 		mustContain(t, a.query("COMMIT"), "COMMIT")
-		if s, err := p.stats(); err != nil || s.Clients != 2 {
+		if s, err := p.stats(); err != nil || s.Clients.Total != 2 {
 			t.Errorf("after a refused reload: %+v, %v", s, err)
 		}
 		// Smaller again: servers above the size go as they become idle.

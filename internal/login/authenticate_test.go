@@ -16,7 +16,7 @@ import (
 )
 
 // welcoming lets clients in and then answers every query with nothing, as a pool would.
-func welcoming(t testing.TB, auth Auth) (host, port string, results <-chan accepted) {
+func welcoming(t testing.TB, auth Auth) (host, port string, outcomes <-chan accepted) {
 	address, results := accepting(t, 10*time.Second, auth)
 	told := make(chan accepted, 100)
 	go func() {

@@ -21,6 +21,8 @@ type Client struct {
 	skip bool
 	// refused: an error was given instead of a server; the next frame decides how the conversation goes on.
 	refused bool
+	// local: messages of the present batch were answered without a server; its Sync can be, too.
+	local bool
 	// NoTransactions refuses BEGIN: pool_mode statement.
 	NoTransactions bool
 	// NoPrepared passes prepared statements through and pins: max_prepared_statements 0.

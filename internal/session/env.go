@@ -18,6 +18,8 @@ type Env struct {
 	scan    sql.Statement
 	// effects is what executing a statement does to its session, by StmtID.
 	effects []sql.Effects
+	// parsed is, by StmtID, the hash of a statement that Postgres has accepted.
+	parsed []prepared.Hash
 	// deallocates is the client's statement that a rewritten DEALLOCATE names, by the StmtID of the DEALLOCATE.
 	deallocates map[prepared.StmtID]prepared.StmtID
 }
@@ -84,6 +86,18 @@ func (e *Env) setEffects(id prepared.StmtID, f sql.Effects) {
 		e.effects = append(e.effects, make([]sql.Effects, 64+len(e.effects))...)
 	}
 	e.effects[id] = f
+}
+
+// accepted reports whether some server has parsed the statement.
+func (e *Env) accepted(id prepared.StmtID) bool {
+	return int(id) < len(e.parsed) && e.parsed[id] == e.Statements.Hash(id)
+}
+
+func (e *Env) accept(id prepared.StmtID) {
+	for int(id) >= len(e.parsed) {
+		e.parsed = append(e.parsed, make([]prepared.Hash, 64+len(e.parsed))...)
+	}
+	e.parsed[id] = e.Statements.Hash(id)
 }
 
 // release gives a reference to a statement back.

@@ -72,8 +72,12 @@ func (f *feed) frames() (Verdict, int) {
 			if need := f.wanted(typ, length); len(rest) < need {
 				return More, need
 			}
+			if f.local(typ, length, rest) {
+				continue
+			}
 			return NeedServer, 0
 		}
+		f.c.local = false
 		if f.s.owed.full() {
 			f.flushServer()
 			return Blocked, 0

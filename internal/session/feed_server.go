@@ -186,7 +186,11 @@ func (s *Server) ended(e *Env, client, ours Kind) (show int, ok bool) {
 	default:
 		return 0, false
 	}
-	s.settle(e, s.owed.pop())
+	o := s.owed.pop()
+	if client == oweParse && o.stmt != prepared.None {
+		e.accept(o.stmt)
+	}
+	s.settle(e, o)
 	return show, true
 }
 

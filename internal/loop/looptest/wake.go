@@ -90,8 +90,11 @@ func wakesNotLost(r *rig) {
 		if r.turns%3 == 0 {
 			_, _ = l.far.Write([]byte("traffic"))
 		}
-		before := r.woken
+		before, start := r.woken, time.Now()
 		events, _ := r.d.Wait(r.d.Now() + int64(5*time.Second))
+		if time.Since(start) > 4*time.Second {
+			r.t.Fatalf("slept with %d messages unseen", mailbox.Load()-seen)
+		}
 		r.turns++
 		for i := range events {
 			r.step(&events[i])
