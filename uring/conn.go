@@ -38,8 +38,10 @@ const (
 	keepFD
 	// finishing: by Finish. No events any more.
 	finishing
-	// shut: our end of file was sent.
+	// shut: our end of file was sent, or is being sent.
 	shut
+	// shutting: a shutdown is under way.
+	shutting
 	// detaching: by Detach.
 	detaching
 	// starving: its receive found no buffer free, and is queued to be armed again.
@@ -77,6 +79,7 @@ const (
 	ofReceive
 	ofSend
 	ofKept
+	ofShutdown
 	ofWake
 )
 
@@ -131,6 +134,9 @@ func (d *Driver) closeFD(fd int32) {
 
 // close forgets a connection: what is under way is cancelled, and the slot is free for another at once.
 func (d *Driver) close(id loop.ID, c *conn) {
+	if c.is(shutting) && !d.awaitShutdown(id, c) {
+		return
+	}
 	if c.is(armed) && !c.is(cancelling) {
 		d.cancel(userData(ofReceive, id))
 	}
@@ -154,12 +160,6 @@ func (d *Driver) release(id loop.ID, _ *conn) {
 func (d *Driver) cancel(userData uint64) {
 	e := d.entry(ofNothing, 0)
 	e.Cancel(userData)
-	e.Silent()
-}
-
-func (d *Driver) shutdown(id loop.ID, c *conn, how int) {
-	e := d.entry(ofNothing, 0)
-	e.Shutdown(d.file(id, c), how)
 	e.Silent()
 }
 

@@ -44,9 +44,20 @@ func (d *Driver) keep(id loop.ID, c *conn) *kept {
 	k := t.all[i]
 	k.conn = id
 	if !c.is(finishing) {
-		d.tell(loop.Event{Kind: loop.Congested, Conn: id})
+		d.tellCongested(id)
 	}
 	return k
+}
+
+// tellCongested tells, unless the core has not even been told yet that the connection had drained.
+func (d *Driver) tellCongested(id loop.ID) {
+	for i := range d.events {
+		if e := &d.events[i]; e.Conn == id && e.Kind == loop.Drained {
+			d.events = slices.Delete(d.events, i, i+1)
+			return
+		}
+	}
+	d.tell(loop.Event{Kind: loop.Congested, Conn: id})
 }
 
 // discard makes a kept free for another. The kernel must have let go of it.

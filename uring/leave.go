@@ -27,7 +27,7 @@ func (d *Driver) undecided(id loop.ID, c *conn) bool {
 
 func (d *Driver) settleFinish(id loop.ID, c *conn) {
 	switch {
-	case d.undecided(id, c):
+	case c.is(shutting) || d.undecided(id, c):
 		return
 	case c.is(broken) || c.is(ended) && c.kept == 0:
 		d.close(id, c)
@@ -51,7 +51,7 @@ func (d *Driver) detach(id loop.ID, c *conn) {
 }
 
 func (d *Driver) settleDetach(id loop.ID, c *conn) {
-	if c.is(armed) || c.kept != 0 || d.undecided(id, c) {
+	if c.is(armed|shutting) || c.kept != 0 || d.undecided(id, c) {
 		return
 	}
 	d.release(id, c)

@@ -79,6 +79,8 @@ func (d *Driver) complete(r *ring.Completion) {
 		d.sent(id, r)
 	case ofKept:
 		d.keptSent(int32(id), r)
+	case ofShutdown:
+		d.shutDown(id)
 	case ofWake:
 		if !r.More() {
 			d.armWake()
@@ -98,10 +100,14 @@ func (d *Driver) sleep(left int64) {
 		left = -1
 	}
 	if d.wake.fallAsleep() {
-		d.count.blocked++
-		if err := d.ring.Block(left); err != nil && !errors.Is(err, ring.ErrBusy) {
-			panic(fmt.Sprintf("bug: %v", err))
-		}
+		d.block(left)
 	}
 	d.wake.awake()
+}
+
+func (d *Driver) block(nanos int64) {
+	d.count.blocked++
+	if err := d.ring.Block(nanos); err != nil && !errors.Is(err, ring.ErrBusy) {
+		panic(fmt.Sprintf("bug: %v", err))
+	}
 }

@@ -27,6 +27,8 @@ type shardPool struct {
 	refusal *Refusal
 	// dismissed is when its clients were asked to leave, because it was removed.
 	dismissed int64
+	// evictedAt is when other pools were last asked to give up a server for this one.
+	evictedAt int64
 	// timed: a timer is set for the first of the waiters.
 	timed bool
 	stats poolStats
@@ -65,6 +67,10 @@ func (p *shardPool) configure() {
 // refused.
 func (s *Shard) acquire(c *client) bool {
 	p := s.pools[c.pool]
+	if r := p.refusal; r != nil && r.Permanent && s.now < p.retryAt && len(p.servers) == 0 {
+		s.refuse(c, r) // nobody needs to wait for what is not going to come
+		return false
+	}
 	slot, ticket, answer := p.ledger.Acquire(s.now, c.Slot, uint32(c.Settings))
 	c.since = s.now
 	switch answer {

@@ -20,6 +20,8 @@ const (
 	// unfairAfter is how long pools of an upstream may starve for its permits before servers of others are closed for
 	// them.
 	unfairAfter = 100 * time.Millisecond
+	// evictEvery is how often a pool asks the others.
+	evictEvery = time.Millisecond
 )
 
 // supply gets servers for those who wait: dials as many as are missing and permitted, and asks other shards for idle
@@ -208,6 +210,10 @@ func (s *Shard) starve(p *shardPool) {
 			continue
 		}
 		u.starving[s.index].CompareAndSwap(0, max(s.now, 1))
+		if s.now-p.evictedAt < int64(evictEvery) {
+			continue
+		}
+		p.evictedAt = s.now
 		for _, other := range s.engine.shards {
 			other.mail.Post(mail{kind: mailEvict, pool: p.shared, upstream: u})
 		}

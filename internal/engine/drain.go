@@ -7,7 +7,8 @@ import (
 )
 
 // Drain begins the end: new clients are refused with 57P03, idle ones are told 57P01, the others may finish what
-// they do for DrainTimeout; then every loop stops. The channel is closed when all clients have gone.
+// they do for DrainTimeout; then every loop stops. The channel is closed when all loops have
+// stopped.
 func (e *Engine) Drain() <-chan struct{} {
 	if !e.draining.Swap(true) {
 		for _, s := range e.shards {
@@ -67,12 +68,9 @@ func (s *Shard) stop() {
 			s.closeServer(srv)
 		}
 	}
-	for _, other := range s.engine.shards {
-		if other != s && other.attached.Load() > 0 {
-			return
-		}
+	if s.engine.running.Add(-1) == 0 {
+		close(s.engine.drained)
 	}
-	s.engine.drainEnd.Do(func() { close(s.engine.drained) })
 }
 
 // dismiss sends the clients of a removed pool away: idle ones now, the others when they are done, or DrainTimeout is

@@ -22,7 +22,7 @@ type Engine struct {
 
 	draining atomic.Bool
 	drained  chan struct{}
-	drainEnd sync.Once
+	running  atomic.Int64 // shards that have not stopped
 
 	mu        sync.Mutex
 	templates map[string]*template
@@ -70,6 +70,7 @@ func New(shards int, host Host) *Engine {
 		pools:     map[poolKey]*sharedPool{},
 	}
 	e.config.Store(&Config{})
+	e.running.Store(int64(shards))
 	for i := range shards {
 		e.shards = append(e.shards, newShard(e, i))
 	}

@@ -31,11 +31,12 @@ type Shard struct {
 	cancels map[uint64]cancelling
 	seq     uint64
 	// profiles is what clients' sessions are set to, by key.
-	profiles map[uint64]*profile
-	clients  int
-	servers  int
-	stopping bool
-	stopped  bool
+	profiles    map[uint64]*profile
+	profilesMax int
+	clients     int
+	servers     int
+	stopping    bool
+	stopped     bool
 
 	turns, events uint64
 }
@@ -56,7 +57,7 @@ func (s *Shard) reset() {
 	s.held = chunks{}
 	s.pools, s.byKey = nil, map[poolKey]*shardPool{}
 	s.dials, s.cancels = map[uint64]dial{}, map[uint64]cancelling{}
-	s.profiles = map[uint64]*profile{0: {}}
+	s.profiles, s.profilesMax = map[uint64]*profile{0: {}}, minProfiles
 	s.clients, s.servers = 0, 0
 }
 

@@ -35,10 +35,44 @@ func (s *Shard) profile(startup []Setting) *profile {
 	key := h.Sum64() | 1 // never 0
 	p := s.profiles[key]
 	if p == nil {
+		if len(s.profiles) >= s.profilesMax {
+			s.forgetProfiles()
+		}
 		p = newProfile(key, settings)
 		s.profiles[key] = p
 	}
 	return p
+}
+
+// minProfiles is how many profiles are kept before those that nobody uses any more are looked for: clients that call
+// themselves by a name of their own each would otherwise be remembered for ever.
+const minProfiles = 4096
+
+// forgetProfiles forgets the profiles that no client and no server has.
+func (s *Shard) forgetProfiles() {
+	used := map[uint64]bool{0: true}
+	s.slots.eachClient(func(c *client) bool {
+		used[c.Settings] = true
+		return true
+	})
+	for _, srv := range s.slots.servers {
+		if srv != nil {
+			used[srv.Settings] = true
+		}
+	}
+	for key := range s.profiles {
+		if !used[key] {
+			delete(s.profiles, key)
+		}
+	}
+	for _, p := range s.pools {
+		for key := range p.welcomes {
+			if !used[key] {
+				delete(p.welcomes, key)
+			}
+		}
+	}
+	s.profilesMax = max(minProfiles, 2*len(s.profiles))
 }
 
 func newProfile(key uint64, settings []Setting) *profile {

@@ -5,6 +5,7 @@ package ring
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"unsafe"
 
 	"github.com/pawelgaczynski/giouring"
@@ -24,7 +25,7 @@ type Giouring struct {
 	probe   *giouring.Probe
 	thread  int
 	enters  uint64
-	timeout unixTimespec // on the heap, as the library hands its address to the kernel as an integer
+	timeout syscall.Timespec // on the heap, as the library hands its address to the kernel as an integer
 }
 
 var _ Ring = (*Giouring)(nil)
@@ -84,9 +85,9 @@ func (g *Giouring) enter(submit func() (uint, error)) error {
 
 // Block implements Ring.
 func (g *Giouring) Block(nanos int64) error {
-	var limit *unixTimespec
+	var limit *syscall.Timespec
 	if nanos >= 0 {
-		g.timeout = nsecToTimespec(nanos)
+		g.timeout = syscall.NsecToTimespec(nanos)
 		limit = &g.timeout
 	}
 	g.enters++

@@ -128,7 +128,9 @@ func (e *Entry) CloseSlot(slot uint32) {
 	e.FileIndex = slot + 1
 }
 
-// Shutdown is shutdown(2); how is unix.SHUT_WR or unix.SHUT_RDWR.
+// Shutdown is shutdown(2); how is unix.SHUT_WR or unix.SHUT_RDWR. Unlike the other operations here it is not performed
+// while it is submitted but by a thread of the kernel's, which looks the slot up only then: the slot must not be used
+// again before the completion.
 func (e *Entry) Shutdown(f File, how int) {
 	e.Opcode = OpShutdown
 	e.on(f)
