@@ -31,16 +31,16 @@ func eachDriverAndVersion(t *testing.T, test func(t *testing.T, driver string, s
 // both holds a conversation with Postgres itself, and then twice through a pooler: on a server fresh from the login,
 // and on one that has served others, by whom the same statements may have been prepared. The client must not see a
 // difference.
-func both(t *testing.T, s settings, talk func(c *client)) {
+func both(t *testing.T, s settings, talk func(t *testing.T, c *client)) {
 	t.Helper()
 	eachDriverAndVersion(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		want := connect(t, server.Addr())
-		talk(want)
+		talk(t, want)
 		want.leave()
 		p := startPooler(t, driver, server, s)
 		for _, round := range []string{"first", "second"} {
 			got := connect(t, p.Addr)
-			talk(got)
+			talk(t, got)
 			got.leave()
 			if diff := difference(want.heard, got.heard); diff != "" {
 				t.Fatalf("in the %s round the client sees a pooler (-: Postgres, +: through us):\n%s", round, diff)

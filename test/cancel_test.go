@@ -41,7 +41,7 @@ func running(t *testing.T, server *pgtest.Server, mark string, want bool) {
 }
 
 func TestCancelStopsItsQuery(t *testing.T) {
-	both(t, settings{Pool: "pool_size 2"}, func(c *client) {
+	both(t, settings{Pool: "pool_size 2"}, func(t *testing.T, c *client) {
 		addr := c.conn.RemoteAddr().String()
 		for range 3 {
 			c.say(simple("SELECT pg_sleep(60)"))
@@ -54,11 +54,11 @@ func TestCancelStopsItsQuery(t *testing.T) {
 					case <-done:
 						return
 					case <-time.After(50 * time.Millisecond):
-						sendCancel(c.t, addr, c.pid, c.secret)
+						sendCancel(t, addr, c.pid, c.secret)
 					}
 				}
 			}()
-			mustContain(c.t, c.hear(1), "57014", "canceling statement due to user request")
+			mustContain(t, c.hear(1), "57014", "canceling statement due to user request")
 			close(done)
 		}
 		time.Sleep(100 * time.Millisecond) // a last cancel may be on its way

@@ -38,7 +38,7 @@ func TestTrap21AfterCopyInResponseTheServerStays(t *testing.T) {
 }
 
 func TestTrap22CopyErrorsStayInStep(t *testing.T) {
-	both(t, settings{Pool: "pool_size 2"}, func(c *client) {
+	both(t, settings{Pool: "pool_size 2"}, func(t *testing.T, c *client) {
 		c.query("DROP TABLE IF EXISTS trap22; CREATE TABLE trap22 (n int)")
 		// After CopyDone.
 		c.say(simple("COPY trap22 FROM STDIN"), copyData("1\n"), copyData("rubbish\n"), copyDone)
@@ -67,7 +67,7 @@ func TestTrap22CopyErrorsStayInStep(t *testing.T) {
 }
 
 func TestTrap23CopyByTheExtendedProtocol(t *testing.T) {
-	both(t, settings{Pool: "pool_size 2"}, func(c *client) {
+	both(t, settings{Pool: "pool_size 2"}, func(t *testing.T, c *client) {
 		c.query("DROP TABLE IF EXISTS trap23; CREATE TABLE trap23 (n int)")
 		// The Sync directly behind the Execute is ignored while Postgres copies in; the one after CopyDone counts.
 		c.say(parse("", "COPY trap23 FROM STDIN"), bind("", ""), execute(""), sync_, copyData("1\n"), copyDone, sync_)
@@ -120,7 +120,7 @@ func (c *client) hearAnyEnd() []string {
 
 func TestTrap25FunctionCall(t *testing.T) {
 	const abs, loCreat = 1397, 957 // abs(int4), lo_creat(int4)
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		c.say(&pgproto3.FunctionCall{Function: abs, ArgFormatCodes: []uint16{0}, Arguments: [][]byte{[]byte("-7")}})
 		mustContain(t, c.hear(1), "FunctionCallResponse")
 		c.say(&pgproto3.FunctionCall{Function: 99999, ResultFormatCode: 1})

@@ -65,7 +65,7 @@ func (c *client) tryQuery(sql string) []string {
 }
 
 func TestSimpleQueriesOfEveryShape(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		for _, sql := range []string{
 			"SELECT 1", "", ";", "  -- only a comment\n", "SELECT 1; SELECT 2", "SELECT 1;;SELECT 2;", "SELECT nosuch",
 			"SELECT 1; SELECT nosuch; SELECT 3", "SELEC", "SELECT NULL, '', 'ü'", "SELECT FROM generate_series(1, 3)",
@@ -80,7 +80,7 @@ func TestSimpleQueriesOfEveryShape(t *testing.T) {
 }
 
 func TestExtendedErrorsSkipToSync(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		c.ask(parse("", "SELECT 1/0"), bind("", ""), execute(""), parse("", "SELECT 1"), bind("", ""), execute(""))
 		c.say(parse("", "SELEC"), flush)
 		c.hearUntil("ErrorResponse", 1)
@@ -93,7 +93,7 @@ func TestExtendedErrorsSkipToSync(t *testing.T) {
 		c.ask(describePortal("nosuch"))
 		c.query("BEGIN")
 		c.ask(parse("x", "SELECT 1/0"), bind("", "x"), execute(""))
-		mustContain(c.t, c.runStatement("x"), "25P02")
+		mustContain(t, c.runStatement("x"), "25P02")
 		c.query("ROLLBACK")
 		c.ask(closeStatement("x"))
 		c.ask(&pgproto3.Parse{Name: "bin", Query: "SELECT 258::int4"})

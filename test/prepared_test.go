@@ -65,7 +65,7 @@ func (c *client) runStatement(name string, params ...string) []string {
 }
 
 func TestTrap01UnknownStatementIsAnErrorAndTheSessionLivesOn(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		mustContain(t, c.ask(bind("", "nosuch"), describePortal(""), execute("")), "26000", "nosuch")
 		mustContain(t, c.ask(describe("nosuch")), "26000")
 		mustContain(t, c.ask(closeStatement("nosuch")), "CloseComplete")
@@ -75,7 +75,7 @@ func TestTrap01UnknownStatementIsAnErrorAndTheSessionLivesOn(t *testing.T) {
 }
 
 func TestTrap02LiveNameIsADuplicateUntilDeallocated(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		mustContain(t, c.ask(parse("s", "SELECT 1")), "ParseComplete")
 		mustContain(t, c.ask(parse("s", "SELECT 2")), "42P05")
 		mustContain(t, c.ask(parse("s", "SELECT 1")), "42P05")
@@ -86,7 +86,7 @@ func TestTrap02LiveNameIsADuplicateUntilDeallocated(t *testing.T) {
 }
 
 func TestTrap03FailedParseFreesItsName(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		mustContain(t, c.ask(parse("s", "SELEC 1")), "42601")
 		mustContain(t, c.runStatement("s"), "26000")
 		mustContain(t, c.ask(parse("s", "SELECT * FROM nosuch_table")), "42P01")
@@ -96,7 +96,7 @@ func TestTrap03FailedParseFreesItsName(t *testing.T) {
 }
 
 func TestTrap04OwnAnswersKeepTheirPlace(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		for round := range 3 {
 			a, b := fmt.Sprint("a", round), fmt.Sprint("b", round)
 			// In the second and third round the server knows both texts: our answers stand between its own.
@@ -109,7 +109,7 @@ func TestTrap04OwnAnswersKeepTheirPlace(t *testing.T) {
 }
 
 func TestTrap05OwnAnswersBeforeAnErrorAndNoneAfter(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		c.ask(parse("warm", "SELECT 'warm'"))
 		mustContain(t, c.ask(parse("a", "SELECT 'warm'"), parse("b", "SELEC"), parse("c", "SELECT 'warm'")), "42601")
 		// a was parsed before the error, c was not.
@@ -122,7 +122,7 @@ func TestTrap05OwnAnswersBeforeAnErrorAndNoneAfter(t *testing.T) {
 }
 
 func TestTrap06EvictionSparesWhatTheBatchStillUses(t *testing.T) {
-	both(t, settings{Pool: "max_prepared_statements 2\npool_size 1"}, func(c *client) {
+	both(t, settings{Pool: "max_prepared_statements 2\npool_size 1"}, func(t *testing.T, c *client) {
 		var batch []pgproto3.FrontendMessage
 		for i := range 6 {
 			batch = append(batch, parse(fmt.Sprint("e", i), fmt.Sprintf("SELECT 'evict %d'", i)))
@@ -162,7 +162,7 @@ func TestTrap07ClientDiesBetweenParseAndSync(t *testing.T) {
 }
 
 func TestTrap08FlushIsAnsweredAndKeepsTheServer(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		for range 2 {
 			c.say(parse("s", "SELECT $1::int + 1"), describe("s"), flush)
 			c.hearUntil("RowDescription", 1)
@@ -246,7 +246,7 @@ func TestTrap09SeveralSyncsInFlight(t *testing.T) {
 
 func TestTrap10ErrorRollsTheImplicitTransactionBack(t *testing.T) {
 	insert := "INSERT INTO trap10 VALUES ($1)"
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		c.query("DROP TABLE IF EXISTS trap10; CREATE TABLE trap10 (n int PRIMARY KEY)")
 		c.ask(parse("i", insert))
 		c.ask(bind("", "i", "1"), execute(""), bind("", "i", "2"), execute(""), bind("", "i", "1"), execute(""),
@@ -292,7 +292,7 @@ func TestTrap11NoServerInTimeInMidPipeline(t *testing.T) {
 }
 
 func TestTrap12LargerThanAnyBuffer(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		long := strings.Repeat("x", 3<<20)
 		mustContain(t, c.ask(parse("big", "SELECT length('"+long+"')"), bind("", "big"), execute("")), "3145728")
 		mustContain(t, c.ask(parse("len", "SELECT length($1)"), bind("", "len", long+long), execute("")), "6291456")
@@ -317,7 +317,7 @@ func TestTrap12LargerThanAnyBuffer(t *testing.T) {
 }
 
 func TestTrap14RowLimitsAndInterleavedPortals(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		c.ask(parse("g", "SELECT * FROM generate_series(1, $1)"))
 		c.say(bind("a", "g", "5"), bind("b", "g", "3"), executeRows("a", 2), executeRows("b", 2), executeRows("a", 2),
 			executeRows("b", 2), executeRows("a", 2), executeRows("a", 2), flush)
@@ -336,7 +336,7 @@ func TestTrap14RowLimitsAndInterleavedPortals(t *testing.T) {
 }
 
 func TestTrap15SimpleQueryDropsTheUnnamed(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		mustContain(t, c.ask(parse("", "SELECT 'unnamed'")), "ParseComplete")
 		mustContain(t, c.runStatement(""), "unnamed")
 		c.query("SELECT 1")
@@ -367,7 +367,7 @@ func TestTrap15TheUnnamedStatementSurvivesASync(t *testing.T) {
 }
 
 func TestTrap16DeallocateAndDiscardByEveryRoad(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		prepare := func() {
 			c.ask(parse("s", "SELECT 's'"), parse("t", "SELECT 't'"))
 		}
@@ -409,7 +409,7 @@ func TestTrap16DeallocateAndDiscardByEveryRoad(t *testing.T) {
 }
 
 func TestTrap17SQLPrepareAndProtocolShareOneNamespace(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		c.query("PREPARE p AS SELECT 'sql'")
 		mustContain(t, c.runStatement("p"), "sql")
 		mustContain(t, c.ask(parse("p", "SELECT 1")), "42P05")
@@ -425,7 +425,7 @@ func TestTrap17SQLPrepareAndProtocolShareOneNamespace(t *testing.T) {
 
 func TestTrap18EqualTextWithOtherTypesIsAnotherStatement(t *testing.T) {
 	const int4, text, numeric = 23, 25, 1700
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		for i, oid := range []uint32{int4, text, numeric, 0, int4} {
 			name := fmt.Sprint("typed", i)
 			c.ask(parse(name, "SELECT pg_typeof($1), $1", oid), describe(name))
@@ -435,7 +435,7 @@ func TestTrap18EqualTextWithOtherTypesIsAnotherStatement(t *testing.T) {
 }
 
 func TestTrap20InternalNamesNeverReachAClient(t *testing.T) {
-	both(t, settings{}, func(c *client) {
+	both(t, settings{}, func(t *testing.T, c *client) {
 		c.ask(parse("mine", "SELECT $1::int"))
 		mustContain(t, c.runStatement("mine"), "08P01", `\"mine\"`)
 		mustContain(t, c.runStatement("mine", "not a number"), "22P02")

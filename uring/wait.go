@@ -54,7 +54,7 @@ func (d *Driver) gather() bool {
 	return len(d.events) > 0
 }
 
-// reap takes all completions.
+// reap takes all completions. Acting on some may bring others.
 func (d *Driver) reap() {
 	for {
 		n := d.ring.Reap(d.batch[:])
@@ -62,12 +62,13 @@ func (d *Driver) reap() {
 		for i := range d.batch[:n] {
 			d.complete(&d.batch[i])
 		}
-		if n < len(d.batch) {
-			if !d.ring.Overflown() {
-				return
-			}
-			d.poll()
+		if n > 0 {
+			continue
 		}
+		if !d.ring.Overflown() {
+			return
+		}
+		d.poll()
 	}
 }
 

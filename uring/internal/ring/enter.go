@@ -28,6 +28,15 @@ type waitArg struct {
 
 const extArgBytes = 24
 
+// limit sets the time to wait; negative: no limit. The argument points to itself, and so must be on the heap.
+func (w *waitArg) limit(nanos int64) {
+	w.timeout = 0
+	if nanos >= 0 {
+		w.time = [2]int64{nanos / 1e9, nanos % 1e9}
+		w.timeout = uint64(uintptr(unsafe.Pointer(&w.time)))
+	}
+}
+
 // Flush implements Ring.
 func (k *Kernel) Flush() error { return k.enterRaw(0) }
 
@@ -49,11 +58,7 @@ func (k *Kernel) enterRaw(flags uintptr) error {
 
 // Block implements Ring.
 func (k *Kernel) Block(nanos int64) error {
-	k.wait.timeout = 0
-	if nanos >= 0 {
-		k.wait.time = [2]int64{nanos / 1e9, nanos % 1e9}
-		k.wait.timeout = uint64(uintptr(unsafe.Pointer(&k.wait.time)))
-	}
+	k.wait.limit(nanos)
 	submit := k.publish()
 	k.enters.Add(1)
 	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, k.enter, submit, 1, enterGetEvents|enterExtArg|k.enterReg,

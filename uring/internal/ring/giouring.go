@@ -5,7 +5,6 @@ package ring
 import (
 	"errors"
 	"fmt"
-	"syscall"
 	"unsafe"
 
 	"github.com/pawelgaczynski/giouring"
@@ -21,11 +20,11 @@ func New(c Config) (Ring, error) { return NewGiouring(c) }
 // Giouring is a ring on github.com/pawelgaczynski/giouring. What of it is used, and what had to be worked around, is
 // said at each method; it is tested against the version that go.mod names.
 type Giouring struct {
-	ring    *giouring.Ring
-	probe   *giouring.Probe
-	thread  int
-	enters  uint64
-	timeout syscall.Timespec // on the heap, as the library hands its address to the kernel as an integer
+	ring   *giouring.Ring
+	probe  *giouring.Probe
+	thread int
+	enters uint64
+	wait   waitArg
 }
 
 var _ Ring = (*Giouring)(nil)
@@ -83,22 +82,26 @@ func (g *Giouring) enter(submit func() (uint, error)) error {
 	}
 }
 
-// Block implements Ring.
+// Block implements Ring. SubmitAndWaitTimeout allocates at every call, so this submits and waits in two.
 func (g *Giouring) Block(nanos int64) error {
-	var limit *syscall.Timespec
-	if nanos >= 0 {
-		g.timeout = syscall.NsecToTimespec(nanos)
-		limit = &g.timeout
+	if g.Unsubmitted() > 0 {
+		if err := g.Flush(); err != nil {
+			return err
+		}
 	}
+	g.wait.limit(nanos)
 	g.enters++
-	_, err := g.ring.SubmitAndWaitTimeout(1, limit, nil)
-	if errors.Is(err, unix.EINTR) || errors.Is(err, unix.ETIME) || errors.Is(err, unix.EAGAIN) {
+	_, err := g.ring.Enter2(0, 1, enterGetEvents|enterExtArg, unsafe.Pointer(&g.wait), extArgBytes)
+	if errors.Is(err, unix.EINTR) || errors.Is(err, unix.ETIME) {
 		return nil
 	}
 	return enteringError(err)
 }
 
 func enteringError(err error) error {
+	if err == nil {
+		return nil
+	}
 	var errno unix.Errno
 	if errors.As(err, &errno) {
 		return entering(errno)
