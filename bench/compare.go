@@ -59,7 +59,7 @@ func compare(args []string) error {
 
 // run measures one contender, started for it, once.
 func (c *comparison) run(contender rival.Contender, row rowSpec) (s report.Sample, err error) {
-	st, err := openStage(c.driver)
+	st, err := openStage(c.driver, c.unix)
 	if err != nil {
 		return s, err
 	}
@@ -72,13 +72,17 @@ func (c *comparison) run(contender rival.Contender, row rowSpec) (s report.Sampl
 	}
 	s, err = st.measure(target{address: p.Address, pid: p.PID}, row.mode, row.clients, c.window)
 	s.Contender = contender.Name()
-	most := st.counters().MaxSessions
+	seen := st.counters()
 	stopErr := p.Stop()
 	switch {
 	case err != nil:
 		return s, fmt.Errorf("%w; it said:\n%s", err, p.Said())
-	case most > c.setting.Servers:
-		return s, fmt.Errorf("it opened %d server connections where %d are allowed", most, c.setting.Servers)
+	case seen.MaxSessions > c.setting.Servers:
+		return s, fmt.Errorf("it opened %d server connections where %d are allowed", seen.MaxSessions, c.setting.Servers)
+	case seen.Broken > 0:
+		return s, fmt.Errorf("it sent on %d server connections what is not the protocol", seen.Broken)
+	case contender.Prepares() && seen.Unknown > 0:
+		return s, fmt.Errorf("it used prepared statements %d times on servers that did not have them", seen.Unknown)
 	}
 	return s, stopErr
 }

@@ -85,7 +85,7 @@ func loadOnly(args []string) error {
 	if err != nil {
 		return err
 	}
-	st, err := openStage(w.driver)
+	st, err := openStage(w.driver, w.unix)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func direct(args []string) error {
 	}
 	var samples []report.Sample
 	for _, mode := range load.Modes {
-		st, err := openStage(w.driver)
+		st, err := openStage(w.driver, w.unix)
 		if err != nil {
 			return err
 		}
@@ -144,6 +144,7 @@ func modesHelp() string {
 type window struct {
 	warmUp, length time.Duration
 	driver         string
+	unix           bool // the server listens on a Unix socket
 	loadCPU        int
 	syscalls       time.Duration
 }
@@ -153,6 +154,7 @@ func windowFlags(fs *flag.FlagSet) *window {
 	fs.DurationVar(&w.warmUp, "warm-up", time.Second, "load before measuring")
 	fs.DurationVar(&w.length, "window", 4*time.Second, "time measured")
 	fs.StringVar(&w.driver, "driver", "auto", "io_uring, epoll or auto")
+	fs.BoolVar(&w.unix, "unix", false, "the fake server listens on a Unix socket, not on TCP")
 	fs.IntVar(&w.loadCPU, "load-cpu", 1, "CPU of the load generator and the fake server; -1: do not pin")
 	fs.DurationVar(&w.syscalls, "syscalls", 500*time.Millisecond,
 		"time to count system calls in, with perf, after the window; 0: do not")
@@ -161,5 +163,9 @@ func windowFlags(fs *flag.FlagSet) *window {
 
 // String tells it to the reader of a table.
 func (w window) String() string {
-	return fmt.Sprintf("warm-up %v, window %v, driver %s", w.warmUp, w.length, w.driver)
+	socket := "TCP"
+	if w.unix {
+		socket = "a Unix socket"
+	}
+	return fmt.Sprintf("warm-up %v, window %v, driver %s, server on %s", w.warmUp, w.length, w.driver, socket)
 }

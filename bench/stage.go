@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/pgmux/caddy-pgmux/bench/internal/fakepg"
@@ -18,34 +21,49 @@ type stage struct {
 	backend  *fakepg.Backend
 	listener net.Listener
 	address  string // of the fake server
+	dir      string // of its socket; empty if it listens on TCP
 }
 
-// openStage starts the fake server.
-func openStage(driver string) (*stage, error) {
-	r, err := rig.New(driver, capacity)
-	if err != nil {
-		return nil, err
+// openStage starts the fake server, on a port of 127.0.0.1 or on a Unix socket.
+func openStage(driver string, onUnix bool) (s *stage, err error) {
+	s = &stage{address: "127.0.0.1:0"}
+	if onUnix {
+		if s.dir, err = os.MkdirTemp("", "pgmux-bench-"); err != nil {
+			return nil, fmt.Errorf("making a directory for the socket: %w", err)
+		}
+		s.address = filepath.Join(s.dir, ".s.PGSQL.5432")
 	}
-	r.Run()
-	l, err := rig.Listen("127.0.0.1:0")
-	if err != nil {
-		r.Stop()
-		return nil, err
+	if s.listener, err = rig.Listen(s.address); err != nil {
+		return nil, errors.Join(err, s.removeDir())
 	}
-	s := &stage{rig: r, backend: fakepg.New(r), listener: l, address: l.Addr().String()}
-	go s.backend.Serve(l)
+	s.address = s.listener.Addr().String()
+	if s.rig, err = rig.New(driver, capacity); err != nil {
+		return nil, errors.Join(err, s.listener.Close(), s.removeDir())
+	}
+	s.rig.Run()
+	s.backend = fakepg.New(s.rig)
+	go s.backend.Serve(s.listener)
 	return s, nil
+}
+
+// close ends the server and every connection.
+func (s *stage) close() {
+	s.listener.Close()
+	s.rig.Stop()
+	s.removeDir()
+}
+
+func (s *stage) removeDir() error {
+	if s.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(s.dir)
 }
 
 // counters are the fake server's.
 func (s *stage) counters() (c fakepg.Counters) {
 	s.rig.Call(func() { c = s.backend.Counters() })
 	return c
-}
-
-func (s *stage) close() {
-	s.listener.Close()
-	s.rig.Stop()
 }
 
 // target is what load is put on.

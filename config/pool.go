@@ -100,9 +100,10 @@ type Auth struct {
 	// {$NAME} ends up in the saved configuration in clear. Write \{ for a brace in a password.
 	User map[string]string `json:"user,omitempty"`
 
-	// UsersFile is the path of a file with lines `"user" "secret"`, as PgBouncer's auth_file; read when the
-	// configuration is loaded. A user under `user` goes before the one in the file. Passwords and SCRAM verifiers are
-	// understood. (PgBouncer: auth_file.)
+	// UsersFile is the path of a file with lines `"user" "secret"`, as PgBouncer's auth_file. It must be readable when
+	// the configuration is loaded, and is read again within a second when it changes; if it cannot be understood then,
+	// the users known before stay. A user under `user` goes before the one in the file. Passwords and SCRAM verifiers
+	// are understood. (PgBouncer: auth_file.)
 	UsersFile string `json:"users_file,omitempty"`
 }
 

@@ -1,6 +1,7 @@
 package poolhandler
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
@@ -34,8 +35,11 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision finds out whether there is such a pool. It keeps nothing of it: see the package comment.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	app, err := ctx.AppIfConfigured("postgres")
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return fmt.Errorf("postgres_pool needs the app postgres; declare it as global option: `postgres { pool <name> { … } }`: %w", err)
+	}
 	if err != nil {
-		return fmt.Errorf("the handler postgres_pool needs the app postgres; declare it as global option: `postgres { pool <name> { … } }`: %w", err)
+		return err
 	}
 	if err := app.(*App).checkPool(h.Pool); err != nil {
 		return fmt.Errorf("postgres_pool: %w", err)

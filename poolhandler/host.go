@@ -111,7 +111,7 @@ func (h *host) enter(ctx context.Context, upstream string) (leave func(), err er
 		return func() { <-d.slots; gone() }, nil
 	case <-ctx.Done():
 		gone()
-		return nil, errManyDials
+		return nil, &manyDials{upstream}
 	}
 }
 

@@ -32,7 +32,7 @@ func TestValidate(t *testing.T) {
 		{"good, by database", `{"postgres":{"pools":{"app":` + goodPool + `}},` + nameless + `}`, ""},
 		{"unknown pool", `{"postgres":{"pools":{"apps":` + goodPool + `}},` + listener + `}`, `there is no pool "app"; there is apps; did you mean apps?`},
 		{"no pools", `{"postgres":{},` + listener + `}`, "declare it"},
-		{"no app", `{` + listener + `}`, "needs the app postgres; declare it"},
+		{"no app", `{` + listener + `}`, "postgres_pool needs the app postgres; declare it"},
 		{"two pools for any database", `{"postgres":{"pools":{"a":` + goodPool + `,"b":` + goodPool + `}},` + nameless + `}`, `pools a and b both have "*"`},
 		{"unknown field", `{"postgres":{"pool_size":3}}`, `unknown field "pool_size"`},
 		{"unknown field of the handler", strings.Replace(`{`+listener+`}`, `"pool":`, `"pools":`, 1), `unknown field "pools"`},

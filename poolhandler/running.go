@@ -62,7 +62,7 @@ func startRunning(first *plan, p *process) (*running, error) {
 	}
 	r.ended.Add(r.loops)
 	for i, d := range drivers {
-		go r.runLoop(e.Shard(i), d, p, i)
+		go r.runLoop(e.Shard(i), d, p)
 	}
 	first.logger.Info("event loops started", append(choice.fields(),
 		zap.Int("event_loops", r.loops),
@@ -72,18 +72,41 @@ func startRunning(first *plan, p *process) (*running, error) {
 	return r, nil
 }
 
-// runLoop drives one shard until it stops. A bug ends this loop and its connections, and nothing else of Caddy.
-func (r *running) runLoop(s *engine.Shard, d loop.Driver, p *process, i int) {
+// crashPause keeps a bug that comes back at once from filling the log.
+const crashPause = 100 * time.Millisecond
+
+// runLoop drives one shard until it stops. A bug costs the connections of this loop, which goes on with a new
+// driver, and nothing else of Caddy.
+func (r *running) runLoop(s *engine.Shard, d loop.Driver, p *process) {
 	runtime.LockOSThread() // a ring belongs to the thread that first waited on it
 	defer r.ended.Done()
-	defer d.Close()
+	for {
+		bug, stack := drive(s, d)
+		d.Close()
+		if bug == nil {
+			return
+		}
+		s.Crash(fmt.Sprint(bug), stack)
+		time.Sleep(crashPause)
+		drivers, _, err := openDrivers(1, r.driver)
+		if err != nil {
+			p.logger().Error("an event loop has ended; restart Caddy", zap.Error(err))
+			return
+		}
+		d = drivers[0]
+		s.Bind(d)
+	}
+}
+
+// drive runs a loop to its end, and returns the bug that ended it, if one did.
+func drive(s *engine.Shard, d loop.Driver) (bug any, stack []byte) {
 	defer func() {
-		if bug := recover(); bug != nil {
-			p.logger().Error("an event loop has ended by a bug; its connections are closed, restart Caddy and report this",
-				zap.Int("event_loop", i), zap.Any("bug", bug), zap.ByteString("stack", debug.Stack()))
+		if bug = recover(); bug != nil {
+			stack = debug.Stack()
 		}
 	}()
 	loop.Run(s, d)
+	return nil, nil
 }
 
 // warnOfRestart says what of a new plan a reload cannot change.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"syscall"
 
 	"github.com/pgmux/caddy-pgmux/config"
@@ -41,16 +42,23 @@ func (s serverLogin) target(req engine.DialRequest) login.Target {
 	return t
 }
 
-var errManyDials = errors.New("too many connections to it are being made already, and none of them got through; is it overloaded?")
+// manyDials is why a dial had no turn.
+type manyDials struct{ upstream string }
+
+func (e *manyDials) Error() string {
+	return "dialing upstream " + e.upstream + ": " + strconv.Itoa(maxDialsPerUpstream) + " logins to it are under way already, and this one's turn did not come"
+}
+
+func (e *manyDials) Unwrap() error { return context.DeadlineExceeded }
 
 // refused says why there is no server, in words for the clients that wait for it, and counts it.
 func (h *host) refused(req engine.DialRequest, err error) engine.DialResult {
-	refusal := dialRefusal(req.Upstream, err)
+	refusal := dialRefusal(err)
 	h.process.counts.connects.count(dialOutcome(err))
 	return engine.DialResult{Refused: refusal}
 }
 
-func dialRefusal(upstream string, err error) *engine.Refusal {
+func dialRefusal(err error) *engine.Refusal {
 	var server *login.ServerError
 	if errors.As(err, &server) {
 		return &engine.Refusal{
@@ -60,8 +68,7 @@ func dialRefusal(upstream string, err error) *engine.Refusal {
 	}
 	return &engine.Refusal{
 		SQLState:  "08006",
-		Message:   fmt.Sprintf("could not connect to upstream %s", upstream),
-		Detail:    err.Error(),
+		Message:   err.Error(), // begins with what was tried, and the upstream
 		Hint:      dialHint(err),
 		Permanent: login.IsPermanent(err),
 	}
@@ -89,7 +96,7 @@ func dialOutcome(err error) string {
 	switch {
 	case errors.As(err, &server):
 		return "refused"
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, errManyDials):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "timeout"
 	}
 	return "error"

@@ -158,6 +158,8 @@ func TestTrap55ReloadUnderLoad(t *testing.T) {
 		if err := p.reload(base); err != nil {
 			t.Fatal(err)
 		}
+		// So that the pool is full of servers when the descriptors are first counted.
+		pgbench(t, server, p.dsn("app"), "--client=100", "--no-vacuum", "--time=1", "--builtin=tpcb-like", "--protocol=prepared")
 		before := p.descriptors()
 		cmd := pgbenchCommand(server, p.dsn("app"), "--client=100", "--jobs=2", "--no-vacuum", "--time=6",
 			"--builtin=tpcb-like", "--protocol=prepared")

@@ -91,16 +91,16 @@ func useOfPgx(ctx context.Context, conn *pgx.Conn, round, who int) error {
 		return fmt.Errorf("batch: %w", err)
 	}
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "CREATE TEMP TABLE pgx_copy (n int, s text) ON COMMIT DROP"); err != nil {
+		if _, err := tx.Exec(ctx, "CREATE TABLE pgx_copy (n int, s text)"); err != nil {
 			return err
-		}
-		if conn.Config().DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
-			return nil
 		}
 		copied, err := tx.CopyFrom(ctx, pgx.Identifier{"pgx_copy"}, []string{"n", "s"},
 			pgx.CopyFromRows([][]any{{1, "a"}, {2, "b"}}))
 		if err == nil && copied != 2 {
 			err = fmt.Errorf("%d rows copied", copied)
+		}
+		if err == nil {
+			_, err = tx.Exec(ctx, "DROP TABLE pgx_copy")
 		}
 		return err
 	})

@@ -408,18 +408,26 @@ func TestTrap16DeallocateAndDiscardByEveryRoad(t *testing.T) {
 	})
 }
 
-func TestTrap17SQLPrepareAndProtocolShareOneNamespace(t *testing.T) {
+func TestTrap17SQLPrepareAndProtocolExecution(t *testing.T) {
 	both(t, settings{}, func(t *testing.T, c *client) {
 		c.query("PREPARE p AS SELECT 'sql'")
 		mustContain(t, c.runStatement("p"), "sql")
-		mustContain(t, c.ask(parse("p", "SELECT 1")), "42P05")
 		c.ask(closeStatement("p"))
 		mustContain(t, c.query("EXECUTE p"), "26000")
 		c.ask(parse("q", "SELECT 'protocol'"))
 		mustContain(t, c.query("EXECUTE q"), "protocol")
-		mustContain(t, c.query("PREPARE q AS SELECT 1"), "42P05")
 		c.query("DEALLOCATE q")
 		mustContain(t, c.runStatement("q"), "26000")
+	})
+}
+
+func TestTrap17SQLPrepareAndProtocolShareOneNamespace(t *testing.T) {
+	both(t, settings{}, func(t *testing.T, c *client) {
+		c.query("PREPARE p AS SELECT 'sql'")
+		mustContain(t, c.ask(parse("p", "SELECT 1")), "42P05")
+		c.ask(parse("q", "SELECT 'protocol'"))
+		mustContain(t, c.query("PREPARE q AS SELECT 1"), "42P05")
+		c.query("DEALLOCATE ALL")
 	})
 }
 
@@ -434,11 +442,17 @@ func TestTrap18EqualTextWithOtherTypesIsAnotherStatement(t *testing.T) {
 	})
 }
 
-func TestTrap20InternalNamesNeverReachAClient(t *testing.T) {
+func TestTrap20InternalNamesNeverReachAClientInErrors(t *testing.T) {
 	both(t, settings{}, func(t *testing.T, c *client) {
 		c.ask(parse("mine", "SELECT $1::int"))
 		mustContain(t, c.runStatement("mine"), "08P01", `\"mine\"`)
 		mustContain(t, c.runStatement("mine", "not a number"), "22P02")
+	})
+}
+
+func TestTrap20InternalNamesNeverReachAClientInTheCatalog(t *testing.T) {
+	both(t, settings{}, func(t *testing.T, c *client) {
+		c.ask(parse("mine", "SELECT $1::int"))
 		mustContain(t, c.query("SELECT name, statement FROM pg_prepared_statements"), "mine")
 	})
 }

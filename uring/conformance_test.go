@@ -16,6 +16,7 @@ func TestDriver(t *testing.T) {
 		options Options
 	}{
 		{"default", Options{}},
+		{"plain", Options{plain: true}},
 		{"tight", Options{Entries: 4, Completions: 8, Buffers: 4, BufferBytes: 256}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -141,7 +141,7 @@ func (d *Driver) close(id loop.ID, c *conn) {
 		d.cancel(userData(ofReceive, id))
 	}
 	d.abandonKept(c)
-	d.release(id, c)
+	d.release(id)
 	if c.fd >= 0 {
 		d.closeFD(c.fd)
 	}
@@ -149,7 +149,7 @@ func (d *Driver) close(id loop.ID, c *conn) {
 }
 
 // release takes the socket out of the file table.
-func (d *Driver) release(id loop.ID, _ *conn) {
+func (d *Driver) release(id loop.ID) {
 	if d.fixed {
 		e := d.entry(ofNothing, 0)
 		e.CloseSlot(id.Slot())

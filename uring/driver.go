@@ -64,7 +64,7 @@ func (d *Driver) open(o Options) (err error) {
 	if d.ring, err = ring.New(c); err != nil {
 		return err
 	}
-	if err = d.openTable(o.Connections); err != nil {
+	if err = d.openTable(o); err != nil {
 		return err
 	}
 	if d.buffers, err = ring.NewBuffers(bufferGroup, o.Buffers, o.BufferBytes); err != nil {
@@ -83,13 +83,13 @@ func (d *Driver) open(o Options) (err error) {
 
 // openTable sizes the file table, which the kernel bounds by RLIMIT_NOFILE. Without a table the sockets keep their
 // descriptors.
-func (d *Driver) openTable(wanted int) error {
+func (d *Driver) openTable(o Options) error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return fmt.Errorf("reading RLIMIT_NOFILE: %w", err)
 	}
-	n := int(min(uint64(wanted), limit.Cur))
-	d.fixed = d.ring.RegisterFiles(n) == nil
+	n := int(min(uint64(o.Connections), limit.Cur))
+	d.fixed = !o.plain && d.ring.RegisterFiles(n) == nil
 	d.conns = make([]conn, n)
 	return nil
 }

@@ -46,7 +46,6 @@ func (d *Driver) detach(id loop.ID, c *conn) {
 	}
 	d.disarm(id, c)
 	c.set(detaching)
-	c.clear(failed)
 	d.turn.settle = append(d.turn.settle, id)
 }
 
@@ -54,7 +53,7 @@ func (d *Driver) settleDetach(id loop.ID, c *conn) {
 	if c.is(armed|shutting) || c.kept != 0 || d.undecided(id, c) {
 		return
 	}
-	d.release(id, c)
+	d.release(id)
 	d.tell(loop.Event{Kind: loop.Detached, Conn: id, FD: c.fd})
 	*c = conn{}
 }

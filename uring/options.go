@@ -16,6 +16,9 @@ type Options struct {
 	Buffers int
 	// BufferBytes is the size of a receive buffer. Default 8 KiB. One receive fills at most one buffer.
 	BufferBytes int
+
+	// plain does without the file table, as where that cannot be had.
+	plain bool
 }
 
 const maxConnections = 1 << 20

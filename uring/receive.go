@@ -99,11 +99,12 @@ func (d *Driver) fail(id loop.ID, c *conn, errno unix.Errno) {
 func (d *Driver) settle(id loop.ID) {
 	c := d.conn(id)
 	switch {
-	case c == nil || c.is(failed):
+	case c == nil:
 	case c.is(finishing):
 		d.settleFinish(id, c)
 	case c.is(detaching):
 		d.settleDetach(id, c)
+	case c.is(failed):
 	case d.rearm(id, c):
 		d.count.rearms++
 	case c.is(broken) && !c.is(armed|starving):

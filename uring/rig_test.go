@@ -193,3 +193,22 @@ func descriptors(t testing.TB) int {
 	}
 	return len(list)
 }
+
+// until turns until the condition holds.
+func (r *rig) until(holds func() bool) {
+	r.Helper()
+	for deadline := time.Now().Add(testTimeout); !holds(); {
+		if time.Now().After(deadline) {
+			r.Fatal("it did not happen in time")
+		}
+		r.turn(time.Millisecond)
+	}
+}
+
+func (r *rig) expectAny() loop.Event {
+	r.Helper()
+	r.until(func() bool { return len(r.seen) > 0 })
+	e := r.seen[0]
+	r.seen = r.seen[1:]
+	return e
+}

@@ -27,7 +27,8 @@ func (d *Driver) await(deadline int64) {
 	if d.gather() {
 		return
 	}
-	left := deadline - d.Now()
+	now := d.Now()
+	left := deadline - now
 	if deadline == loop.Never {
 		left = loop.Never
 	}
@@ -39,8 +40,8 @@ func (d *Driver) await(deadline int64) {
 		}
 	}
 	if left > 0 {
-		d.patience.missed()
 		d.sleep(left)
+		d.patience.slept(d.Now() - now)
 		d.gather()
 	}
 }

@@ -16,9 +16,6 @@ type shardPool struct {
 	ledger  *pool.Ledger
 	servers map[*server]struct{}
 	clients int
-	// base is what a fresh server reports; welcomes is what clients of each profile are told at login.
-	base     []Setting
-	welcomes map[uint64][]byte
 
 	dialing int
 	// retryAt is when dialing may be tried again, after fails failures in a row; refusal is the last.
@@ -40,11 +37,10 @@ func (s *Shard) pool(shared *sharedPool) *shardPool {
 		return p
 	}
 	p := &shardPool{
-		index:    uint32(len(s.pools)),
-		shared:   shared,
-		ledger:   pool.NewLedger(shared.shared, s.index),
-		servers:  map[*server]struct{}{},
-		welcomes: map[uint64][]byte{},
+		index:   uint32(len(s.pools)),
+		shared:  shared,
+		ledger:  pool.NewLedger(shared.shared, s.index),
+		servers: map[*server]struct{}{},
 	}
 	p.stats.pins = map[string]uint64{}
 	p.configure()

@@ -34,8 +34,12 @@ const (
 // maxHeld is how many bytes are taken from a client that waits before it is paused.
 const maxHeld = 64 << 10
 
-// finishTimeout bounds how long a client's last bytes may take.
-const finishTimeout = 5 * time.Second
+// finishTimeout bounds how long a client's last bytes may take when they are all on their way, and finishSlow when
+// it reads slowly.
+const (
+	finishTimeout = 500 * time.Millisecond
+	finishSlow    = 5 * time.Second
+)
 
 // addressLen is room for an IPv6 address with a zone and a port.
 const addressLen = 56
@@ -236,7 +240,11 @@ func (s *Shard) finishClient(c *client, message []byte) {
 	s.op(loop.Finish, c.Conn)
 	c.state = clientFinishing
 	s.held.drop(&c.held)
-	s.timers.Set(loop.Timer{At: s.now + int64(finishTimeout), Kind: timerFinish, Ref: c.Conn})
+	patience := finishTimeout
+	if c.congested {
+		patience = finishSlow
+	}
+	s.timers.Set(loop.Timer{At: s.now + int64(patience), Kind: timerFinish, Ref: c.Conn})
 }
 
 // unhook takes a client out of the queue, or from its server.

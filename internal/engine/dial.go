@@ -115,7 +115,7 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		return
 	}
 	p.fails, p.retryAt, p.refusal = 0, 0, nil
-	s.learn(p, srv)
+	p.shared.greetings.learn(srv.params)
 	s.release(srv)
 	s.supply(p)
 }

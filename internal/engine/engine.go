@@ -57,8 +57,9 @@ type poolKey struct{ pool, database, user string }
 // sharedPool is one (pool, database, user) over all shards.
 type sharedPool struct {
 	poolKey
-	template *template
-	shared   *pool.Shared
+	template  *template
+	shared    *pool.Shared
+	greetings greetings
 }
 
 // New returns an engine of so many shards, without a pool. Apply makes them.

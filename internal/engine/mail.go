@@ -13,6 +13,7 @@ const (
 	mailServer                     // another shard gives a server
 	mailFreed                      // a permit has become free
 	mailEvict                      // a pool elsewhere lacks permits of an upstream
+	mailLearned                    // what clients are told at login has become known
 	mailSnapshot                   // figures are asked for
 	mailDrain                      // the end begins
 )
@@ -30,6 +31,7 @@ type mail struct {
 	moved    *movedServer
 	collect  *collector
 	upstream *upstream
+	settings uint64
 }
 
 // receive takes one message.
@@ -53,6 +55,10 @@ func (s *Shard) receive(m *mail) {
 		s.freed(m.pool)
 	case mailEvict:
 		s.evict(m.pool, m.upstream)
+	case mailLearned:
+		if p := s.byKey[m.pool.poolKey]; p != nil {
+			s.greetAll(p, m.settings)
+		}
 	case mailSnapshot:
 		s.collect(m.collect)
 	case mailDrain:

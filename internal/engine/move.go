@@ -53,9 +53,6 @@ func (s *Shard) arrive(m *movedServer) {
 		p.giveBack(s, srv.upstream)
 		return
 	}
-	if len(p.base) == 0 && srv.Settings == 0 {
-		s.learn(p, srv)
-	}
 	if len(m.early) > 0 {
 		s.fromServer(srv, m.early)
 		if srv.slot == 0 {

@@ -65,13 +65,6 @@ func (s *Shard) forgetProfiles() {
 			delete(s.profiles, key)
 		}
 	}
-	for _, p := range s.pools {
-		for key := range p.welcomes {
-			if !used[key] {
-				delete(p.welcomes, key)
-			}
-		}
-	}
 	s.profilesMax = max(minProfiles, 2*len(s.profiles))
 }
 
@@ -167,7 +160,7 @@ func quoteName(name string) string {
 // of a server.
 func (s *Shard) welcome(c *client) {
 	p := s.pools[c.pool]
-	if block := p.welcomes[c.Settings]; block != nil {
+	if block := p.shared.greetings.of(c.Settings); block != nil {
 		s.admit(c, block)
 		return
 	}
@@ -181,14 +174,28 @@ func (s *Shard) greet(c *client, params []Setting) {
 	for _, q := range params {
 		block = pgwire.AppendParameterStatus(block, q.Name, q.Value)
 	}
-	p.welcomes[c.Settings] = block
+	p.shared.greetings.set(c.Settings, block)
 	settings := c.Settings
 	s.admit(c, block)
-	s.slots.eachClient(func(other *client) bool {
-		if other.state == clientWelcoming && other.pool == p.index && other.Settings == settings {
-			p.ledger.Leave(other.ticket)
-			other.state = clientIdle
-			s.admit(other, block)
+	s.greetAll(p, settings)
+	for _, other := range s.engine.shards {
+		if other != s {
+			other.mail.Post(mail{kind: mailLearned, pool: p.shared, settings: settings})
+		}
+	}
+}
+
+// greetAll completes the logins that waited for what has become known.
+func (s *Shard) greetAll(p *shardPool, settings uint64) {
+	block := p.shared.greetings.of(settings)
+	if block == nil || p.ledger.Waiting() == 0 {
+		return
+	}
+	s.slots.eachClient(func(c *client) bool {
+		if c.state == clientWelcoming && c.pool == p.index && c.Settings == settings {
+			p.ledger.Leave(c.ticket)
+			c.state = clientIdle
+			s.admit(c, block)
 		}
 		return true
 	})
@@ -202,15 +209,6 @@ func (s *Shard) admit(c *client, block []byte) {
 	s.Send(c.Conn, b)
 	c.welcomed = true
 	s.proceed(c)
-}
-
-// learn takes from a fresh server what Postgres reports. If that has changed, clients are told the new from now on.
-func (s *Shard) learn(p *shardPool, srv *server) {
-	if sameSettings(p.base, srv.params) {
-		return
-	}
-	p.base = srv.params
-	clear(p.welcomes)
 }
 
 func sameSettings(a, b []Setting) bool {

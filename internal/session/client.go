@@ -60,11 +60,13 @@ func (c *Client) nameFor(e *Env, id prepared.StmtID) []byte {
 	return e.Names.NameOf(c.Slot, &c.names, id)
 }
 
-// forgetName undoes a Parse that did not run.
-func (c *Client) forgetName(e *Env, name []byte) {
-	if id, ok := e.Names.Delete(c.Slot, &c.names, name); ok {
-		e.release(id)
+// forgetName undoes a Parse of the statement that did not run, unless the name means another meanwhile.
+func (c *Client) forgetName(e *Env, name []byte, id prepared.StmtID) {
+	if now, ok := e.Names.Get(c.Slot, name); !ok || now != id {
+		return
 	}
+	e.Names.Delete(c.Slot, &c.names, name)
+	e.release(id)
 }
 
 // restoreName undoes a Close that did not run; it takes over the reference.

@@ -20,8 +20,8 @@ type Env struct {
 	effects []sql.Effects
 	// parsed is, by StmtID, the hash of a statement that Postgres has accepted.
 	parsed []prepared.Hash
-	// deallocates is the client's statement that a rewritten DEALLOCATE names, by the StmtID of the DEALLOCATE.
-	deallocates map[prepared.StmtID]prepared.StmtID
+	// deallocates is the client's name that a rewritten DEALLOCATE takes away, by the StmtID of the DEALLOCATE.
+	deallocates map[prepared.StmtID]string
 }
 
 // NewEnv is the environment of one shard.
@@ -31,7 +31,7 @@ func NewEnv(w Wire) *Env {
 		Statements:  prepared.NewStatements(),
 		Names:       prepared.NewNames(),
 		scratch:     make([]byte, 0, scratchBlock),
-		deallocates: map[prepared.StmtID]prepared.StmtID{},
+		deallocates: map[prepared.StmtID]string{},
 	}
 }
 

@@ -10,6 +10,10 @@ import (
 // to prepared.MaxText more. Of longer messages this much is looked at, and the rest streams through.
 const maxWhole = 64 << 10
 
+// maxName bounds the names of statements that are given other names on servers: those that Describe and Close can
+// say (pgwire.MaxSmallFrame), and that are found in what is collected of a Bind.
+const maxName = 10000
+
 // small is up to where a frame is copied behind one that was rewritten, so that both go out in one piece.
 const small = 2048
 
@@ -58,7 +62,9 @@ func (f *feed) frames() (Verdict, int) {
 		}
 		switch typ {
 		case pgwire.CopyData, pgwire.CopyDone, pgwire.CopyFail:
-			f.copying(typ, length)
+			if f.copying(typ, length); f.stop != More {
+				return f.stop, 0
+			}
 			continue
 		case pgwire.Flush:
 			if f.s == nil {
@@ -93,11 +99,32 @@ func (f *feed) frames() (Verdict, int) {
 		if need := f.wanted(typ, length); len(rest) < need {
 			return More, need
 		}
+		if f.s.barrier && aboutNames(typ, rest) {
+			if f.s.owed.len() > 0 {
+				f.flushServer()
+				return Await, 0
+			}
+			f.s.barrier = false
+		}
 		if f.message(typ, length, rest[:min(length, len(rest))]); f.stop != More {
 			return f.stop, 0
 		}
 	}
 	return More, pgwire.HeaderLen
+}
+
+// forgetting is the effects that take names of prepared statements away.
+const forgetting = sql.Deallocates | sql.DeallocatesAll | sql.DiscardsAll
+
+// aboutNames reports whether a message gives, takes or uses a name of a statement, or may do so in SQL.
+func aboutNames(typ byte, frame []byte) bool {
+	switch typ {
+	case pgwire.Parse, pgwire.Bind, pgwire.Query:
+		return true
+	case pgwire.Describe, pgwire.Close:
+		return len(frame) > pgwire.HeaderLen && frame[pgwire.HeaderLen] == 'S'
+	}
+	return false
 }
 
 // wanted is how much of a frame must be there before it is looked at.
@@ -131,6 +158,7 @@ func (f *feed) message(typ byte, length int, frame []byte) {
 		f.pass(length)
 	case pgwire.FunctionCall:
 		s.owed.push(oweFunction, prepared.None)
+		s.open = false
 		f.pass(length)
 	case pgwire.Sync:
 		s.pushSync()
@@ -181,8 +209,16 @@ func (f *feed) copying(typ byte, length int) {
 		f.discard(length)
 		return
 	}
-	if s.copyIn && typ != pgwire.CopyData {
-		s.copyEnded = true
+	if typ != pgwire.CopyData {
+		if s.copyIn && !s.copyEnded {
+			s.copyEnded = true
+		} else if s.owed.full() {
+			f.flushServer()
+			f.stop = Blocked
+			return
+		} else {
+			s.owed.push(dueCopyEnd, prepared.None)
+		}
 	}
 	f.pass(length)
 }
@@ -207,11 +243,17 @@ func (f *feed) query(length int, frame []byte) {
 	}
 	f.c.setUnnamed(f.e, prepared.None)
 	f.s.Pins |= pinsOf(st.Effects)
+	f.s.barrier = f.s.barrier || st.Effects.Has(forgetting)
 	renamed := false
 	if st.Effects.Has(sql.Deallocates|sql.SQLExecute) && length <= len(frame) {
 		renamed = f.rewriteQuery(length, frame)
 	}
-	f.s.owed.push(oweQuery, prepared.None)
+	if renamed {
+		f.s.owed.pushAbout(oweQuery, prepared.None, st.Names()[0].Value)
+	} else {
+		f.s.owed.push(oweQuery, prepared.None)
+	}
+	f.s.open = false // it ends what no Sync has ended
 	f.s.setUnnamed(f.e, prepared.None)
 	if !renamed {
 		f.pass(length)

@@ -252,24 +252,33 @@ func (s *Server) allDeallocated(e *Env, c *Client) {
 
 // copyBegins: from here to CopyDone or CopyFail the server ignores Sync, and takes anything else but CopyData for an
 // error. Of what was sent behind the COPY it therefore swallows every Sync up to the first other message, and that.
+//
+// That other message is CopyDone or CopyFail, or Postgres fails the COPY because of it (and, from 14 on, ends the
+// connection). A client that has left meanwhile sends none: it is sent for it.
 func (s *Server) copyBegins(e *Env, c *Client) {
 	s.copyIn, s.copyEnded = true, false
 	extended := s.owed.first() == oweExecute
-	for s.owed.len() > 1 {
+	for s.owed.len() > 1 && !s.copyEnded {
 		next := s.owed.at(s.owed.head + 1)
-		if next.kind != oweSync {
-			break
+		if next.kind != oweSync && next.kind != dueCopyEnd && extended {
+			break // skipped after the error, as everything up to Sync
 		}
+		swallowed := *next
 		*next = *s.owed.at(s.owed.head)
 		s.owed.head++
-		s.open = s.open || extended
+		switch swallowed.kind {
+		case oweSync:
+			// Unless another follows, the batch is still open.
+			s.open = s.open || extended && !s.owed.holds(oweSync)
+		case dueCopyEnd:
+			s.copyEnded = true
+		default:
+			s.undo(e, c, swallowed)
+			s.copyEnded = true
+		}
 	}
-	if s.owed.len() > 1 && !extended {
-		next := *s.owed.at(s.owed.head + 1)
-		*s.owed.at(s.owed.head + 1) = *s.owed.at(s.owed.head)
-		s.owed.head++
-		s.undo(e, c, next)
-		s.copyEnded = true
+	if c == nil {
+		s.finish(e)
 	}
 }
 
@@ -331,11 +340,13 @@ func (s *Server) undo(e *Env, c *Client, o owed) {
 		fallthrough
 	case dueParse:
 		if c != nil && o.named && o.nameLen > 0 {
-			c.forgetName(e, s.owed.nameOf(&o))
+			c.forgetName(e, s.owed.nameOf(&o), o.stmt)
 		}
 		if c != nil && o.named && o.nameLen == 0 && c.unnamed == o.stmt {
 			c.setUnnamed(e, prepared.None)
 		}
+		e.release(o.stmt)
+	case oweBind, oweDescribe:
 		e.release(o.stmt)
 	case dueClose:
 		if c == nil {
@@ -344,7 +355,10 @@ func (s *Server) undo(e *Env, c *Client, o owed) {
 		}
 		c.restoreName(e, s.owed.nameOf(&o), o.stmt)
 	case oweCloseOurs:
-		// It was not closed; the set no longer has it, and a Parse under its name would fail: see heal.
+		// It was not closed. What version it is, is forgotten: it is closed before it is used again.
+		if o.nameLen > 0 {
+			s.Prepared.Add(prepared.Hash(s.owed.nameOf(&o)), staleVersion)
+		}
 	}
 }
 
@@ -373,11 +387,9 @@ func (s *Server) due(e *Env, c *Client) {
 			typ = pgwire.ParseComplete
 		case dueClose:
 			typ = pgwire.CloseComplete
-		default:
-			return
 		}
 		s.owed.head++
-		if c != nil {
+		if c != nil && typ != 0 {
 			e.Wire.Send(c.Conn, e.keep(pgwire.AppendEmpty(e.room(8), typ)))
 		}
 		s.settle(e, o)
@@ -394,6 +406,9 @@ func (s *Server) heal(e *Env, c *Client, m []byte) {
 			e.Statements.Invalidate(head.stmt)
 		}
 	case "26000", "42P05":
+		if s.owed.first() == oweParse && s.owed.at(s.owed.head).stmt == prepared.None {
+			return // it was made to refuse a name that is taken
+		}
 		message := pgwire.ErrorField(m, 'M')
 		i := bytes.Index(message, []byte(prepared.ServerNamePrefix))
 		if i < 0 || len(message) < i+prepared.ServerNameLen {
@@ -429,7 +444,7 @@ func (s *Server) renamed(e *Env, c *Client, m []byte) []byte {
 		}
 		ours := rest[i : i+prepared.ServerNameLen]
 		out = append(out, rest[:i]...)
-		out = append(out, clientName(e, c, ours)...)
+		out = append(out, s.clientName(e, c, ours)...)
 		rest = rest[i+len(ours):]
 	}
 	n := len(out) - 1
@@ -437,7 +452,18 @@ func (s *Server) renamed(e *Env, c *Client, m []byte) []byte {
 	return e.keep(out)
 }
 
-func clientName(e *Env, c *Client, ours []byte) []byte {
+// clientName is what the client calls a statement of ours: as it did in the message the error is about, or else as it
+// does now.
+func (s *Server) clientName(e *Env, c *Client, ours []byte) []byte {
+	var about []byte
+	if s.owed.len() > 0 {
+		if o := s.owed.at(s.owed.head); o.nameLen > 0 && o.kind != oweCloseOurs {
+			about = s.owed.nameOf(o)
+			if o.stmt == prepared.None || bytes.Equal(e.Statements.ServerName(o.stmt), ours) {
+				return about
+			}
+		}
+	}
 	if h, ok := prepared.ParseServerName(ours); ok {
 		if id, ok := e.Statements.Find(h); ok {
 			if name := c.nameFor(e, id); name != nil {
@@ -445,5 +471,5 @@ func clientName(e *Env, c *Client, ours []byte) []byte {
 			}
 		}
 	}
-	return ours
+	return about
 }

@@ -37,7 +37,7 @@ func (f *feed) local(typ byte, length int, rest []byte) bool {
 func (f *feed) parseLocally(length int, frame []byte) bool {
 	e, c := f.e, f.c
 	name, text, types, ok := pgwire.ParseBody(frame[pgwire.HeaderLen:])
-	if !ok || len(name) == 0 || c.NoPrepared {
+	if !ok || len(name) == 0 || len(name) > maxName || c.NoPrepared {
 		return false
 	}
 	if _, taken := e.Names.Get(c.Slot, name); taken {

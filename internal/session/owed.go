@@ -24,6 +24,9 @@ const (
 	// Replies of ours, to messages the server never saw; due when they come to the head.
 	dueParse
 	dueClose
+	// dueCopyEnd is no reply: it is where the client's CopyDone or CopyFail stands among what was sent before the server
+	// had said that it reads a COPY.
+	dueCopyEnd
 )
 
 // extended reports whether an error makes the server skip what follows up to a Sync.
@@ -38,10 +41,11 @@ func (k Kind) extended() bool {
 // owed is one entry.
 type owed struct {
 	kind  Kind
-	named bool // with a Parse or Close: it was about the name below
-	// stmt is the statement parsed, bound, described or closed. A Parse or Close holds a reference of its own.
+	named bool // with a Parse or Close: it gave, or took, the name below
+	// stmt is the statement parsed, bound, described or closed; the entry holds a reference of its own.
 	stmt prepared.StmtID
-	// name is where the client's name for it lies in Owed.names: for undoing what never ran.
+	// name is where the client's name for it lies in Owed.names: for undoing what never ran, and for texts of errors.
+	// With oweCloseOurs it is the hash of what is closed.
 	name, nameLen uint32
 }
 
@@ -61,7 +65,14 @@ type Owed struct {
 
 func (q *Owed) len() int { return int(q.tail - q.head) }
 
-func (q *Owed) full() bool { return q.len() >= MaxOwed || len(q.names) >= MaxOwedNames }
+func (q *Owed) full() bool {
+	return q.len() >= MaxOwed || q.len() > 0 && len(q.names) >= MaxOwedNames
+}
+
+// relieved reports whether half of the room is free again. Names are forgotten only when nothing is owed any more.
+func (q *Owed) relieved() bool {
+	return q.len() == 0 || q.len() <= MaxOwed/2 && len(q.names) <= MaxOwedNames/2
+}
 
 func (q *Owed) at(i uint32) *owed { return &q.ring[i&uint32(len(q.ring)-1)] }
 
@@ -82,11 +93,17 @@ func (q *Owed) push(kind Kind, stmt prepared.StmtID) *owed {
 	return o
 }
 
-// pushNamed pushes an entry that remembers the client's name.
+// pushNamed pushes the entry of a message that gave the client's name to a statement, or took it away.
 func (q *Owed) pushNamed(kind Kind, stmt prepared.StmtID, name []byte) {
+	q.pushAbout(kind, stmt, name).named = true
+}
+
+// pushAbout pushes the entry of a message that only mentions the name.
+func (q *Owed) pushAbout(kind Kind, stmt prepared.StmtID, name []byte) *owed {
 	o := q.push(kind, stmt)
-	o.named, o.name, o.nameLen = true, uint32(len(q.names)), uint32(len(name))
+	o.name, o.nameLen = uint32(len(q.names)), uint32(len(name))
 	q.names = append(q.names, name...)
+	return o
 }
 
 func (q *Owed) nameOf(o *owed) []byte { return q.names[o.name : o.name+o.nameLen] }
@@ -97,6 +114,16 @@ func (q *Owed) first() Kind {
 		return oweNothing
 	}
 	return q.at(q.head).kind
+}
+
+// holds reports whether there is an entry of that kind.
+func (q *Owed) holds(kind Kind) bool {
+	for i := q.head; i != q.tail; i++ {
+		if q.at(i).kind == kind {
+			return true
+		}
+	}
+	return false
 }
 
 func (q *Owed) pop() owed {

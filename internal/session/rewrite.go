@@ -9,9 +9,9 @@ import (
 // A client may name in SQL, in EXECUTE and DEALLOCATE, a statement it has prepared by the protocol. The server knows
 // that statement by another name, so the name in the text is replaced.
 
-// rewriteText replaces names in the text that was scanned last. It returns the text to use, and the statement that a
-// DEALLOCATE in it names.
-func (f *feed) rewriteText(text []byte) (out []byte, deallocated prepared.StmtID, changed bool) {
+// rewriteText replaces names in the text that was scanned last. It returns the text to use, and the client's names that
+// DEALLOCATEs in it take away.
+func (f *feed) rewriteText(text []byte) (out []byte, deallocated []string, changed bool) {
 	e := f.e
 	from := 0
 	for _, n := range e.scan.Names() {
@@ -24,7 +24,7 @@ func (f *feed) rewriteText(text []byte) (out []byte, deallocated prepared.StmtID
 		}
 		f.ensure(id)
 		if n.Effect == sql.Deallocates {
-			deallocated = id
+			deallocated = append(deallocated, string(n.Value))
 		} else {
 			f.s.Pins |= pinsOf(e.effectsOf(id))
 		}
@@ -33,7 +33,7 @@ func (f *feed) rewriteText(text []byte) (out []byte, deallocated prepared.StmtID
 		from, changed = n.End, true
 	}
 	if !changed {
-		return text, prepared.None, false
+		return text, nil, false
 	}
 	return append(out, text[from:]...), deallocated, true
 }
@@ -51,9 +51,7 @@ func (f *feed) rewriteQuery(length int, frame []byte) bool {
 	if !changed {
 		return false
 	}
-	if deallocated != prepared.None {
-		f.s.deallocating = append(f.s.deallocating, deallocated)
-	}
+	f.s.deallocating = append(f.s.deallocating, deallocated...)
 	f.replace(length, f.e.keep(pgwire.AppendQuery(f.e.room(len(text)+8), string(text))))
 	return true
 }
@@ -81,13 +79,13 @@ func (s *Server) deallocated(e *Env, c *Client) {
 	if len(s.deallocating) == 0 {
 		return
 	}
-	id := s.deallocating[0]
+	name := []byte(s.deallocating[0])
 	s.deallocating = append(s.deallocating[:0], s.deallocating[1:]...)
 	if c == nil {
 		return
 	}
-	if name := c.nameFor(e, id); name != nil {
+	if id, ok := e.Names.Get(c.Slot, name); ok {
 		s.Prepared.Remove(e.Statements.Hash(id))
-		c.forgetName(e, append([]byte(nil), name...))
+		c.forgetName(e, name, id)
 	}
 }

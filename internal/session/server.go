@@ -31,12 +31,15 @@ type Server struct {
 	// private: its unnamed statement is the present client's and was too large to be remembered. stray: it is somebody's
 	// of another shard.
 	private, stray bool
+	// barrier: a DEALLOCATE or DISCARD is on its way, or a batch that may fail before a Parse or Close we answer for it;
+	// what names mean is known when all is answered. mayUndo: the present batch is such a one.
+	barrier, mayUndo bool
 	// Dying: it said FATAL.
 	Dying bool
 	// unnamed is what its unnamed statement is; it holds a reference.
 	unnamed prepared.StmtID
-	// deallocating is the client's statements that SQL DEALLOCATEs on their way name, in order.
-	deallocating []prepared.StmtID
+	// deallocating is the client's names that SQL DEALLOCATEs on their way take away, in order.
+	deallocating []string
 
 	// left is the bytes of the present message that are still to come, and toClient whether they are forwarded.
 	left     int
@@ -76,10 +79,8 @@ func (s *Server) Settled() bool {
 // Owes reports whether replies are owed.
 func (s *Server) Owes() bool { return s.owed.len() > 0 }
 
-// Congested reports whether so much is owed that the client must wait; Relieved that it may go on.
-func (s *Server) Relieved() bool {
-	return s.owed.len() <= MaxOwed/2 && len(s.owed.names) <= MaxOwedNames/2
-}
+// Relieved reports whether so little is owed that a client that was Blocked may go on.
+func (s *Server) Relieved() bool { return s.owed.relieved() }
 
 // Unsure reports whether the server can never be used again.
 func (s *Server) Unsure() bool { return s.unsure }
@@ -105,6 +106,12 @@ func (s *Server) Abandon(e *Env, c *Client) bool {
 	if c.MidFrame() || s.unsure {
 		return false
 	}
+	s.finish(e)
+	return true
+}
+
+// finish says what its client owes it: that the COPY has failed, that the batch is over.
+func (s *Server) finish(e *Env) {
 	if s.copyIn && !s.copyEnded {
 		e.Wire.Send(s.Conn, e.keep(pgwire.AppendCopyFail(e.room(64), "client disconnected")))
 		s.copyEnded = true
@@ -113,12 +120,12 @@ func (s *Server) Abandon(e *Env, c *Client) bool {
 		e.Wire.Send(s.Conn, e.keep(pgwire.AppendEmpty(e.room(8), pgwire.Sync)))
 		s.pushSync()
 	}
-	return true
 }
 
 func (s *Server) pushSync() {
 	s.owed.push(oweSync, prepared.None)
 	s.open, s.skipping = false, false
+	s.barrier, s.mayUndo = s.barrier || s.mayUndo, false
 }
 
 // Cleaned notes that the reset query has run: the session is as it was at its start.
@@ -160,7 +167,7 @@ func (s *Server) Drop(e *Env) {
 // settle gives back what an entry held.
 func (s *Server) settle(e *Env, o owed) {
 	switch o.kind {
-	case oweParse, oweParseOurs, dueParse, dueClose:
+	case oweParse, oweParseOurs, oweBind, oweDescribe, dueParse, dueClose:
 		e.release(o.stmt)
 	}
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
@@ -31,10 +32,18 @@ func (f *feed) parse(length int, frame []byte) {
 		f.forward(oweParse, length)
 		return
 	}
-	var deallocated prepared.StmtID
+	if len(name) > maxName {
+		f.parseLarge(length)
+		return
+	}
+	var deallocated []string
 	rewritten := false
 	if effects.Has(sql.Deallocates | sql.SQLExecute) {
 		text, deallocated, rewritten = f.rewriteText(text)
+		for _, name := range deallocated {
+			// Two names of one statement would become one text; which it was must not be forgotten.
+			text = fmt.Appendf(text, "\n--%x", name)
+		}
 	}
 	id := e.Statements.Intern(c.Settings, types, text)
 	if id == prepared.None {
@@ -42,8 +51,8 @@ func (f *feed) parse(length int, frame []byte) {
 		return
 	}
 	e.setEffects(id, effects)
-	if deallocated != prepared.None {
-		e.deallocates[id] = deallocated
+	if len(deallocated) > 0 {
+		e.deallocates[id] = deallocated[0]
 	} else if len(e.deallocates) > 0 {
 		delete(e.deallocates, id) // an earlier statement's, whose ID this one has got
 	}
@@ -89,12 +98,20 @@ func (f *feed) parseUnnamed(id prepared.StmtID, length int, rewritten bool) {
 func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
 	e, c, s := f.e, f.c, f.s
 	if taken, ok := e.Names.Get(c.Slot, name); ok {
-		// The server is made to refuse it, so that the transaction fails as it would: 42P05.
-		e.release(id)
+		if s.owed.len() > 0 {
+			// What gave it that name may yet fail.
+			e.release(id)
+			f.flushServer()
+			f.stop = Await
+			return
+		}
+		// The server is made to refuse it, so that the transaction fails as it would: 42P05, unless the text has a worse
+		// fault.
 		f.ensure(taken)
-		s.owed.push(oweParse, prepared.None)
+		s.owed.pushAbout(oweParse, prepared.None, name)
 		s.open = true
-		f.replace(length, f.buildParse(e.Statements.ServerName(taken), taken))
+		f.replace(length, f.buildParse(e.Statements.ServerName(taken), id))
+		e.release(id)
 		return
 	}
 	if _, ok := e.Names.Set(c.Slot, &c.names, name, id); !ok {
@@ -104,6 +121,7 @@ func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
 		return
 	}
 	e.Statements.Retain(id) // the entry's
+	amid := s.open
 	s.open = true
 	hash, version := e.Statements.Hash(id), e.Statements.Version(id)
 	state := s.Prepared.Has(hash, version)
@@ -111,6 +129,7 @@ func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
 		s.owed.pushNamed(dueParse, id, name)
 		f.discard(length)
 		s.due(e, c)
+		s.mayUndo = s.mayUndo || amid && s.owed.len() > 0
 		return
 	}
 	// In a failed transaction the server is asked all the same: it may have to say so.
@@ -129,7 +148,9 @@ func (f *feed) bind(length int, frame []byte) {
 	id, known := f.statement(name)
 	s := f.s
 	s.open = true
-	s.Pins |= pinsOf(f.e.effectsOf(id))
+	effects := f.e.effectsOf(id)
+	s.Pins |= pinsOf(effects)
+	s.barrier = s.barrier || effects.Has(forgetting)
 	if len(f.e.deallocates) > 0 {
 		if d, ok := f.e.deallocates[id]; ok {
 			s.deallocating = append(s.deallocating, d)
@@ -140,7 +161,8 @@ func (f *feed) bind(length int, frame []byte) {
 		f.pass(length)
 		return
 	}
-	s.owed.push(oweBind, id)
+	f.e.Statements.Retain(id)
+	s.owed.pushAbout(oweBind, id, name)
 	end += pgwire.HeaderLen
 	head := f.e.keep(pgwire.AppendBind(f.e.room(end+prepared.ServerNameLen+8), portal, f.e.Statements.ServerName(id), length-end))
 	f.replace(end, head)
@@ -166,7 +188,8 @@ func (f *feed) byName(kind Kind, length int, frame []byte) {
 		f.pass(length)
 		return
 	}
-	f.s.owed.push(kind, id)
+	f.e.Statements.Retain(id)
+	f.s.owed.pushAbout(kind, id, name)
 	f.replace(length, f.e.keep(pgwire.AppendStatement(f.e.room(prepared.ServerNameLen+16), frame[0], f.e.Statements.ServerName(id))))
 }
 
@@ -174,6 +197,7 @@ func (f *feed) byName(kind Kind, length int, frame []byte) {
 func (f *feed) close(length int, frame []byte) {
 	e, c, s := f.e, f.c, f.s
 	name, statement := statementName(frame)
+	amid := s.open
 	s.open = true
 	if statement && len(name) == 0 {
 		c.setUnnamed(e, prepared.None)
@@ -184,6 +208,7 @@ func (f *feed) close(length int, frame []byte) {
 			s.owed.pushNamed(dueClose, id, name) // takes over the reference
 			f.discard(length)
 			s.due(e, c)
+			s.mayUndo = s.mayUndo || amid && s.owed.len() > 0
 			return
 		}
 	}
@@ -266,7 +291,7 @@ func (f *feed) makeRoom(id prepared.StmtID, state prepared.State) {
 
 func (f *feed) closeOnServer(h prepared.Hash) {
 	var name [prepared.ServerNameLen]byte
-	f.s.owed.push(oweCloseOurs, prepared.None)
+	f.s.owed.pushAbout(oweCloseOurs, prepared.None, h[:])
 	f.s.open = true
 	f.put(f.e.keep(pgwire.AppendStatement(f.e.room(prepared.ServerNameLen+16), pgwire.Close, prepared.AppendServerName(name[:0], h))))
 }

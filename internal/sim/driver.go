@@ -65,6 +65,10 @@ func (d *Driver) busy() bool { return d.woken || len(d.dirty) > 0 }
 // Wait returns what has happened, or not all of it.
 func (d *Driver) Wait(deadline int64) ([]loop.Event, int64) {
 	d.events = d.events[:0]
+	if d.alone { // a turn takes its time
+		for until := d.w.now + int64(d.w.random.IntN(20_000)); d.w.advance(until); {
+		}
+	}
 	for {
 		d.collect()
 		if len(d.events) > 0 || !d.alone || d.w.now >= deadline {
@@ -110,7 +114,10 @@ func (d *Driver) touch(c *conn) {
 
 // happenings is what can be told of one connection now.
 func (d *Driver) happenings(c *conn) {
-	d.events = append(d.events, c.told...)
+	for _, e := range c.told {
+		d.lent = append(d.lent, e.Data)
+		d.events = append(d.events, e)
+	}
 	c.told = nil
 	if len(c.kept) > 0 {
 		d.resend(c)

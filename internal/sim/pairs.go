@@ -16,7 +16,7 @@ type far struct{ *end }
 
 // Pair makes a connection.
 func (p Pairs) Pair(*testing.T) (int, looptest.Far) {
-	a, b := p.W.connect()
+	a, b := p.W.connect(64_000)
 	return a.descriptor(), far{b}
 }
 

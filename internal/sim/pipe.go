@@ -29,10 +29,10 @@ type end struct {
 	served *Backend
 }
 
-// connect makes a connection.
-func (w *World) connect() (a, b *end) {
-	ab := &pipe{limit: w.Between(2000, 200_000)}
-	ba := &pipe{limit: w.Between(2000, 200_000)}
+// connect makes a connection, with room for at least so many bytes in each direction.
+func (w *World) connect(least int) (a, b *end) {
+	ab := &pipe{limit: w.Between(least, 200_000)}
+	ba := &pipe{limit: w.Between(least, 200_000)}
 	a = &end{w: w, in: ba, out: ab}
 	b = &end{w: w, in: ab, out: ba}
 	a.peer, b.peer = b, a
@@ -76,8 +76,8 @@ func (e *end) write(p []byte) (int, syscall.Errno) {
 	case e.broken != 0:
 		return 0, syscall.EPIPE
 	case e.peer.closed:
-		// The kernel takes it, and learns that nobody is there.
-		e.arrives(func() { e.reset() })
+		// The kernel takes it, and learns that nobody is there; after what was said before.
+		e.peer.arrives(e.reset)
 		return len(p), 0
 	}
 	n := min(len(p), e.out.free())
@@ -90,7 +90,7 @@ func (e *end) write(p []byte) (int, syscall.Errno) {
 	e.arrives(func() {
 		peer.in.flying -= n
 		if peer.closed {
-			e.reset()
+			peer.arrives(e.reset)
 			return
 		}
 		peer.in.arrived = append(peer.in.arrived, data...)

@@ -147,7 +147,6 @@ func (d *Driver) detach(c *conn) {
 		buf := make([]byte, 1+d.w.random.IntN(1000))
 		if n, _ := c.end.read(buf); n > 0 {
 			e.Data = buf[:n]
-			d.lent = append(d.lent, e.Data)
 			if b := c.end.served; b != nil {
 				b.tap.received(e.Data)
 			}

@@ -25,7 +25,7 @@ var columns = []column{
 	{"p50", func(r Row, _ []Row) string { return micros(r.P50) }},
 	{"p99", func(r Row, _ []Row) string { return micros(r.P99) }},
 	{"p99.9", func(r Row, _ []Row) string { return micros(r.P999) }},
-	{"RSS", func(r Row, _ []Row) string { return fmt.Sprintf("%.1f MiB", float64(r.Resident)/(1<<20)) }},
+	{"RSS", func(r Row, _ []Row) string { return mebibytes(r.Resident) }},
 	{"syscalls/query", func(r Row, _ []Row) string { return orUnknown(r.Syscalls) }},
 	{"pooler busy", func(r Row, _ []Row) string { return percent(r.PoolerBusy) }},
 	{"load CPU/query", func(r Row, _ []Row) string { return micros(r.LoadCPU) }},

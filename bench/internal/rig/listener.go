@@ -5,17 +5,22 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 )
 
-// Listen listens on an address: host:port, or the path of a Unix socket if it begins with a slash.
+// Listen listens on an address: host:port, or the path of a Unix socket if it begins with a slash. The socket, and the
+// way to it, are open to every user: a pooler may run as another one.
 func Listen(address string) (net.Listener, error) {
-	network := networkOf(address)
-	if network == "unix" {
-		os.Remove(address)
-	}
-	l, err := net.Listen(network, address)
+	l, err := net.Listen(networkOf(address), address)
 	if err != nil {
 		return nil, fmt.Errorf("listening: %w", err)
+	}
+	if networkOf(address) == "unix" {
+		err = errors.Join(os.Chmod(address, 0o777), os.Chmod(filepath.Dir(address), 0o755))
+	}
+	if err != nil {
+		l.Close()
+		return nil, fmt.Errorf("opening the socket to other users: %w", err)
 	}
 	return l, nil
 }

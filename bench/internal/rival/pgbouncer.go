@@ -2,7 +2,6 @@ package rival
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"syscall"
@@ -17,6 +16,9 @@ const nobody = 65534
 // Name is how the tables call it.
 func (PgBouncer) Name() string { return "pgbouncer" }
 
+// Prepares is false: it came with 1.21, and had to be switched on.
+func (PgBouncer) Prepares() bool { return false }
+
 // Command runs it. It has one event loop in any case. What it writes into its log are errors only.
 func (PgBouncer) Command(s Setting, dir string, port int) (*exec.Cmd, error) {
 	program, err := exec.LookPath("pgbouncer")
@@ -25,7 +27,7 @@ func (PgBouncer) Command(s Setting, dir string, port int) (*exec.Cmd, error) {
 			return nil, fmt.Errorf("looking for pgbouncer: %w (apt-get install pgbouncer)", err)
 		}
 	}
-	host, backendPort, err := net.SplitHostPort(s.Backend)
+	host, backendPort, err := s.hostAndPort()
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package rival
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 )
@@ -17,6 +18,9 @@ type Pgmux struct {
 // Name is how the tables call it.
 func (Pgmux) Name() string { return "pgmux" }
 
+// Prepares is true.
+func (Pgmux) Prepares() bool { return true }
+
 // Command runs it with one event loop.
 func (p Pgmux) Command(s Setting, dir string, port int) (*exec.Cmd, error) {
 	if _, err := os.Stat(p.Program); err != nil {
@@ -26,7 +30,15 @@ func (p Pgmux) Command(s Setting, dir string, port int) (*exec.Cmd, error) {
 	if p.Admin != "" {
 		admin = p.Admin
 	}
-	config, err := writeFile(dir, "Caddyfile", fmt.Sprintf(caddyfile, admin, s.Driver, s.Backend, s.Servers, port))
+	host, backendPort, err := s.hostAndPort()
+	if err != nil {
+		return nil, err
+	}
+	upstream := net.JoinHostPort(host, backendPort)
+	if host[0] == '/' {
+		upstream = "unix/" + host + ":" + backendPort
+	}
+	config, err := writeFile(dir, "Caddyfile", fmt.Sprintf(caddyfile, admin, s.Driver, upstream, s.Servers, port))
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,9 @@ type Relay struct{}
 // Name is how the tables call it.
 func (Relay) Name() string { return "relay" }
 
+// Prepares is false: it passes everything through.
+func (Relay) Prepares() bool { return false }
+
 // Command runs it.
 func (Relay) Command(s Setting, dir string, port int) (*exec.Cmd, error) {
 	return exec.Command("/proc/self/exe", "relay",

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 
 // Setting is what all contenders are told alike.
 type Setting struct {
-	// Backend is the address of the server, host:port.
+	// Backend is the address of the server: host:port, or the path of a Unix socket named .s.PGSQL.<port>.
 	Backend string
 	// Servers is the pool size.
 	Servers int
@@ -37,6 +38,9 @@ type Contender interface {
 	// Command writes the configuration into dir and returns the command that runs the pooler in the foreground,
 	// listening on 127.0.0.1 at port.
 	Command(s Setting, dir string, port int) (*exec.Cmd, error)
+	// Prepares tells that it keeps prepared statements for its clients: no server ever hears of one that was not
+	// parsed there.
+	Prepares() bool
 }
 
 // Process is a running pooler.
@@ -149,6 +153,19 @@ func FreePort() (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// hostAndPort splits the server's address as libpq names its parts: of a Unix socket, the host is the directory.
+func (s Setting) hostAndPort() (host, port string, err error) {
+	if s.Backend[0] == '/' {
+		dir, file := filepath.Split(s.Backend)
+		port, ok := strings.CutPrefix(file, ".s.PGSQL.")
+		if !ok {
+			return "", "", fmt.Errorf("server %s: a socket of Postgres is named .s.PGSQL.<port>", s.Backend)
+		}
+		return filepath.Clean(dir), port, nil
+	}
+	return net.SplitHostPort(s.Backend)
 }
 
 // writeFile writes a configuration that every user can read.

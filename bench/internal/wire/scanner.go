@@ -42,6 +42,9 @@ type Scanner struct {
 
 // Next consumes bytes of data up to the end of a frame, or all of it. f.Tag is 0 if no frame ended.
 func (s *Scanner) Next(data []byte) (f Frame, n int) {
+	if s.bad {
+		return Frame{}, len(data)
+	}
 	if s.have > 0 || len(data) < headerSize {
 		return s.piecewise(data)
 	}

@@ -15,8 +15,10 @@ func detach(r *rig) {
 		}
 		r.send(l, []byte("first"))
 		r.do(loop.Detach, l)
-		more := random.IntN(10_000)
-		r.write(far, pattern(1, written, more))
+		more, err := far.Write(pattern(1, written, random.IntN(10_000)))
+		if err != nil {
+			r.t.Fatalf("writing: %v", err)
+		}
 		r.until("Detached", func() bool { return l.detached })
 		near := r.net.Near(int(l.fd))
 		if n, err := near.Write([]byte("second")); n != 6 || err != nil {

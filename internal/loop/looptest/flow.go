@@ -42,7 +42,7 @@ func slowReader(r *rig) {
 		got = append(got, r.read(l.far, len(want)-len(got))...)
 		r.same("the slow reader", got, want)
 		r.until("Drained", func() bool { return !l.congested })
-		if l.congestions != round || l.drains != round {
+		if l.congestions < round || l.drains != l.congestions {
 			r.t.Fatalf("Congested %d times and Drained %d times in %d rounds", l.congestions, l.drains, round)
 		}
 	}

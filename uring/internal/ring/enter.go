@@ -37,18 +37,27 @@ func (w *waitArg) limit(nanos int64) {
 	}
 }
 
+// rawSubmissions is how many submissions may be performed without the Go scheduler's knowledge. A send takes some 3 µs,
+// and all the while the collector could not stop this thread: so this bounds a pause to about half a millisecond.
+const rawSubmissions = 128
+
 // Flush implements Ring.
-func (k *Kernel) Flush() error { return k.enterRaw(0) }
+func (k *Kernel) Flush() error { return k.enterNow(0) }
 
 // Poll implements Ring.
-func (k *Kernel) Poll() error { return k.enterRaw(enterGetEvents) }
+func (k *Kernel) Poll() error { return k.enterNow(enterGetEvents) }
 
-// enterRaw enters without telling the Go scheduler, and so must not block: it never asks for completions.
-func (k *Kernel) enterRaw(flags uintptr) error {
+// enterNow enters and must not block, as the Go scheduler is not told, unless much is to be done: it never asks for
+// completions.
+func (k *Kernel) enterNow(flags uintptr) error {
 	for {
 		submit := k.publish()
 		k.enters.Add(1)
-		_, _, errno := unix.RawSyscall6(unix.SYS_IO_URING_ENTER, k.enter, submit, 0, flags|k.enterReg, 0, 0)
+		call := unix.RawSyscall6
+		if submit > rawSubmissions {
+			call = unix.Syscall6
+		}
+		_, _, errno := call(unix.SYS_IO_URING_ENTER, k.enter, submit, 0, flags|k.enterReg, 0, 0)
 		if errno == unix.EINTR {
 			continue
 		}

@@ -50,7 +50,6 @@ const (
 	OpSend        = 26
 	OpRecv        = 27
 	OpShutdown    = 34
-	OpSendZC      = 47
 )
 
 // Flags of a submission.

@@ -1,0 +1,60 @@
+package caddyfile
+
+import (
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pgmux/caddy-pgmux/config"
+)
+
+// TestCaddyfileAndJSONCarryTheSameNames also finds a field that no option sets.
+func TestCaddyfileAndJSONCarryTheSameNames(t *testing.T) {
+	same(t, "app", appOptions.names(), fields(config.App{}), "pool", "pools") // the one exception
+	same(t, "pool", poolOptions.names(), fields(config.Pool{}))
+	same(t, "auth", authOptions.names(), fields(config.Auth{}))
+	same(t, "upstream", append(upstreamOptions.names(), "address"), fields(config.Upstream{})) // an argument
+}
+
+func same(t *testing.T, what string, options, fields []string, renamed ...string) {
+	t.Helper()
+	if len(renamed) == 2 {
+		options[slices.Index(options, renamed[0])] = renamed[1]
+	}
+	slices.Sort(options)
+	slices.Sort(fields)
+	if !slices.Equal(options, fields) {
+		t.Errorf("%s:\nCaddyfile %v\nJSON      %v", what, options, fields)
+	}
+}
+
+// fields is the JSON names of a struct.
+func fields(of any) (names []string) {
+	for i := range reflect.TypeOf(of).NumField() {
+		name, _, _ := strings.Cut(reflect.TypeOf(of).Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
+// TestEveryOptionIsDocumented looks for a row of its own in the reference.
+func TestEveryOptionIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]bool)
+	for _, names := range [][]string{appOptions.names(), poolOptions.names(), authOptions.names(), upstreamOptions.names()} {
+		for _, name := range names {
+			all[name] = true
+		}
+	}
+	for name := range maps.Keys(all) {
+		if !strings.Contains(string(text), "\n| `"+name) {
+			t.Errorf("%s has no row in docs/configuration.md", name)
+		}
+	}
+}

@@ -1,0 +1,534 @@
+package session
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+)
+
+// postgres is a small Postgres: the protocol of the chapter "Message Flow" and, for SQL, the handful of statements
+// that tests say. That it answers as the real one does is what TestModelAnswersAsPostgresDoes checks.
+type postgres struct {
+	in, held []byte // held is what Postgres keeps in its buffer until it flushes
+	out      []byte
+
+	status  byte
+	skip    bool // everything up to Sync is ignored, after an error
+	stmts   map[string]*statement
+	portals map[string]*portal
+	copying *copyIn
+	dead    bool
+	// seen counts the messages read.
+	seen int
+}
+
+type statement struct {
+	text   string
+	params int
+}
+
+type portal struct {
+	*statement
+	args []string
+	rows []string // still to be fetched
+	open bool     // executed once
+}
+
+// copyIn is a COPY that reads.
+type copyIn struct {
+	rows     int
+	extended bool
+	rest     []string // statements of the same simple Query behind it
+}
+
+func newPostgres() *postgres {
+	return &postgres{status: pgwire.StatusIdle, stmts: map[string]*statement{}, portals: map[string]*portal{}}
+}
+
+// pgError is an ErrorResponse on its way; it ends the message that caused it.
+type pgError struct{ severity, code, message string }
+
+func fail(code, format string, args ...any) { panic(pgError{"ERROR", code, fmt.Sprintf(format, args...)}) }
+
+// receive takes bytes; they are answered by answer.
+func (p *postgres) receive(b []byte) { p.in = append(p.in, b...) }
+
+// answer reads up to n whole messages, all if n < 0, and returns how many it read.
+func (p *postgres) answer(n int) (read int) {
+	for ; read != n && !p.dead && len(p.in) >= pgwire.HeaderLen; read++ {
+		length := pgwire.FrameLen(p.in)
+		if length < pgwire.HeaderLen {
+			panic(fmt.Sprintf("the server was sent a message of type %q with length %d", p.in[0], length))
+		}
+		if len(p.in) < length {
+			break
+		}
+		m := p.in[:length]
+		p.in = p.in[length:]
+		p.seen++
+		p.message(m[0], m[pgwire.HeaderLen:])
+	}
+	return read
+}
+
+func (p *postgres) flush() {
+	p.out = append(p.out, p.held...)
+	p.held = p.held[:0]
+}
+
+// taken is what has been sent since the last time.
+func (p *postgres) taken() []byte {
+	b := p.out
+	p.out = nil
+	return b
+}
+
+func (p *postgres) message(typ byte, body []byte) {
+	if p.copying != nil {
+		p.duringCopy(typ, body)
+		return
+	}
+	if typ == pgwire.Terminate {
+		p.dead = true
+		return
+	}
+	if p.skip && typ != pgwire.Sync {
+		return
+	}
+	switch typ {
+	case pgwire.Query:
+		delete(p.stmts, "")
+		delete(p.portals, "")
+		p.simple(splitSQL(strings.TrimSuffix(string(body), "\x00")))
+	case pgwire.FunctionCall:
+		p.guard(false, func() {
+			p.mustNotBeFailed("")
+			p.say(pgwire.FunctionCallResponse, []byte{0, 0, 0, 1, '1'})
+		})
+		p.ready()
+	case pgwire.Sync:
+		p.skip = false
+		p.ready()
+	case pgwire.Flush:
+		p.flush()
+	case pgwire.CopyData, pgwire.CopyDone, pgwire.CopyFail:
+	default:
+		p.guard(true, func() { p.extended(typ, body) })
+	}
+}
+
+// guard turns an error into its message and its consequences.
+func (p *postgres) guard(extended bool, f func()) (ok bool) {
+	defer func() {
+		switch e := recover().(type) {
+		case nil:
+		case pgError:
+			p.error(e, extended)
+		default:
+			panic(e)
+		}
+	}()
+	f()
+	return true
+}
+
+func (p *postgres) error(e pgError, extended bool) {
+	p.held = pgwire.AppendError(p.held, e.severity, e.code, e.message, "", "")
+	p.flush()
+	p.skip = extended
+	p.copying = nil
+	if p.status == pgwire.StatusActive {
+		p.status = pgwire.StatusFailed
+	}
+	if p.status == pgwire.StatusIdle {
+		clear(p.portals)
+	}
+}
+
+func (p *postgres) ready() {
+	if p.status == pgwire.StatusIdle {
+		clear(p.portals)
+	}
+	p.held = pgwire.AppendReady(p.held, p.status)
+	p.flush()
+}
+
+// simple runs the statements of a Query.
+func (p *postgres) simple(texts []string) {
+	if len(texts) == 0 {
+		p.say(pgwire.EmptyQueryResponse, nil)
+	}
+	for i, text := range texts {
+		var copies bool
+		ok := p.guard(false, func() {
+			checkSyntax(text)
+			p.mustNotBeFailed(text)
+			s := &portal{statement: &statement{text: text}}
+			if p.returnsRows(text) {
+				p.say(pgwire.RowDescription, columns)
+			}
+			copies = p.run(s, 0, false)
+		})
+		if copies {
+			p.copying.rest = texts[i+1:]
+			return
+		}
+		if !ok {
+			break
+		}
+	}
+	p.ready()
+}
+
+func (p *postgres) extended(typ byte, body []byte) {
+	r := &reader{body}
+	switch typ {
+	case pgwire.Parse:
+		p.parse(r.cstring(), r.cstring())
+	case pgwire.Bind:
+		p.bind(r.cstring(), r.cstring(), r)
+	case pgwire.Describe:
+		p.describe(r.byte(), r.cstring())
+	case pgwire.Execute:
+		p.execute(r.cstring(), int(r.int32()))
+	case pgwire.Close:
+		if kind, name := r.byte(), r.cstring(); kind == 'S' {
+			delete(p.stmts, name)
+		} else {
+			delete(p.portals, name)
+		}
+		p.say(pgwire.CloseComplete, nil)
+	default:
+		panic(fmt.Sprintf("the server was sent a message of type %q", typ))
+	}
+}
+
+func (p *postgres) parse(name, text string) {
+	if name == "" {
+		delete(p.stmts, "")
+	}
+	text, _, _ = strings.Cut(text, "\n--")
+	checkSyntax(text)
+	p.mustNotBeFailed(text)
+	if p.stmts[name] != nil {
+		fail("42P05", "prepared statement %q already exists", name)
+	}
+	p.stmts[name] = &statement{text: text, params: strings.Count(text, "$1")}
+	p.say(pgwire.ParseComplete, nil)
+}
+
+func (p *postgres) statement(name string) *statement {
+	if s := p.stmts[name]; s != nil {
+		return s
+	}
+	if name == "" {
+		fail("26000", "unnamed prepared statement does not exist")
+	}
+	fail("26000", "prepared statement %q does not exist", name)
+	return nil
+}
+
+func (p *postgres) bind(portalName, name string, r *reader) {
+	s := p.statement(name)
+	formats := int(r.int16())
+	r.skip(2 * formats)
+	args := make([]string, r.int16())
+	for i := range args {
+		args[i] = string(r.take(int(r.int32())))
+	}
+	if len(args) != s.params {
+		fail("08P01", "bind message supplies %d parameters, but prepared statement %q requires %d", len(args), name, s.params)
+	}
+	if s.params > 0 {
+		p.mustNotBeFailed("")
+	}
+	p.mustNotBeFailed(s.text)
+	if portalName != "" && p.portals[portalName] != nil {
+		fail("42P03", "cursor %q already exists", portalName)
+	}
+	p.portals[portalName] = &portal{statement: s, args: args}
+	p.say(pgwire.BindComplete, nil)
+}
+
+func (p *postgres) describe(kind byte, name string) {
+	var s *statement
+	if kind == 'S' {
+		s = p.statement(name)
+		if p.returnsRows(s.text) {
+			p.mustNotBeFailed("")
+		}
+		d := binary.BigEndian.AppendUint16(nil, uint16(s.params))
+		for range s.params {
+			d = binary.BigEndian.AppendUint32(d, 25)
+		}
+		p.say(pgwire.ParameterDescription, d)
+	} else {
+		o := p.portals[name]
+		if o == nil {
+			fail("34000", "portal %q does not exist", name)
+		}
+		s = o.statement
+		if p.returnsRows(s.text) {
+			p.mustNotBeFailed("")
+		}
+	}
+	if p.returnsRows(s.text) {
+		p.say(pgwire.RowDescription, columns)
+		return
+	}
+	p.say(pgwire.NoData, nil)
+}
+
+func (p *postgres) execute(name string, limit int) {
+	o := p.portals[name]
+	if o == nil {
+		fail("34000", "portal %q does not exist", name)
+	}
+	if o.text == "" {
+		p.say(pgwire.EmptyQueryResponse, nil)
+		return
+	}
+	p.mustNotBeFailed(o.text)
+	p.run(o, limit, true)
+}
+
+func (p *postgres) mustNotBeFailed(text string) {
+	if p.status == pgwire.StatusFailed && text != "rollback" && text != "commit" {
+		fail("25P02", "current transaction is aborted, commands ignored until end of transaction block")
+	}
+}
+
+func (p *postgres) duringCopy(typ byte, body []byte) {
+	c := p.copying
+	switch typ {
+	case pgwire.CopyData:
+		if strings.HasPrefix(string(body), "bad") {
+			p.copyFailed(c, pgError{"ERROR", "22P02", "invalid input syntax"})
+			return
+		}
+		c.rows++
+	case pgwire.CopyDone:
+		p.copying = nil
+		p.complete("COPY " + strconv.Itoa(c.rows))
+		if !c.extended {
+			p.simple2(c.rest)
+		}
+	case pgwire.CopyFail:
+		p.copyFailed(c, pgError{"ERROR", "57014", "COPY from stdin failed: " + (&reader{body}).cstring()})
+	case pgwire.Sync, pgwire.Flush:
+	default:
+		p.error(pgError{"ERROR", "08P01", fmt.Sprintf("unexpected message type 0x%02X during COPY from stdin", typ)}, c.extended)
+		p.error(pgError{"FATAL", "08P01", "terminating connection because protocol synchronization was lost"}, true)
+		p.dead = true
+	}
+}
+
+// simple2 goes on with a Query behind its COPY.
+func (p *postgres) simple2(rest []string) {
+	if len(rest) == 0 {
+		p.ready()
+		return
+	}
+	p.simple(rest)
+}
+
+func (p *postgres) copyFailed(c *copyIn, e pgError) {
+	p.error(e, c.extended)
+	if !c.extended {
+		p.ready()
+	}
+}
+
+// columns is a RowDescription of one column, "c", of type text.
+var columns = append([]byte{0, 1, 'c', 0}, make([]byte, 18)...)
+
+func (p *postgres) say(typ byte, body []byte) {
+	p.held = append(p.held, typ)
+	p.held = binary.BigEndian.AppendUint32(p.held, uint32(len(body)+4))
+	p.held = append(p.held, body...)
+}
+
+func (p *postgres) row(v string) {
+	b := binary.BigEndian.AppendUint32([]byte{0, 1}, uint32(len(v)))
+	p.say(pgwire.DataRow, append(b, v...))
+}
+
+func (p *postgres) complete(tag string) { p.say(pgwire.CommandComplete, append([]byte(tag), 0)) }
+
+func (p *postgres) notice(code, message string) {
+	at := len(p.held)
+	p.held = pgwire.AppendError(p.held, "WARNING", code, message, "", "")
+	p.held[at] = pgwire.NoticeResponse
+}
+
+// run executes one statement; it reports whether it began to read a COPY.
+func (p *postgres) run(o *portal, limit int, extended bool) (copies bool) {
+	verb, rest, _ := strings.Cut(o.text, " ")
+	switch verb {
+	case "select":
+		if !o.open {
+			o.open, o.rows = true, rowsOf(rest, o.args)
+		}
+		n := len(o.rows)
+		if limit > 0 && limit < n {
+			n = limit
+		}
+		for _, v := range o.rows[:n] {
+			p.row(v)
+		}
+		more := limit > 0 && n == limit // Postgres does not look whether there are more
+		o.rows = o.rows[n:]
+		if more {
+			p.say(pgwire.PortalSuspended, nil)
+			return false
+		}
+		p.complete("SELECT " + strconv.Itoa(n))
+	case "begin":
+		if p.status == pgwire.StatusActive {
+			p.notice("25001", "there is already a transaction in progress")
+		}
+		p.status = pgwire.StatusActive
+		p.complete("BEGIN")
+	case "commit", "rollback":
+		was := p.status
+		if was == pgwire.StatusIdle {
+			p.notice("25P01", "there is no transaction in progress")
+		}
+		p.status = pgwire.StatusIdle
+		clear(p.portals)
+		if was == pgwire.StatusFailed {
+			verb = "rollback"
+		}
+		p.complete(strings.ToUpper(verb))
+	case "prepare":
+		name, text, _ := strings.Cut(rest, " as ")
+		if p.stmts[name] != nil {
+			fail("42P05", "prepared statement %q already exists", name)
+		}
+		p.stmts[name] = &statement{text: text}
+		p.complete("PREPARE")
+	case "execute":
+		s := p.statement(rest)
+		if s.params > 0 || !strings.HasPrefix(s.text, "select ") {
+			fail("42601", "the model executes queries without parameters only")
+		}
+		return p.run(&portal{statement: s}, limit, extended)
+	case "deallocate":
+		if rest == "all" {
+			unnamed := p.stmts[""]
+			clear(p.stmts)
+			if unnamed != nil {
+				p.stmts[""] = unnamed
+			}
+			p.complete("DEALLOCATE ALL")
+			break
+		}
+		p.statement(rest)
+		delete(p.stmts, rest)
+		p.complete("DEALLOCATE")
+	case "discard":
+		if p.status != pgwire.StatusIdle {
+			fail("25001", "DISCARD ALL cannot run inside a transaction block")
+		}
+		unnamed := p.stmts[""]
+		clear(p.stmts)
+		if unnamed != nil {
+			p.stmts[""] = unnamed
+		}
+		p.complete("DISCARD ALL")
+	case "copy":
+		if strings.HasSuffix(rest, "from stdin") {
+			p.say(pgwire.CopyInResponse, []byte{0, 0, 1, 0, 0})
+			p.flush()
+			p.copying = &copyIn{extended: extended}
+			return true
+		}
+		p.say(pgwire.CopyOutResponse, []byte{0, 0, 1, 0, 0})
+		p.say(pgwire.CopyData, []byte("1\n"))
+		p.say(pgwire.CopyDone, nil)
+		p.complete("COPY 1")
+	case "set":
+		p.complete("SET")
+	case "listen":
+		p.complete("LISTEN")
+	default:
+		panic("the model has no statement " + strconv.Quote(o.text))
+	}
+	return false
+}
+
+// rowsOf is the rows of a select.
+func rowsOf(what string, args []string) (rows []string) {
+	switch {
+	case what == "1/0":
+		fail("22012", "division by zero")
+	case what == "$1::text":
+		return args
+	case strings.HasPrefix(what, "generate_series(1,"):
+		n, _ := strconv.Atoi(strings.Trim(what[len("generate_series(1,"):], ")"))
+		for i := range n {
+			rows = append(rows, strconv.Itoa(i+1))
+		}
+		return rows
+	}
+	return []string{strings.Trim(what, "'")}
+}
+
+func (p *postgres) returnsRows(text string) bool {
+	if name, ok := strings.CutPrefix(text, "execute "); ok {
+		s := p.stmts[name]
+		if s == nil {
+			return false
+		}
+		text = s.text
+	}
+	return strings.HasPrefix(text, "select ")
+}
+
+func checkSyntax(text string) {
+	if text == "selec" {
+		fail("42601", "syntax error at or near \"selec\"")
+	}
+}
+
+// splitSQL splits a Query at its semicolons.
+func splitSQL(text string) (out []string) {
+	for _, s := range strings.Split(text, ";") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// reader reads the fields of a message.
+type reader struct{ b []byte }
+
+func (r *reader) take(n int) []byte {
+	if n < 0 {
+		return nil
+	}
+	if n > len(r.b) {
+		panic("the server was sent a message whose fields do not fit its length")
+	}
+	v := r.b[:n]
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) skip(n int)   { r.take(n) }
+func (r *reader) byte() byte   { return r.take(1)[0] }
+func (r *reader) int16() int16 { return int16(binary.BigEndian.Uint16(r.take(2))) }
+func (r *reader) int32() int32 { return int32(binary.BigEndian.Uint32(r.take(4))) }
+
+func (r *reader) cstring() string {
+	s, rest, ok := pgwire.CString(r.b)
+	if !ok {
+		panic("the server was sent a string without an end")
+	}
+	r.b = rest
+	return string(s)
+}

@@ -1,0 +1,415 @@
+package sim
+
+import (
+	"maps"
+	"strings"
+)
+
+// Session is a small Postgres: one backend's side of a conversation, as a machine that is fed the messages of a
+// frontend and appends its answers. It knows a few statements (sql.go), but those, and the protocol, as Postgres
+// does: implicit transactions, skipping to Sync after an error, failed transactions, portals, prepared
+// statements by protocol and by SQL, settings that roll back and are reported when the session goes idle, COPY.
+//
+// A Backend runs one behind every server connection; a client runs one of its own to know what it should be told.
+type Session struct {
+	// Struck says whether a cancel has hit the statement with this tag. A private session asks what became of it in
+	// the world.
+	Struck func(tag string) bool
+
+	out      []byte
+	tx       byte // 'I', 'T', 'E'
+	saved    *state
+	marks    []mark
+	now      state
+	initial  map[string]string
+	reported map[string]string
+
+	statements map[string]*statement
+	unnamed    *statement
+	portals    map[string]*portal
+	// opened: extended messages have begun an implicit transaction that Sync ends.
+	opened  bool
+	skip    bool
+	copying *copyIn
+	closed  bool
+}
+
+// state is what rolls back.
+type state struct {
+	settings map[string]string
+	local    map[string]string
+	temps    map[string]bool
+}
+
+func (s state) clone() state {
+	return state{maps.Clone(s.settings), maps.Clone(s.local), maps.Clone(s.temps)}
+}
+
+type mark struct {
+	name  string
+	state state
+}
+
+// portal is a statement with its parameters, and how far it has been read.
+type portal struct {
+	statement *statement
+	args      []string
+	rows      [][]byte
+	at        int
+	run       bool
+}
+
+// copyIn is a COPY FROM STDIN under way.
+type copyIn struct {
+	tag      string
+	rows     int
+	extended bool
+}
+
+// Failure is an error as Postgres gives it.
+type failure struct{ code, text string }
+
+// NewSession returns one that begins with these settings, by name in small letters.
+func NewSession(settings map[string]string) *Session {
+	s := &Session{
+		Struck:     func(string) bool { return false },
+		tx:         'I',
+		initial:    maps.Clone(settings),
+		statements: map[string]*statement{},
+		portals:    map[string]*portal{},
+	}
+	s.now = state{maps.Clone(settings), map[string]string{}, map[string]bool{}}
+	s.reported = map[string]string{}
+	for name := range reportedNames {
+		s.reported[name] = settings[name]
+	}
+	return s
+}
+
+// Take returns what was answered since the last time.
+func (s *Session) Take() []byte {
+	out := s.out
+	s.out = nil
+	return out
+}
+
+// Status is what a ReadyForQuery would say.
+func (s *Session) Status() byte { return s.tx }
+
+// Feed takes a message of the frontend. It reports false after Terminate.
+func (s *Session) Feed(m message) bool {
+	if s.copying != nil && s.duringCopy(m) {
+		return true
+	}
+	if s.skip && m.typ != 'S' && m.typ != 'X' {
+		return true
+	}
+	f := fields{m.body}
+	var err *failure
+	switch m.typ {
+	case 'Q':
+		s.query(f.text())
+		return true
+	case 'P':
+		err = s.parse(&f)
+	case 'B':
+		err = s.bind(&f)
+	case 'D':
+		err = s.describe(f.byte(), f.text())
+	case 'E':
+		name, limit := f.text(), f.int32()
+		err = s.execute(name, limit)
+	case 'C':
+		s.close(f.byte(), f.text())
+	case 'S':
+		s.skip = false
+		s.commitImplicit()
+		s.ready()
+		return true
+	case 'H', 'd', 'c', 'f':
+		return true // Flush; what is left of a COPY that failed
+	case 'X':
+		return false
+	}
+	s.opened = true
+	if err != nil {
+		s.fail(err)
+		s.skip = true
+	}
+	return true
+}
+
+// Refuse makes the session as if it had met an error before this message, and said it: the pooler had no server. It
+// reports whether the refused message ends the conversation, so that the next answer is ReadyForQuery.
+func (s *Session) Refuse(m message) {
+	if m.typ == 'Q' {
+		s.ready()
+		return
+	}
+	s.skip = true
+	s.Feed(m)
+}
+
+func (s *Session) say(typ byte, parts ...any) { s.out = build(s.out, typ, parts...) }
+
+// ready is where a session goes idle; what has changed is reported just before.
+func (s *Session) ready() {
+	for _, name := range reportedOrder {
+		if v := s.setting(name); v != s.reported[name] {
+			s.reported[name] = v
+			s.say('S', reportedNames[name], v)
+		}
+	}
+	s.say('Z', s.tx)
+}
+
+func (s *Session) fail(err *failure) {
+	s.say('E', append(append([]byte("SERROR\x00VERROR\x00C"+err.code+"\x00M"), err.text...), "\x00Fsim.c\x00L1\x00Rsim\x00\x00"...))
+	s.copying = nil
+	if s.tx == 'T' {
+		s.tx = 'E'
+		s.dropPortals()
+	} else if s.tx == 'I' {
+		s.rollBack()
+	}
+}
+
+func (s *Session) warn(code, text string) {
+	s.say('N', append(append([]byte("SWARNING\x00VWARNING\x00C"+code+"\x00M"), text...), "\x00Rsim\x00\x00"...))
+}
+
+// begin starts a transaction, implicit or not, if none is open.
+func (s *Session) begin() {
+	if s.saved == nil {
+		saved := s.now.clone()
+		s.saved = &saved
+	}
+}
+
+func (s *Session) commit() {
+	s.now.local = map[string]string{}
+	s.saved, s.marks, s.tx, s.opened = nil, nil, 'I', false
+	s.dropPortals()
+}
+
+func (s *Session) rollBack() {
+	if s.saved != nil {
+		s.now = *s.saved
+	}
+	s.saved, s.marks, s.tx, s.opened = nil, nil, 'I', false
+	s.dropPortals()
+}
+
+// commitImplicit ends the transaction that nobody began.
+func (s *Session) commitImplicit() {
+	if s.tx == 'I' {
+		s.commit()
+	}
+	s.opened = false
+}
+
+func (s *Session) dropPortals() { clear(s.portals) }
+
+func (s *Session) setting(name string) string {
+	if v, ok := s.now.local[name]; ok {
+		return v
+	}
+	return s.now.settings[name]
+}
+
+// query takes a simple Query.
+func (s *Session) query(text string) {
+	s.unnamed = nil
+	delete(s.portals, "")
+	list := parseSQL(text)
+	for _, st := range list {
+		if st.verb == wrong {
+			s.fail(syntaxError(st))
+			s.ready()
+			return
+		}
+	}
+	if len(list) == 0 {
+		s.say('I')
+	}
+	for _, st := range list {
+		s.begin()
+		if err := s.run(st, nil, false); err != nil {
+			s.fail(err)
+			break
+		}
+		if s.copying != nil {
+			return
+		}
+	}
+	s.commitImplicit()
+	s.ready()
+}
+
+func syntaxError(st *statement) *failure {
+	return &failure{"42601", "syntax error at or near \"" + strings.Fields(st.text)[0] + "\" " + st.tag}
+}
+
+var aborted = &failure{"25P02", "current transaction is aborted, commands ignored until end of transaction block"}
+
+// parse takes a Parse.
+func (s *Session) parse(f *fields) *failure {
+	s.begin()
+	name, text := f.text(), f.text()
+	list := parseSQL(text)
+	st := &statement{}
+	if len(list) > 0 {
+		st = list[0]
+	}
+	switch {
+	case st.verb == wrong:
+		return syntaxError(st)
+	case len(list) > 1:
+		return &failure{"42601", "cannot insert multiple commands into a prepared statement"}
+	case s.tx == 'E' && !st.exits():
+		return aborted
+	case name == "":
+		s.unnamed = st
+	case s.statements[name] != nil:
+		return &failure{"42P05", `prepared statement "` + name + `" already exists`}
+	default:
+		s.statements[name] = st
+	}
+	s.say('1')
+	return nil
+}
+
+// statement is the prepared one of that name.
+func (s *Session) statement(name string) (*statement, *failure) {
+	if name == "" {
+		if s.unnamed == nil {
+			return nil, &failure{"26000", "unnamed prepared statement does not exist"}
+		}
+		return s.unnamed, nil
+	}
+	if st := s.statements[name]; st != nil {
+		return st, nil
+	}
+	return nil, &failure{"26000", `prepared statement "` + name + `" does not exist`}
+}
+
+// bind takes a Bind.
+func (s *Session) bind(f *fields) *failure {
+	s.begin()
+	name := f.text()
+	st, err := s.statement(f.text())
+	if err != nil {
+		return err
+	}
+	for range f.int16() {
+		f.int16()
+	}
+	var args []string
+	for range f.int16() {
+		args = append(args, string(f.bytes(f.int32())))
+	}
+	switch {
+	case len(args) != st.params:
+		return &failure{"08P01", "bind message supplies another number of parameters"}
+	case s.tx == 'E' && (!st.exits() || st.params > 0):
+		return aborted
+	case name != "" && s.portals[name] != nil:
+		return &failure{"42P03", `cursor "` + name + `" already exists`}
+	}
+	s.portals[name] = &portal{statement: st, args: args}
+	s.say('2')
+	return nil
+}
+
+// describe takes a Describe.
+func (s *Session) describe(kind byte, name string) *failure {
+	s.begin()
+	if kind == 'S' {
+		st, err := s.statement(name)
+		if err != nil {
+			return err
+		}
+		if s.tx == 'E' && st.returnsRows() {
+			return aborted
+		}
+		types := []byte{}
+		for range st.params {
+			types = append(types, 0, 0, 0, 25)
+		}
+		s.say('t', int16(st.params), types)
+		s.describeRows(st)
+		return nil
+	}
+	p := s.portals[name]
+	if p == nil {
+		return &failure{"34000", `portal "` + name + `" does not exist`}
+	}
+	if s.tx == 'E' && p.statement.returnsRows() {
+		return aborted
+	}
+	s.describeRows(p.statement)
+	return nil
+}
+
+func (s *Session) describeRows(st *statement) {
+	if !st.returnsRows() {
+		s.say('n')
+		return
+	}
+	s.say('T', int16(1), "v", int32(0), int16(0), int32(25), int16(-1), int32(-1), int16(0))
+}
+
+// execute takes an Execute.
+func (s *Session) execute(name string, limit int) *failure {
+	s.begin()
+	p := s.portals[name]
+	if p == nil {
+		return &failure{"34000", `portal "` + name + `" does not exist`}
+	}
+	if p.statement.verb == nothing {
+		s.say('I')
+		return nil
+	}
+	if s.tx == 'E' && !p.statement.exits() {
+		return aborted
+	}
+	if !p.run || !p.statement.returnsRows() {
+		p.run = true
+		if p.statement.verb == selects {
+			if err := s.hit(tagFor(p.statement, p.args)); err != nil {
+				return err
+			}
+			if err := s.exists(p.statement); err != nil {
+				return err
+			}
+			p.rows = rowsOf(p.statement, p.args)
+		} else {
+			return s.run(p.statement, p.args, true)
+		}
+	}
+	n := len(p.rows) - p.at
+	if limit > 0 {
+		n = min(n, limit)
+	}
+	s.dataRows(p.rows[p.at : p.at+n])
+	p.at += n
+	if limit > 0 && n == limit {
+		s.say('s')
+		return nil
+	}
+	s.say('C', selectTag(n))
+	return nil
+}
+
+// close takes a Close, which never fails.
+func (s *Session) close(kind byte, name string) {
+	if kind == 'S' {
+		if name == "" {
+			s.unnamed = nil
+		}
+		delete(s.statements, name)
+	} else {
+		delete(s.portals, name)
+	}
+	s.say('3')
+}

@@ -1,0 +1,216 @@
+package sim
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// verb is what a statement does.
+type verb uint8
+
+const (
+	nothing verb = iota
+	selects
+	fails
+	sleeps
+	notices
+	begins
+	commits
+	rollsBack
+	savepoint
+	rollsBackTo
+	sets
+	setsLocal
+	setsConfig
+	shows
+	resets
+	resetsAll
+	discardsAll
+	deallocates
+	deallocatesAll
+	prepares
+	executes
+	copiesIn
+	copiesOut
+	createsTemp
+	wrong // not SQL
+)
+
+// statement is one statement, in the few forms that the simulated Postgres understands.
+type statement struct {
+	verb        verb
+	text        string
+	tag         string // in the text; empty if a parameter brings it
+	name, value string
+	params      int
+	rows, size  int
+	from        string // a temporary table
+	takes       time.Duration
+	sub         *statement // of PREPARE
+}
+
+// returnsRows reports whether the statement has a RowDescription.
+func (s *statement) returnsRows() bool {
+	switch s.verb {
+	case selects, fails, sleeps, notices, setsConfig, shows:
+		return true
+	}
+	return false
+}
+
+// exits reports whether the statement may run in a failed transaction.
+func (s *statement) exits() bool {
+	return s.verb == commits || s.verb == rollsBack || s.verb == rollsBackTo
+}
+
+// parseSQL reads a text. Comments carry options: /* rows=3 size=10 @tag@ */.
+func parseSQL(text string) []*statement {
+	var out []*statement
+	for _, part := range splitSQL(text) {
+		out = append(out, parseOne(part))
+	}
+	return out
+}
+
+// splitSQL splits at semicolons outside of quotes; empty parts do not count.
+func splitSQL(text string) []string {
+	var out []string
+	quoted, from := false, 0
+	for i := 0; i <= len(text); i++ {
+		switch {
+		case i == len(text) || text[i] == ';' && !quoted:
+			if p := strings.TrimSpace(text[from:i]); p != "" {
+				out = append(out, p)
+			}
+			from = i + 1
+		case text[i] == '\'':
+			quoted = !quoted
+		}
+	}
+	return out
+}
+
+func parseOne(text string) *statement {
+	s := &statement{text: text, tag: tagOf([]byte(text)), rows: 1}
+	sql := s.options(text)
+	words := strings.Fields(sql)
+	word := func(i int) string {
+		if i < len(words) {
+			return strings.ToUpper(words[i])
+		}
+		return ""
+	}
+	name := func(i int) string {
+		if i < len(words) {
+			return strings.ToLower(strings.Trim(words[i], `"`))
+		}
+		return ""
+	}
+	switch first, second := word(0), word(1); {
+	case first == "SELECT":
+		s.parseSelect(sql)
+	case first == "BEGIN":
+		s.verb = begins
+	case first == "COMMIT":
+		s.verb = commits
+	case first == "ROLLBACK" && second == "TO":
+		s.verb, s.name = rollsBackTo, name(2)
+	case first == "ROLLBACK":
+		s.verb = rollsBack
+	case first == "SAVEPOINT":
+		s.verb, s.name = savepoint, name(1)
+	case first == "SET" && second == "LOCAL":
+		s.verb, s.name, s.value = setsLocal, name(2), literal(sql)
+	case first == "SET":
+		s.verb, s.name, s.value = sets, name(1), literal(sql)
+	case first == "SHOW":
+		s.verb, s.name = shows, name(1)
+	case first == "RESET" && second == "ALL":
+		s.verb = resetsAll
+	case first == "RESET":
+		s.verb, s.name = resets, name(1)
+	case first == "DISCARD" && second == "ALL":
+		s.verb = discardsAll
+	case first == "DEALLOCATE" && second == "ALL":
+		s.verb = deallocatesAll
+	case first == "DEALLOCATE":
+		s.verb, s.name = deallocates, identifier(words[1])
+	case first == "PREPARE" && word(2) == "AS":
+		s.verb, s.name = prepares, identifier(words[1])
+		s.sub = parseOne(text[strings.Index(strings.ToUpper(text), " AS ")+4:])
+	case first == "EXECUTE":
+		s.verb, s.value = executes, literal(sql)
+		s.name = identifier(strings.SplitN(strings.TrimSpace(sql[len("EXECUTE"):]), "(", 2)[0])
+	case first == "COPY" && word(2) == "FROM":
+		s.verb, s.name = copiesIn, name(1)
+	case first == "COPY":
+		s.verb, s.name = copiesOut, name(1)
+	case first == "CREATE" && second == "TEMP":
+		s.verb, s.name = createsTemp, name(3)
+	default:
+		s.verb = wrong
+	}
+	return s
+}
+
+// identifier reads a name as SQL does: folded to small letters unless it is quoted.
+func identifier(word string) string {
+	word = strings.TrimSpace(word)
+	if q := strings.Trim(word, `"`); q != word {
+		return q
+	}
+	return strings.ToLower(word)
+}
+
+func (s *statement) parseSelect(sql string) {
+	s.verb = selects
+	if strings.Contains(sql, "$1") {
+		s.params = 1
+	}
+	switch {
+	case strings.Contains(sql, "set_config("):
+		s.verb = setsConfig
+		quoted := strings.Split(sql, "'")
+		s.name, s.value = strings.ToLower(quoted[1]), quoted[3]
+	case strings.Contains(sql, "fail("):
+		s.verb = fails
+	case strings.Contains(sql, "notice("):
+		s.verb = notices
+	case strings.Contains(sql, "pg_sleep("):
+		s.verb = sleeps
+		_, rest, _ := strings.Cut(sql, "pg_sleep(")
+		number, _, _ := strings.Cut(rest, ")")
+		seconds, _ := strconv.ParseFloat(number, 64)
+		s.takes = time.Duration(seconds * float64(time.Second))
+	}
+	if _, table, ok := strings.Cut(sql, " FROM "); ok {
+		s.from = strings.ToLower(strings.TrimSpace(table))
+	}
+}
+
+// options takes the comments out, and what they say.
+func (s *statement) options(text string) string {
+	for {
+		i := strings.Index(text, "/*")
+		j := strings.Index(text, "*/")
+		if i < 0 || j < i {
+			return strings.TrimSpace(text)
+		}
+		for _, word := range strings.Fields(text[i+2 : j]) {
+			_, _ = fmt.Sscanf(word, "rows=%d", &s.rows)
+			_, _ = fmt.Sscanf(word, "size=%d", &s.size)
+		}
+		text = text[:i] + " " + text[j+2:]
+	}
+}
+
+// literal is the first string in a text.
+func literal(sql string) string {
+	parts := strings.SplitN(sql, "'", 3)
+	if len(parts) < 2 {
+		return ""
+	}
+	return parts[1]
+}

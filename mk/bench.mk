@@ -1,0 +1,29 @@
+# What the pooler costs, beside PgBouncer and a bare relay: docs/performance.md. Needs two CPUs and a quiet machine.
+
+.PHONY: bench bench-quick bench-idle bench-direct bench-deps
+
+# The whole table, about ten minutes, and the memory of idle clients.
+bench: build bench-deps ## the whole table of costs beside PgBouncer, about ten minutes
+	cd bench && go build -o ../$(BIN)/bench . && ../$(BIN)/bench compare $(BENCH_FLAGS) && ../$(BIN)/bench idle
+
+# Whether everything runs, in half a minute. Its figures mean nothing.
+bench-quick: build bench-deps ## the same in half a minute: whether it runs
+	cd bench && go build -o ../$(BIN)/bench . && \
+		../$(BIN)/bench compare -runs 1 -warm-up 200ms -window 500ms -syscalls 0 \
+			-rows 64:simple,64:prepared,64:extended,64:pipelined $(BENCH_FLAGS) && \
+		../$(BIN)/bench idle -clients 500 -settle 500ms
+
+# Memory of idle clients alone.
+bench-idle: build bench-deps ## memory of idle clients
+	cd bench && go build -o ../$(BIN)/bench . && ../$(BIN)/bench idle
+
+# What the load generator and the fake server cost themselves.
+bench-direct: ## what load generator and fake server cost themselves
+	cd bench && go build -o ../$(BIN)/bench . && ../$(BIN)/bench direct $(BENCH_FLAGS)
+
+# The rival, from Debian's packages; Debian starts it as a service, which nobody asked for.
+bench-deps:
+	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || { \
+		test "$$(id -u)" = 0 || { echo "bench: PgBouncer is missing: sudo apt-get install pgbouncer" >&2; exit 1; }; \
+		{ apt-get install -qq -y pgbouncer || { apt-get update -qq && apt-get install -qq -y pgbouncer; }; } && \
+		{ service pgbouncer stop >/dev/null 2>&1 || true; }; }

@@ -1,0 +1,59 @@
+# Everything that is checked. Steps run in the order in which they fail soonest; Go skips what is up to date.
+
+.PHONY: test test-deps lint unit race checkptr e2e test-xcaddy test-giouring
+
+STATICCHECK := bin/staticcheck
+# The packages where goroutines, or memory that the kernel writes, meet.
+RACE := ./internal/engine/... ./internal/loop/... ./internal/epoll/... ./internal/sim/... ./internal/login/... \
+	./uring/... ./poolhandler/...
+step = printf '\n== %s\n' "$(1)"
+
+test: test-deps lint unit race checkptr build e2e test-xcaddy ## everything: lint, unit, race, real Postgres over both drivers, xcaddy
+	@printf '\nAll is well.\n'
+
+test-deps: bin/pgmux-dev ## what the tests need: Postgres by apt, a newer one by npm, where missing and possible
+	@$(call step,what the tests need)
+	@bin/pgmux-dev install
+	@bin/pgmux-dev postgres18
+
+lint: $(STATICCHECK) ## gofmt, go vet, staticcheck
+	@$(call step,lint: gofmt$(comma) vet$(comma) staticcheck)
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs -r ls -d 2>/dev/null | xargs -r gofmt -l); \
+		test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted" >&2; exit 1; }
+	go vet ./...
+	go vet -tags e2e,xcaddy ./test ./xcaddy-test
+	cd bench && go vet ./...
+	$(STATICCHECK) ./...
+	$(STATICCHECK) -tags e2e,xcaddy ./test ./xcaddy-test
+
+comma := ,
+
+# Pinned, in a module of its own.
+$(STATICCHECK): tools/staticcheck/go.mod tools/staticcheck/go.sum
+	@mkdir -p bin
+	cd tools/staticcheck && go build -o ../../$@ honnef.co/go/tools/cmd/staticcheck
+
+unit: ## unit tests, transcripts, golden Caddyfiles, simulated worlds with fixed seeds
+	@$(call step,unit: transcripts$(comma) golden files$(comma) simulated worlds)
+	go test ./...
+	cd bench && go test ./...
+
+race: ## the race detector where goroutines meet, which also checks pointers
+	@$(call step,race detector)
+	go test -race -timeout 8m $(RACE)
+
+checkptr: ## the drivers' conformance suites with unsafe pointers checked
+	@$(call step,conformance with -d=checkptr)
+	go test -gcflags=all=-d=checkptr ./uring/... ./internal/epoll/...
+
+e2e: build test-deps ## bin/caddy, over io_uring and epoll, with real Postgres, psql, pgbench and pgx (ARGS="-run Trap -v")
+	@$(call step,end to end: $$(ls bin/caddy) over both drivers)
+	go test -tags e2e -timeout 15m ./test $(ARGS)
+
+test-xcaddy: xcaddy ## the program as users build it, driven from outside
+	@$(call step,what xcaddy builds)
+	go test -tags xcaddy -timeout 5m ./xcaddy-test
+
+test-giouring: ## the ring's conformance on giouring, which needs a link flag
+	@$(call step,conformance on giouring)
+	go test -tags giouring -ldflags=-checklinkname=0 ./uring/...
