@@ -82,9 +82,13 @@ func Launch(ctx context.Context, o Options) (*Server, error) {
 
 // newServer makes the server's directory and picks its port.
 func newServer(in Install, who account, o Options) (*Server, error) {
-	root, err := os.MkdirTemp("", "pgtest-")
+	removeStale()
+	root, err := os.MkdirTemp("", rootPattern)
 	if err != nil {
 		return nil, fmt.Errorf("making a directory for Postgres: %w", err)
+	}
+	if err := claim(root); err != nil {
+		return nil, err
 	}
 	if err := os.Chmod(root, 0o755); err != nil {
 		return nil, fmt.Errorf("opening the directory of Postgres: %w", err)

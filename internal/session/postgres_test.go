@@ -51,7 +51,9 @@ func newPostgres() *postgres {
 // pgError is an ErrorResponse on its way; it ends the message that caused it.
 type pgError struct{ severity, code, message string }
 
-func fail(code, format string, args ...any) { panic(pgError{"ERROR", code, fmt.Sprintf(format, args...)}) }
+func fail(code, format string, args ...any) {
+	panic(pgError{"ERROR", code, fmt.Sprintf(format, args...)})
+}
 
 // receive takes bytes; they are answered by answer.
 func (p *postgres) receive(b []byte) { p.in = append(p.in, b...) }

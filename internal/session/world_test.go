@@ -81,7 +81,9 @@ func (w *world) addServer(name string) *testServer {
 	return s
 }
 
-func (w *world) event(format string, args ...any) { w.events = append(w.events, fmt.Sprintf(format, args...)) }
+func (w *world) event(format string, args ...any) {
+	w.events = append(w.events, fmt.Sprintf(format, args...))
+}
 
 // turn does f as one turn of a loop.
 func (w *world) turn(f func()) {
