@@ -71,10 +71,8 @@ func (a *arrival) login() (*login.Client, error) {
 	if a.running == nil || a.plan == nil {
 		return a.accept(refusalTimeout, a.refuseAll(shuttingDown()))
 	}
-	if fd, ok := descriptor(a.conn); ok {
-		if err := theLimit.fits(fd, forClients); err != nil {
-			return a.refuseForLackOfRoom(err)
-		}
+	if err := a.fits(); err != nil {
+		return a.refuseForLackOfRoom(err)
 	}
 	deadline := time.Now().Add(a.plan.loginTimeout)
 	if !a.process.logins.enter(deadline) {
@@ -83,6 +81,14 @@ func (a *arrival) login() (*login.Client, error) {
 	}
 	defer a.process.logins.leave()
 	return a.accept(time.Until(deadline), a.choose)
+}
+
+// fits tells whether descriptors run out.
+func (a *arrival) fits() error {
+	if fd, ok := descriptor(a.conn); ok {
+		return theLimit.fits(fd, forClients)
+	}
+	return theLimit.room(forClients) // the socket is somewhere inside
 }
 
 // refuseForLackOfRoom tells the client so, as long as telling does not itself take the room.

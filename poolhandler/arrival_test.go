@@ -250,7 +250,7 @@ func TestEndingProcessSaysSo(t *testing.T) {
 
 func TestNearTheLimitOfDescriptorsClientsAreTold(t *testing.T) {
 	defer func(l limit) { theLimit = l }(theLimit)
-	theLimit = limit{read: func() (uint64, error) { return 1, nil }}
+	theLimit = limit{read: func() (uint64, error) { return 8, nil }}
 	w := newWorld(t, onePool("app", 1), plain)
 	_, err := pgconn.ConnectConfig(context.Background(), w.config(t, "alice", "wonderland", "app"))
 	if err == nil || !strings.Contains(err.Error(), "53300") {

@@ -129,18 +129,24 @@ func TestDatabasesMatchMostExactly(t *testing.T) {
 }
 
 func TestLimitOfDescriptors(t *testing.T) {
-	l := limit{read: func() (uint64, error) { return 1000, nil }}
 	for _, c := range []struct {
-		fd      int
-		percent uint64
-		fits    bool
-	}{{899, forClients, true}, {900, forClients, false}, {900, forServers, true}, {950, forServers, false}} {
-		if err := l.fits(c.fd, c.percent); (err == nil) != c.fits {
-			t.Errorf("descriptor %d at %d %%: %v", c.fd, c.percent, err)
+		most uint64
+		fd   int
+		who  share
+		fits bool
+	}{
+		{20000, 17999, forClients, true}, {20000, 18000, forClients, false}, // a tenth is kept
+		{20000, 18000, forServers, true}, {20000, 19000, forServers, false},
+		{1024, 767, forClients, true}, {1024, 768, forClients, false}, // 256
+		{200, 149, forClients, true}, {200, 150, forClients, false}, // a quarter
+		{1 << 40, 1 << 20, forClients, true},
+	} {
+		l := limit{read: func() (uint64, error) { return c.most, nil }}
+		if err := l.fits(c.fd, c.who); (err == nil) != c.fits {
+			t.Errorf("descriptor %d of %d for %d: %v", c.fd, c.most, c.who, err)
 		}
 	}
-	infinite := limit{read: func() (uint64, error) { return ^uint64(0), nil }}
-	if err := infinite.fits(1<<20, forClients); err != nil {
+	if err := theLimit.room(forClients); err != nil {
 		t.Error(err)
 	}
 }

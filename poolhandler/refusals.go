@@ -41,6 +41,7 @@ func unknownDatabase(database string) *login.Refusal {
 // loginOutcome is the word for it in the metrics.
 func loginOutcome(client *login.Client, err error) string {
 	var refusal *login.Refusal
+	var files *tooManyFiles
 	switch {
 	case err == nil && client == nil:
 		return "cancel"
@@ -48,7 +49,7 @@ func loginOutcome(client *login.Client, err error) string {
 		return "ok"
 	case errors.As(err, &refusal):
 		return outcomeOf(refusal.SQLState)
-	case errors.Is(err, errManyLogins):
+	case errors.Is(err, errManyLogins), errors.As(err, &files):
 		return "too_many"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "timeout"

@@ -421,16 +421,6 @@ func TestTrap17SQLPrepareAndProtocolExecution(t *testing.T) {
 	})
 }
 
-func TestTrap17SQLPrepareAndProtocolShareOneNamespace(t *testing.T) {
-	both(t, settings{}, func(t *testing.T, c *client) {
-		c.query("PREPARE p AS SELECT 'sql'")
-		mustContain(t, c.ask(parse("p", "SELECT 1")), "42P05")
-		c.ask(parse("q", "SELECT 'protocol'"))
-		mustContain(t, c.query("PREPARE q AS SELECT 1"), "42P05")
-		c.query("DEALLOCATE ALL")
-	})
-}
-
 func TestTrap18EqualTextWithOtherTypesIsAnotherStatement(t *testing.T) {
 	const int4, text, numeric = 23, 25, 1700
 	both(t, settings{}, func(t *testing.T, c *client) {
@@ -447,12 +437,5 @@ func TestTrap20InternalNamesNeverReachAClientInErrors(t *testing.T) {
 		c.ask(parse("mine", "SELECT $1::int"))
 		mustContain(t, c.runStatement("mine"), "08P01", `\"mine\"`)
 		mustContain(t, c.runStatement("mine", "not a number"), "22P02")
-	})
-}
-
-func TestTrap20InternalNamesNeverReachAClientInTheCatalog(t *testing.T) {
-	both(t, settings{}, func(t *testing.T, c *client) {
-		c.ask(parse("mine", "SELECT $1::int"))
-		mustContain(t, c.query("SELECT name, statement FROM pg_prepared_statements"), "mine")
 	})
 }

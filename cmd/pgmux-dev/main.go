@@ -26,6 +26,8 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 }
 
 func main() {
+	// The reader of our output may be gone first (`make run | less`, then Ctrl-C): what was started is stopped all the same.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {

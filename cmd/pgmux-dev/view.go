@@ -72,6 +72,9 @@ func (v *view) show(ctx context.Context, m *meter) {
 // draw shows one picture.
 func (v *view) draw(ctx context.Context, m *meter, recent *counts, over time.Duration) {
 	s, err := v.poolNow(ctx)
+	if ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		fmt.Fprintf(v.out, "the admin API does not answer: %v\n", err)
 		return

@@ -288,7 +288,6 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 		s.Dying = true
 	}
 	s.copyIn, s.copyEnded = false, false
-	s.deallocating = s.deallocating[:0]
 	first := s.owed.first()
 	if first == oweQueryOurs {
 		s.Failed = true
@@ -301,9 +300,13 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 		shown = s.renamed(e, c, m)
 	}
 	if first.extended() {
-		if s.skipToSync(e, c) == oweSyncOurs {
-			return hidden, true
-		}
+		s.skipToSync(e, c)
+	}
+	if int32(s.owed.head-s.deallocatingAt) >= 0 {
+		s.deallocating = s.deallocating[:0] // it failed, or is skipped
+	}
+	if first.extended() && s.owed.first() == oweSyncOurs {
+		return hidden, true
 	}
 	if len(shown) == len(m) && &shown[0] == &m[0] {
 		return 0, true
@@ -313,9 +316,8 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 	return hidden | sentBefore, true
 }
 
-// skipToSync undoes what the server now ignores: everything up to the next Sync. It returns that Sync's kind;
-// oweNothing if it has not been sent yet.
-func (s *Server) skipToSync(e *Env, c *Client) Kind {
+// skipToSync undoes what the server now ignores: everything up to the next Sync, which may not have been sent yet.
+func (s *Server) skipToSync(e *Env, c *Client) {
 	end := s.owed.head
 	for end != s.owed.tail && s.owed.at(end).kind != oweSync && s.owed.at(end).kind != oweSyncOurs {
 		end++
@@ -329,7 +331,6 @@ func (s *Server) skipToSync(e *Env, c *Client) Kind {
 	if s.skipping {
 		s.open = true
 	}
-	return s.owed.first()
 }
 
 // undo takes back what a message that never ran did to names, here and on the server. Later ones are undone first.
@@ -342,7 +343,7 @@ func (s *Server) undo(e *Env, c *Client, o owed) {
 		if c != nil && o.named && o.nameLen > 0 {
 			c.forgetName(e, s.owed.nameOf(&o), o.stmt)
 		}
-		if c != nil && o.named && o.nameLen == 0 && c.unnamed == o.stmt {
+		if c != nil && o.named && o.unnamed && c.unnamed == o.stmt {
 			c.setUnnamed(e, prepared.None)
 		}
 		e.release(o.stmt)
@@ -367,7 +368,7 @@ func (s *Server) unparsed(e *Env, o owed) {
 	if o.stmt == prepared.None {
 		return
 	}
-	if o.named && o.nameLen == 0 || o.stmt == s.unnamed {
+	if o.unnamed {
 		s.setUnnamed(e, prepared.None)
 		return
 	}

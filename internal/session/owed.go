@@ -42,6 +42,8 @@ func (k Kind) extended() bool {
 type owed struct {
 	kind  Kind
 	named bool // with a Parse or Close: it gave, or took, the name below
+	// unnamed: a Parse of the server's unnamed statement.
+	unnamed bool
 	// stmt is the statement parsed, bound, described or closed; the entry holds a reference of its own.
 	stmt prepared.StmtID
 	// name is where the client's name for it lies in Owed.names: for undoing what never ran, and for texts of errors.

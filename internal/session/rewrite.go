@@ -52,6 +52,7 @@ func (f *feed) rewriteQuery(length int, frame []byte) bool {
 		return false
 	}
 	f.s.deallocating = append(f.s.deallocating, deallocated...)
+	f.s.deallocatingAt = f.s.owed.tail
 	f.replace(length, f.e.keep(pgwire.AppendQuery(f.e.room(len(text)+8), string(text))))
 	return true
 }

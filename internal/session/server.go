@@ -31,8 +31,8 @@ type Server struct {
 	// private: its unnamed statement is the present client's and was too large to be remembered. stray: it is somebody's
 	// of another shard.
 	private, stray bool
-	// barrier: a DEALLOCATE or DISCARD is on its way, or a batch that may fail before a Parse or Close we answer for it;
-	// what names mean is known when all is answered. mayUndo: the present batch is such a one.
+	// barrier: a DEALLOCATE or DISCARD is on its way, or a batch that may fail before one of its Parses and Closes; what
+	// names mean, and what the server has, is known when all is answered. mayUndo: the present batch is such a one.
 	barrier, mayUndo bool
 	// Dying: it said FATAL.
 	Dying bool
@@ -40,6 +40,8 @@ type Server struct {
 	unnamed prepared.StmtID
 	// deallocating is the client's names that SQL DEALLOCATEs on their way take away, in order.
 	deallocating []string
+	// deallocatingAt is where in owed the message with those stands.
+	deallocatingAt uint32
 
 	// left is the bytes of the present message that are still to come, and toClient whether they are forwarded.
 	left     int

@@ -85,7 +85,8 @@ func (f *feed) parseUnnamed(id prepared.StmtID, length int, rewritten bool) {
 	f.c.setUnnamed(e, id)
 	s.setUnnamed(e, id)
 	e.Statements.Retain(id)
-	s.owed.pushNamed(oweParse, id, nil)
+	o := s.owed.push(oweParse, id)
+	o.named, o.unnamed = true, true
 	s.open = true
 	if !rewritten {
 		f.pass(length)
@@ -114,6 +115,15 @@ func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
 		e.release(id)
 		return
 	}
+	hash, version := e.Statements.Hash(id), e.Statements.Version(id)
+	state := s.Prepared.Has(hash, version)
+	if state == prepared.Present && !e.accepted(id) && s.owed.holds(oweSync) {
+		// An earlier batch prepares it, for the first time; that may yet fail.
+		e.release(id)
+		f.flushServer()
+		f.stop = Await
+		return
+	}
 	if _, ok := e.Names.Set(c.Slot, &c.names, name, id); !ok {
 		e.release(id)
 		s.Pins |= PinLarge
@@ -123,8 +133,6 @@ func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
 	e.Statements.Retain(id) // the entry's
 	amid := s.open
 	s.open = true
-	hash, version := e.Statements.Hash(id), e.Statements.Version(id)
-	state := s.Prepared.Has(hash, version)
 	if state == prepared.Present && s.Status != pgwire.StatusFailed {
 		s.owed.pushNamed(dueParse, id, name)
 		f.discard(length)
@@ -133,6 +141,7 @@ func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
 		return
 	}
 	// In a failed transaction the server is asked all the same: it may have to say so.
+	s.mayUndo = s.mayUndo || amid
 	f.makeRoom(id, state)
 	s.owed.pushNamed(oweParse, id, name)
 	f.replace(length, f.buildParse(e.Statements.ServerName(id), id))
@@ -153,7 +162,7 @@ func (f *feed) bind(length int, frame []byte) {
 	s.barrier = s.barrier || effects.Has(forgetting)
 	if len(f.e.deallocates) > 0 {
 		if d, ok := f.e.deallocates[id]; ok {
-			s.deallocating = append(s.deallocating, d)
+			s.deallocating, s.deallocatingAt = append(s.deallocating, d), s.owed.tail
 		}
 	}
 	if !known || len(name) == 0 {
@@ -248,7 +257,7 @@ func (f *feed) ensureUnnamed() {
 	switch {
 	case c.unnamed != prepared.None && s.unnamed != c.unnamed:
 		e.Statements.Retain(c.unnamed)
-		s.owed.push(oweParseOurs, c.unnamed)
+		s.owed.push(oweParseOurs, c.unnamed).unnamed = true
 		s.setUnnamed(e, c.unnamed)
 		f.put(f.buildParse(nil, c.unnamed))
 	case c.unnamed == prepared.None && (s.unnamed != prepared.None || s.stray):
@@ -265,6 +274,7 @@ func (f *feed) ensure(id prepared.StmtID) {
 	if state == prepared.Present {
 		return
 	}
+	s.mayUndo = s.mayUndo || s.open
 	f.makeRoom(id, state)
 	e.Statements.Retain(id)
 	s.owed.push(oweParseOurs, id)

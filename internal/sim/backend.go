@@ -1,7 +1,243 @@
 package sim
 
-type Backend struct{ tap tap }
-type tap struct{}
+import (
+	"fmt"
 
-func (t *tap) sent([]byte)     {}
-func (t *tap) received([]byte) {}
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+)
+
+// key is whose pool a server belongs to.
+type key struct{ pool, database, user string }
+
+// Backend is one server process: a Session behind a socket, which takes its time, can be cancelled, and can die.
+type Backend struct {
+	w       *World
+	up      *Upstream
+	key     key
+	pid     uint32
+	secret  []byte
+	end     *end // its own
+	engine  *end // the pooler's
+	session *Session
+	tap     tap
+
+	in      reader
+	out     []byte
+	running *message // what it does now
+	tag     string   // of the running statement, if a cancel can stop it
+	attempt uint64   // tells a completion that was overtaken by a cancel
+	dying   bool
+}
+
+// Upstream is one Postgres server.
+type Upstream struct {
+	address  string
+	backends map[uint32]*Backend
+	down     bool
+}
+
+// outFull is from where on a backend waits for its client to read.
+const outFull = 64 << 10
+
+func (w *World) newBackend(up *Upstream, k key) *Backend {
+	w.lastPID++
+	ours, theirs := w.connect(2000)
+	b := &Backend{w: w, up: up, key: k, pid: w.lastPID, end: theirs, engine: ours, session: NewSession(Defaults())}
+	b.secret = []byte(fmt.Sprintf("key%d", b.pid))
+	b.tap = tap{w: w, b: b, status: 'I'}
+	b.session.Struck = w.wasStruck
+	ours.descriptor()
+	ours.served = b
+	theirs.changed = b.wake
+	up.backends[b.pid] = b
+	w.backends = append(w.backends, b)
+	return b
+}
+
+// params is what it reports at its start.
+func (b *Backend) params() []engine.Setting {
+	var out []engine.Setting
+	for _, name := range reportedOrder {
+		out = append(out, engine.Setting{Name: reportedNames[name], Value: b.session.setting(name)})
+	}
+	return out
+}
+
+// wake is called when there may be something to read, or room to write.
+func (b *Backend) wake() {
+	b.flush()
+	if b.end.closed {
+		return
+	}
+	buf := make([]byte, 8192)
+	for {
+		n, errno := b.end.read(buf)
+		b.in.add(buf[:n])
+		if n == 0 {
+			if b.end.broken != 0 || errno == 0 && b.running == nil && len(b.in.buf) == 0 {
+				b.quit()
+				return
+			}
+			break
+		}
+	}
+	b.next()
+}
+
+func (b *Backend) flush() {
+	for len(b.out) > 0 && !b.end.closed {
+		n, errno := b.end.write(b.out)
+		b.out = b.out[n:]
+		if n == 0 || errno != 0 {
+			break
+		}
+	}
+	if b.dying && (len(b.out) == 0 || b.end.broken != 0) {
+		b.quit()
+	}
+}
+
+// next takes up the next message, if it is there and nothing is in the way.
+func (b *Backend) next() {
+	if b.running != nil || b.dying || len(b.out) > outFull || b.end.closed {
+		return
+	}
+	m, ok, err := b.in.next()
+	if err != nil {
+		b.w.Violate("backend %d reads nonsense: %v", b.pid, err)
+		return
+	}
+	if !ok {
+		if b.end.in.ended {
+			b.quit()
+		}
+		return
+	}
+	b.running = &m
+	b.tag = b.session.cancellable(m)
+	b.attempt++
+	attempt := b.attempt
+	takes := int64(b.w.random.IntN(int(20*Microsecond))) + int64(b.session.sleep(m))
+	if b.tag != "" && b.w.Chance(0.1) {
+		takes += int64(b.w.random.IntN(int(5 * Millisecond)))
+	}
+	b.w.After(takes, func() { b.complete(attempt) })
+}
+
+// complete answers the message that runs.
+func (b *Backend) complete(attempt uint64) {
+	if attempt != b.attempt || b.running == nil || b.end.closed || b.dying {
+		return
+	}
+	m := *b.running
+	b.running, b.tag = nil, ""
+	if !b.session.Feed(m) {
+		b.quit()
+		return
+	}
+	b.out = append(b.out, b.session.Take()...)
+	b.flush()
+	if !b.end.closed {
+		b.next()
+	}
+}
+
+// cancel is the arrival of a cancel: it stops what runs, or nothing.
+func (b *Backend) cancel(meant *Client, unit int) {
+	if b.end.closed || b.running == nil {
+		return
+	}
+	if b.running.typ == 'Q' && b.tag == "" && tagOf(b.running.body) == "" && b.tap.unit != unit {
+		b.w.Violate("rule 5: a cancel for c%d hits a query of the pooler's own on backend %d: %v", meant.number(), b.pid, *b.running)
+		return
+	}
+	if b.tag == "" {
+		return
+	}
+	hit := b.w.client(clientOfTag(b.tag))
+	if meant != nil && hit != meant || meant == nil && b.tap.unit != unit {
+		b.w.Violate("rule 5: a cancel for c%d hits %s on backend %d", meant.number(), b.tag, b.pid)
+		return
+	}
+	b.w.Note("backend %d: %s is cancelled", b.pid, b.tag)
+	b.w.struck[b.tag] = true
+	b.attempt++
+	attempt := b.attempt
+	b.w.After(0, func() { b.complete(attempt) })
+}
+
+// die ends the process in one of the ways in which they do.
+func (b *Backend) die() {
+	if b.end.closed || b.dying {
+		return
+	}
+	if c := b.tap.owner; c != nil && !b.tap.clean() {
+		c.mayBeLost = true
+	}
+	switch b.w.random.IntN(3) {
+	case 0:
+		b.w.Note("backend %d closes its connection", b.pid)
+		b.quit()
+	case 1:
+		b.w.Note("backend %d resets its connection", b.pid)
+		b.end.abort()
+		b.gone()
+	default:
+		b.w.Note("backend %d says FATAL", b.pid)
+		b.out = build(b.out, 'E', []byte("SFATAL\x00VFATAL\x00C57P01\x00Mterminating connection due to administrator command\x00Rsim\x00\x00"))
+		b.dying = true
+		b.flush()
+	}
+}
+
+func (b *Backend) quit() {
+	b.end.close()
+	b.gone()
+}
+
+func (b *Backend) gone() {
+	if c := b.tap.owner; c != nil && !b.tap.clean() {
+		c.mayBeLost = true
+	}
+	b.running, b.dying = nil, true
+	delete(b.up.backends, b.pid)
+}
+
+// alive reports whether the connection is one that a limit counts: open at both ends.
+func (b *Backend) alive() bool { return !b.engine.closed && !b.end.closed }
+
+// cancellable is the tag of the statement a message runs, if a cancel can stop it.
+func (s *Session) cancellable(m message) string {
+	if s.skip || s.copying != nil {
+		return ""
+	}
+	switch m.typ {
+	case 'Q':
+		return tagOf(m.body)
+	case 'E':
+		f := fields{m.body}
+		if p := s.portals[f.text()]; p != nil && !p.run {
+			return tagFor(p.statement, p.args)
+		}
+	}
+	return ""
+}
+
+// sleep is how long a message sleeps.
+func (s *Session) sleep(m message) (total int64) {
+	if s.skip || s.copying != nil || s.tx == 'E' {
+		return 0
+	}
+	f := fields{m.body}
+	switch m.typ {
+	case 'Q':
+		for _, st := range parseSQL(f.text()) {
+			total += int64(st.takes)
+		}
+	case 'E':
+		if p := s.portals[f.text()]; p != nil {
+			total = int64(p.statement.takes)
+		}
+	}
+	return total
+}

@@ -256,6 +256,9 @@ var aborted = &failure{"25P02", "current transaction is aborted, commands ignore
 func (s *Session) parse(f *fields) *failure {
 	s.begin()
 	name, text := f.text(), f.text()
+	if name == "" {
+		s.unnamed = nil
+	}
 	list := parseSQL(text)
 	st := &statement{}
 	if len(list) > 0 {

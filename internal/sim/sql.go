@@ -172,8 +172,8 @@ func (s *statement) parseSelect(sql string) {
 	switch {
 	case strings.Contains(sql, "set_config("):
 		s.verb = setsConfig
-		quoted := strings.Split(sql, "'")
-		s.name, s.value = strings.ToLower(quoted[1]), quoted[3]
+		quoted := literals(sql)
+		s.name, s.value = strings.ToLower(quoted[0]), quoted[1]
 	case strings.Contains(sql, "fail("):
 		s.verb = fails
 	case strings.Contains(sql, "notice("):
@@ -206,11 +206,31 @@ func (s *statement) options(text string) string {
 	}
 }
 
-// literal is the first string in a text.
-func literal(sql string) string {
-	parts := strings.SplitN(sql, "'", 3)
-	if len(parts) < 2 {
-		return ""
+// literals is the strings in a text; two quotes in one are a quote.
+func literals(sql string) (out []string) {
+	for {
+		_, rest, found := strings.Cut(sql, "'")
+		if !found {
+			return out
+		}
+		var b strings.Builder
+		for {
+			part, more, _ := strings.Cut(rest, "'")
+			b.WriteString(part)
+			if rest = more; !strings.HasPrefix(rest, "'") {
+				break
+			}
+			b.WriteByte('\'')
+			rest = rest[1:]
+		}
+		out, sql = append(out, b.String()), rest
 	}
-	return parts[1]
+}
+
+// literal is the first of them.
+func literal(sql string) string {
+	if l := literals(sql); len(l) > 0 {
+		return l[0]
+	}
+	return ""
 }

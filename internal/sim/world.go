@@ -38,6 +38,16 @@ type World struct {
 	lastFD int
 	trace  trace
 	broken string
+
+	// The engine's surroundings; empty in a world of connections only.
+	weather  Weather
+	clients  []*Client
+	backends []*Backend
+	lastPID  uint32
+	struck   map[string]bool // statements that a cancel has hit, by tag
+	draining bool            // clients may be told to go
+	limited  bool            // clients may be told that there are too many
+	scarce   bool            // clients may be told that there was no server in time
 }
 
 // NewWorld returns an empty world.
@@ -47,6 +57,7 @@ func NewWorld(seed uint64) *World {
 		random: rand.New(rand.NewPCG(seed, 0x51D)),
 		now:    Second,
 		ends:   map[int]*end{},
+		struck: map[string]bool{},
 		lastFD: 1000,
 	}
 }
@@ -102,9 +113,9 @@ func (w *World) Broken() string { return w.broken }
 // Note writes a line into the trace.
 func (w *World) Note(format string, args ...any) { w.trace.add(w.now, format, args) }
 
-// Story is the seed and the end of the trace.
-func (w *World) Story() string {
-	return fmt.Sprintf("seed %d, at %s\n%s", w.Seed, clockTime(w.now), w.trace.String())
+// Story is the seed and the last lines of the trace.
+func (w *World) Story(lines int) string {
+	return fmt.Sprintf("seed %d, at %s\n%s", w.Seed, clockTime(w.now), w.trace.last(lines))
 }
 
 // appointment is something to do at a time. Those of one time happen in the order in which they were made.
@@ -131,11 +142,11 @@ func (a *agenda) Pop() any {
 }
 
 // traceLength is how many lines are remembered.
-const traceLength = 400
+const traceLength = 20_000
 
 // trace is the last lines of what happened, and a checksum of all, which tells whether two runs were the same.
 type trace struct {
-	lines [traceLength]line
+	lines []line
 	count int
 	sum   uint64
 }
@@ -148,14 +159,17 @@ type line struct {
 }
 
 func (t *trace) add(at int64, format string, args []any) {
+	if len(t.lines) < traceLength {
+		t.lines = append(t.lines, line{})
+	}
 	t.lines[t.count%traceLength] = line{at, format, args}
 	t.count++
 	t.sum = (t.sum ^ uint64(at) ^ uint64(len(format))) * 1099511628211
 }
 
-func (t *trace) String() string {
+func (t *trace) last(n int) string {
 	var b strings.Builder
-	for i := max(0, t.count-traceLength); i < t.count; i++ {
+	for i := max(0, t.count-min(n, traceLength)); i < t.count; i++ {
 		l := &t.lines[i%traceLength]
 		fmt.Fprintf(&b, "%s %s\n", clockTime(l.at), fmt.Sprintf(l.format, l.args...))
 	}

@@ -1,0 +1,442 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/loop"
+)
+
+// The transcripts of these conversations are in testdata, one file each, to be read beside them; -update rewrites them.
+
+// Clients that wait are served in their order.
+func TestWaitersAreServedInTheirOrder(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	a, b, c := r.client("a"), r.client("b"), r.client("c")
+	r.note("a has the only server; b waits, then c")
+	r.says(a, "begin")
+	r.says(b, "select b")
+	r.says(c, "select c")
+	r.note("a is done: b, then c")
+	r.says(a, "commit")
+	r.note("what a says next waits for nobody now")
+	r.says(a, "row")
+	r.within(1)
+	r.compare()
+}
+
+// A wait ends after query_wait_timeout with 08006; the rest of the pipeline is ignored up to its Sync, and there is
+// exactly one ReadyForQuery (trap 11).
+func TestQueryWaitTimeout(t *testing.T) {
+	p := onePool(1)
+	p.QueryWaitTimeout = 30 * time.Second
+	r := newRig(t, 1, p)
+	a, b, c := r.client("a"), r.client("b"), r.client("c")
+	r.says(a, "begin")
+	r.note("b waits with a batch whose Sync has not come, c with two queries")
+	r.says(b, "Parse:  select 1", "Bind:", "Execute:")
+	r.pass(10 * time.Second)
+	r.says(c, "one", "two")
+	r.pass(20*time.Second - 1)
+	r.note("30 s: b is refused")
+	r.pass(1)
+	r.note("what is left of its batch is ignored; Sync ends it")
+	r.says(b, "Parse:  select 2", "Sync:")
+	r.note("40 s: c's first query is refused, and its second waits on its own time")
+	r.pass(10 * time.Second)
+	r.pass(20 * time.Second)
+	r.pass(10 * time.Second)
+	r.note("both live on")
+	r.says(a, "commit")
+	r.says(b, "Parse:  select 3", "Bind:", "Execute:", "Sync:")
+	r.says(c, "three")
+	r.compare()
+}
+
+// max_waiting_clients refuses at once.
+func TestMaxWaitingClients(t *testing.T) {
+	p := onePool(1)
+	p.MaxWaitingClients = 1
+	r := newRig(t, 1, p)
+	a, b, c := r.client("a"), r.client("b"), r.client("c")
+	r.says(a, "begin")
+	r.says(b, "select b")
+	r.note("c is one too many, with a query and with a batch")
+	r.says(c, "select c", "Parse:  select c", "Bind:", "Execute:", "Sync:")
+	r.says(a, "commit")
+	r.says(c, "select c")
+	r.compare()
+}
+
+// A cancel reaches the query it was meant for, or nothing (traps 26, 27, 28).
+func TestCancel(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	a, b := r.client("a"), r.client("b")
+	key := func(s *rigSocket) (uint32, []byte) { return s.id.Slot(), []byte{0, 0, 0, 7} }
+	r.note("for a client that does nothing: nothing")
+	r.e.Cancel(key(a))
+	r.settle()
+	r.says(a, "hang")
+	r.says(b, "select b")
+	r.note("for one that waits: 57014, out of the queue")
+	r.e.Cancel(key(b))
+	r.settle()
+	r.says(b, "select b again")
+	r.note("with a wrong secret: nothing")
+	r.e.Cancel(a.id.Slot(), []byte{0, 0, 0, 8})
+	r.settle()
+	r.note("for a query: one request, however often it comes; the server goes to b when it is delivered")
+	r.holdCancels = true
+	r.e.Cancel(key(a))
+	r.e.Cancel(key(a))
+	r.settle()
+	r.note("the query ends by itself meanwhile: the server is held back")
+	r.servers[0].hanging = false
+	r.servers[0].answer([]byte("C\x00\x00\x00\x0bHANGED\x00"), r.servers[0].ready())
+	r.settle()
+	if len(r.servers[0].queries) != 1 {
+		t.Fatal("b got a server that a cancel was on its way to")
+	}
+	r.note("delivered, too late to do harm")
+	r.holdCancels = false
+	r.settle()
+	r.compare()
+}
+
+// A client that vanishes leaves nothing behind (trap 31).
+func TestClientsThatVanish(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	r.note("in a query: it is cancelled")
+	a := r.client("a")
+	r.says(a, "begin", "hang")
+	b := r.client("b")
+	r.says(b, "select b")
+	r.leaves(a)
+	r.note("in a transaction: rolled back")
+	c := r.client("c")
+	r.says(c, "begin")
+	r.leaves(c)
+	r.note("in a COPY: failed")
+	d := r.client("d")
+	r.says(d, "copy", "CopyData: 1")
+	r.leaves(d)
+	r.note("in a batch: ended")
+	e := r.client("e")
+	r.says(e, "Parse: s select 1")
+	r.leaves(e)
+	r.note("with state in its session: reset")
+	f := r.client("f")
+	r.says(f, "set x = 1")
+	r.leaves(f)
+	r.note("in mid-frame: the server cannot be used again")
+	g := r.client("g")
+	r.says(g, "select g", "begin", "Raw: Q\x00\x00\x00\x10half")
+	r.leaves(g)
+	r.note("while it waits, for a server that does not answer: nothing")
+	r.says(b, "hang")
+	h := r.client("h")
+	r.says(h, "select h")
+	r.leaves(h)
+	r.within(1)
+	r.compare()
+}
+
+// A server that does not come clean in time is closed.
+func TestAServerThatHangsOn(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	a, b := r.client("a"), r.client("b")
+	r.says(a, "begin")
+	r.servers[0].mute = true
+	r.leaves(a)
+	r.says(b, "select b")
+	r.pass(cleanTimeout)
+	r.within(1)
+	r.compare()
+}
+
+// The death of a server costs its client a clean error and the pool nothing.
+func TestServersThatDie(t *testing.T) {
+	r := newRig(t, 1, onePool(2))
+	a, b, c := r.client("a"), r.client("b"), r.client("c")
+	die := func() {
+		r.servers[len(r.servers)-1].socket.ended = true
+		r.settle()
+	}
+	r.says(a, "select a")
+	r.note("at rest: nobody notices")
+	die()
+	r.says(a, "select a")
+	r.note("in a query")
+	r.says(a, "hang")
+	die()
+	r.note("in a transaction")
+	r.says(b, "begin")
+	die()
+	r.note("with words of its own, which are the client's")
+	r.says(c, "hang")
+	r.servers[len(r.servers)-1].answer([]byte("E\x00\x00\x00\x1eSFATAL\x00VFATAL\x00C57P01\x00Mx\x00\x00"))
+	r.settle()
+	die()
+	r.note("in mid-message: the client is closed without a word")
+	d := r.client("d")
+	r.says(d, "hang")
+	r.servers[len(r.servers)-1].answer([]byte("D\x00\x00\x00\x30half"))
+	r.settle()
+	die()
+	r.note("the pool is well")
+	r.says(r.client("e"), "select e")
+	r.within(2)
+	r.compare()
+}
+
+// Startup parameters make a profile: its clients are greeted with what a server so set reports, and get servers so set.
+func TestStartupSettings(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	zone, path := Setting{"TimeZone", "CET"}, Setting{"search_path", "a,b"}
+	r.note("a knows nothing; b and c ask for a time zone: one asks the server, both are greeted")
+	a, b := r.client("a"), r.client("b", zone)
+	c := r.client("c", zone)
+	r.says(a, "select a")
+	r.says(b, "select b")
+	r.says(c, "select c")
+	r.note("d has another setting besides, e another instead: only the difference is set")
+	d, e := r.client("d", zone, path), r.client("e", path)
+	r.says(d, "select d")
+	r.says(e, "select e")
+	r.says(a, "select a")
+	r.note("a bad one: FATAL in Postgres's words")
+	r.client("f", Setting{"x", "nonsense"})
+	r.says(a, "select a")
+	r.within(1)
+	r.compare()
+}
+
+// What a client leaves in its session keeps its server with it, and is gone before the next.
+func TestPinning(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	a, b := r.client("a"), r.client("b")
+	r.says(a, "set x = 1")
+	r.says(b, "select b")
+	r.says(a, "select a")
+	r.note("DISCARD ALL lets it go")
+	r.says(a, "DISCARD ALL")
+	r.note("so does leaving, after a reset")
+	r.says(a, "set x = 2")
+	r.says(a, "Terminate:")
+	r.says(b, "select b")
+	r.compare()
+}
+
+// pool_mode session keeps the server until the client leaves.
+func TestSessionMode(t *testing.T) {
+	p := onePool(1)
+	p.Mode = Session
+	r := newRig(t, 1, p)
+	a, b := r.client("a"), r.client("b")
+	r.says(a, "select a")
+	r.says(b, "select b")
+	r.says(a, "Terminate:")
+	r.compare()
+}
+
+// pool_mode statement refuses transactions.
+func TestStatementMode(t *testing.T) {
+	p := onePool(1)
+	p.Mode = Statement
+	r := newRig(t, 1, p)
+	a := r.client("a")
+	r.says(a, "begin", "select a")
+	r.compare()
+}
+
+// A smaller pool_size closes servers that rest now, and the others as they are released.
+func TestAPoolShrinks(t *testing.T) {
+	r := newRig(t, 1, onePool(3))
+	a, b, c := r.client("a"), r.client("b"), r.client("c")
+	r.says(a, "begin")
+	r.says(b, "begin")
+	r.says(c, "select c")
+	r.note("to one")
+	r.apply(onePool(1))
+	r.says(a, "commit")
+	r.says(b, "commit")
+	r.note("and back to three")
+	r.apply(onePool(3))
+	r.says(a, "begin")
+	r.says(b, "begin")
+	r.compare()
+}
+
+// server_idle_timeout and server_lifetime.
+func TestServersGrowOld(t *testing.T) {
+	p := onePool(2)
+	p.ServerIdleTimeout, p.ServerLifetime = 10*time.Second, time.Minute
+	r := newRig(t, 1, p)
+	a := r.client("a")
+	r.says(a, "select a")
+	r.note("10 s at rest")
+	r.pass(11 * time.Second)
+	r.note("a minute old, in a transaction: closed when it is over")
+	r.says(a, "begin")
+	r.pass(2 * time.Minute)
+	r.says(a, "commit")
+	r.compare()
+}
+
+// Dials that fail are tried again, ever more seldom; clients wait on. One that can never succeed is told at once.
+func TestDialsThatFail(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	a := r.client("a")
+	r.servers[0].socket.ended = true
+	r.settle()
+	r.refuse = &Refusal{SQLState: "08006", Message: "connection refused"}
+	r.says(a, "select a")
+	for i := range 4 {
+		r.note("%d s later", 2<<i)
+		r.pass(2 << i * time.Second)
+	}
+	r.note("Postgres is back")
+	r.refuse = nil
+	r.pass(30 * time.Second)
+	r.note("a password that is wrong")
+	r.servers[1].socket.ended = true
+	r.settle()
+	r.refuse = &Refusal{SQLState: "28P01", Message: "password authentication failed", Permanent: true}
+	r.says(a, "select a", "select a again")
+	r.says(a, "select once more")
+	r.note("a client that logs in now")
+	r.pass(time.Minute)
+	r.refuse = nil
+	r.says(a, "select a")
+	r.compare()
+}
+
+// No client waits on one shard while a server rests on another: the server moves. (rule 8, "one pool")
+func TestServersMoveBetweenShards(t *testing.T) {
+	r := newRig(t, 2, onePool(1))
+	a, b := r.client("a"), r.client("b")
+	if a.loop == b.loop {
+		t.Fatal("both clients are on one shard")
+	}
+	r.says(a, "Parse: s select 1", "Sync:")
+	r.note("b's shard has none, and may have none: the server moves")
+	r.says(b, "select b")
+	r.note("and back, with what it has prepared")
+	r.says(a, "Bind: s", "Execute:", "Sync:")
+	r.note("b waits while a has it")
+	r.says(a, "begin")
+	r.says(b, "select b")
+	r.says(a, "commit")
+	r.within(1)
+	r.compare()
+}
+
+// A server that dies between two shards, and clients on both: nobody waits for ever, and the permit is not lost.
+func TestAServerDiesOnItsWay(t *testing.T) {
+	r := newRig(t, 2, onePool(1))
+	a, b := r.client("a"), r.client("b")
+	r.says(a, "select a")
+	s := r.servers[0].socket
+	b.in = clientSays("select b")
+	for i := 0; i < 1000 && !s.detach; i++ {
+		for _, l := range r.loops {
+			l.turn()
+		}
+	}
+	if !s.detach {
+		t.Fatal("the server does not move")
+	}
+	s.ended = true
+	r.settle()
+	r.says(a, "select a")
+	r.within(1)
+	r.compare()
+}
+
+// The clients of a pool that is removed are sent away when they are done.
+func TestAPoolIsRemoved(t *testing.T) {
+	r := newRig(t, 1, onePool(2))
+	a, b, c := r.client("a"), r.client("b"), r.client("c")
+	r.says(b, "begin")
+	r.says(c, "begin")
+	r.note("idle ones at once; new ones are refused")
+	r.apply()
+	r.client("d")
+	r.note("one is done, the other's time is over")
+	r.says(b, "commit")
+	r.pass(11 * time.Second)
+	if n := r.e.Clients(); n != 0 || a == nil {
+		t.Fatalf("%d clients are counted", n)
+	}
+	r.compare()
+}
+
+// Drain: idle ones at once, the others when they are done or drain_timeout is over; then the loops stop.
+func TestDrain(t *testing.T) {
+	r := newRig(t, 2, onePool(2))
+	a, b, c := r.client("a"), r.client("b"), r.client("c")
+	r.says(b, "begin")
+	r.says(c, "begin")
+	drained := r.e.Drain()
+	r.settle()
+	r.client("d")
+	r.note("b is done")
+	r.says(b, "commit")
+	r.note("c is out of time")
+	r.pass(11 * time.Second)
+	select {
+	case <-drained:
+	default:
+		t.Fatal("the engine has not drained")
+	}
+	if n := r.e.Clients(); n != 0 || a == nil {
+		t.Fatalf("%d clients are counted", n)
+	}
+	r.compare()
+}
+
+// A client that reads slowly stops its server, and only that.
+func TestASlowReader(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	a := r.client("a")
+	r.says(a, "begin")
+	event := func(kind loop.EventKind) {
+		l := a.loop
+		l.shard.Tick(r.now)
+		l.shard.Step(&loop.Event{Kind: kind, Conn: a.id})
+		for _, op := range l.shard.Ops() {
+			l.perform(op)
+		}
+	}
+	event(loop.Congested)
+	if !r.servers[0].socket.paused {
+		t.Fatal("the server of a client that reads slowly is not paused")
+	}
+	r.note("what the client says meanwhile waits")
+	r.says(a, "select a")
+	event(loop.Drained)
+	r.settle()
+	if r.servers[0].socket.paused {
+		t.Fatal("the server stays paused")
+	}
+	r.compare()
+}
+
+// A wait for a server keeps a bound of what the client sends, and goes on with it.
+func TestWhatAWaitingClientSends(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	a, b := r.client("a"), r.client("b")
+	r.says(a, "begin")
+	r.quiet = true
+	for range 20 {
+		r.says(b, "select "+strings.Repeat("x", 8000))
+	}
+	if !b.paused {
+		t.Fatal("a client that waits and sends on is not paused")
+	}
+	r.says(a, "commit")
+	if b.paused || len(r.servers[0].queries) != 22 {
+		t.Fatalf("%d queries have arrived", len(r.servers[0].queries))
+	}
+}

@@ -1,0 +1,554 @@
+package engine
+
+import (
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+)
+
+var update = flag.Bool("update", false, "rewrite the transcripts with what happens now")
+
+// rig is a world around an engine without sockets, threads and clocks: a driver for each shard that moves bytes between
+// it and sockets, a Host whose dials reach scripted servers, and a time that passes when it is told to. What everybody
+// receives, and what the Host is asked for, is written down.
+type rig struct {
+	*testing.T
+	e       *Engine
+	loops   []*rigLoop
+	now     int64
+	sockets []*rigSocket
+	servers []*rigServer
+	log     []string
+	// holdDials keeps dials, holdCancels cancels, unanswered, until they are let go.
+	holdDials, holdCancels bool
+	dials                  []DialRequest
+	cancels                []CancelRequest
+	refuse                 *Refusal
+	params                 []Setting
+	quiet                  bool
+	most                   int // servers there were at once
+	notices                []Notice
+}
+
+// rigLoop is the driver of one shard.
+type rigLoop struct {
+	r     *rig
+	shard *Shard
+	woken bool
+	conns map[loop.ID]*rigSocket
+}
+
+func (l *rigLoop) Wait(int64) ([]loop.Event, int64) { panic("the rig waits itself") }
+func (l *rigLoop) Submit([]loop.Op)                 { panic("the rig submits itself") }
+func (l *rigLoop) Wake()                            { l.woken = true }
+func (l *rigLoop) Now() int64                       { return l.r.now }
+func (l *rigLoop) Capacity() int                    { return 4096 }
+func (l *rigLoop) Close() error                     { return nil }
+
+// rigSocket is one socket, seen from the engine.
+type rigSocket struct {
+	fd                   int
+	name                 string
+	in                   []byte // to be received by the engine
+	sent                 []byte // by the engine, not looked at yet
+	server               *rigServer
+	loop                 *rigLoop
+	id                   loop.ID
+	ended, told          bool
+	paused, detach, gone bool
+}
+
+// rigServer is a scripted Postgres.
+type rigServer struct {
+	socket  *rigSocket
+	number  int
+	in      []byte
+	status  byte
+	hanging bool // until it is cancelled
+	copying bool
+	skip    bool
+	mute    bool
+	queries []string
+}
+
+func newRig(t *testing.T, shards int, pools ...PoolConfig) *rig {
+	t.Helper()
+	r := &rig{T: t, now: int64(time.Hour), params: []Setting{{"server_version", "15"}}}
+	r.e = New(shards, (*rigHost)(r))
+	for i := range shards {
+		l := &rigLoop{r: r, shard: r.e.Shard(i), conns: map[loop.ID]*rigSocket{}}
+		r.loops = append(r.loops, l)
+		l.shard.Bind(l)
+	}
+	r.apply(pools...)
+	return r
+}
+
+func (r *rig) apply(pools ...PoolConfig) {
+	r.e.Apply(&Config{DrainTimeout: 10 * time.Second, Pools: pools})
+	r.settle()
+}
+
+// onePool is a pool of so many servers.
+func onePool(size int) PoolConfig {
+	return PoolConfig{Name: "app", Upstreams: []Upstream{{Address: "pg:5432"}}, PoolSize: size, ServerResetQuery: "DISCARD ALL",
+		ServerLoginRetry: time.Second, MaxPreparedStatements: 100}
+}
+
+func (r *rig) say(format string, args ...any) {
+	if !r.quiet {
+		r.log = append(r.log, fmt.Sprintf(format, args...))
+	}
+}
+
+// rigHost is the rig as the engine's Host.
+type rigHost rig
+
+func (h *rigHost) Dial(q DialRequest) {
+	r := (*rig)(h)
+	r.say("dial")
+	r.dials = append(r.dials, q)
+}
+
+func (h *rigHost) Cancel(q CancelRequest) {
+	r := (*rig)(h)
+	r.say("cancel %d", q.PID)
+	r.cancels = append(r.cancels, q)
+}
+
+func (h *rigHost) Log(n Notice) { (*rig)(h).notices = append((*rig)(h).notices, n) }
+
+func (h *rigHost) CloseFD(fd int) {
+	(*rig)(h).say("fd of %s closed", (*rig)(h).sockets[fd].name)
+	(*rig)(h).sockets[fd].gone = true
+}
+
+func (h *rigHost) Random() uint64 { return 7 }
+
+func (r *rig) socket(name string) *rigSocket {
+	s := &rigSocket{fd: len(r.sockets), name: name}
+	r.sockets = append(r.sockets, s)
+	return s
+}
+
+// client attaches a client.
+func (r *rig) client(name string, startup ...Setting) *rigSocket {
+	r.Helper()
+	s := r.newClient(name, "app", startup...)
+	r.settle()
+	return s
+}
+
+func (r *rig) newClient(name, pool string, startup ...Setting) *rigSocket {
+	r.Helper()
+	if refusal := r.e.Admit(pool); refusal != nil {
+		r.say("%s refused: %s", name, refusal.SQLState)
+		return nil
+	}
+	s := r.socket(name)
+	if refusal := r.e.Attach(Client{FD: s.fd, Pool: pool, Database: "db", User: "u", Startup: startup, Address: "client:1"}); refusal != nil {
+		r.Fatal(refusal)
+	}
+	return s
+}
+
+// answerDials lets the upstream answer.
+func (r *rig) answerDials() bool {
+	dials := r.dials
+	r.dials = nil
+	for _, q := range dials {
+		if r.refuse != nil {
+			r.e.Dialed(q.Ticket, DialResult{Refused: r.refuse})
+			continue
+		}
+		srv := &rigServer{number: len(r.servers) + 1, status: 'I'}
+		srv.socket = r.socket(fmt.Sprintf("s%d", srv.number))
+		srv.socket.server = srv
+		r.servers = append(r.servers, srv)
+		r.e.Dialed(q.Ticket, DialResult{FD: srv.socket.fd, PID: uint32(srv.number), Secret: []byte{1, 2, 3, 4}, Params: r.params})
+	}
+	return len(dials) > 0
+}
+
+// answerCancels delivers cancels: the query that hangs fails.
+func (r *rig) answerCancels() bool {
+	cancels := r.cancels
+	r.cancels = nil
+	for _, q := range cancels {
+		srv := r.servers[q.PID-1]
+		if srv.hanging {
+			srv.hanging = false
+			srv.fail("57014", "canceling statement due to user request")
+			srv.serve()
+		}
+		r.e.Cancelled(q.Ticket)
+	}
+	return len(cancels) > 0
+}
+
+// settle runs turns until nothing happens any more.
+func (r *rig) settle() {
+	r.Helper()
+	for range 10_000 {
+		busy := false
+		for _, l := range r.loops {
+			busy = l.turn() || busy
+		}
+		if !r.holdDials {
+			busy = r.answerDials() || busy
+		}
+		if !r.holdCancels {
+			busy = r.answerCancels() || busy
+		}
+		open := 0
+		for _, srv := range r.servers {
+			if srv.serve() {
+				busy = true
+			}
+			if !srv.socket.gone {
+				open++
+			}
+		}
+		r.most = max(r.most, open+len(r.dials))
+		if !busy {
+			return
+		}
+	}
+	r.Fatal("the engine does not come to rest")
+}
+
+// turn is one pass of a loop; it reports whether anything happened.
+func (l *rigLoop) turn() bool {
+	if l.shard.Stopped() {
+		return false
+	}
+	var events []loop.Event
+	if l.woken {
+		l.woken = false
+		events = append(events, loop.Event{Kind: loop.Woken})
+	}
+	var read []*rigSocket
+	for _, s := range l.r.sockets {
+		if s.loop != l || s.gone {
+			continue
+		}
+		switch {
+		case s.detach:
+			events = append(events, loop.Event{Kind: loop.Detached, Conn: s.id, FD: int32(s.fd)})
+			delete(l.conns, s.id)
+			s.detach, s.loop = false, nil
+		case len(s.in) > 0 && !s.paused:
+			events = append(events, loop.Event{Kind: loop.Received, Conn: s.id, Data: slices.Clone(s.in)})
+			s.in = nil
+			read = append(read, s)
+		case s.ended && !s.told:
+			s.told = true
+			events = append(events, loop.Event{Kind: loop.Ended, Conn: s.id})
+		}
+	}
+	due := l.shard.Deadline() <= l.r.now
+	if len(events) == 0 && !due {
+		return false
+	}
+	l.shard.Tick(l.r.now)
+	for i := range events {
+		l.shard.Step(&events[i])
+	}
+	for _, op := range l.shard.Ops() {
+		l.perform(op)
+	}
+	for _, ev := range events {
+		for i := range ev.Data {
+			ev.Data[i] = 0xEE
+		}
+	}
+	for _, s := range l.r.sockets {
+		s.look()
+	}
+	return true
+}
+
+func (l *rigLoop) perform(op loop.Op) {
+	if op.Kind == loop.Attach {
+		s := l.r.sockets[op.FD]
+		s.loop, s.id, s.paused = l, op.Conn, false
+		l.conns[op.Conn] = s
+		return
+	}
+	s := l.conns[op.Conn]
+	if s == nil {
+		return
+	}
+	switch op.Kind {
+	case loop.Send:
+		s.sent = append(s.sent, op.Data...)
+	case loop.Pause:
+		s.paused = true
+	case loop.Resume:
+		s.paused = false
+	case loop.Finish, loop.Close:
+		s.look()
+		if !s.gone {
+			l.r.say("%s closed", s.name)
+		}
+		s.gone = true
+		delete(l.conns, op.Conn)
+	case loop.Detach:
+		s.detach = true
+	}
+}
+
+// look takes what the engine sent.
+func (s *rigSocket) look() {
+	if len(s.sent) == 0 {
+		return
+	}
+	b := s.sent
+	s.sent = nil
+	r := s.loopRig()
+	if s.server != nil {
+		s.server.in = append(s.server.in, b...)
+		if r != nil {
+			r.say("→ %s  %s", s.name, messages(b, false))
+		}
+		return
+	}
+	if r != nil {
+		r.say("→ %s  %s", s.name, messages(b, true))
+	}
+}
+
+func (s *rigSocket) loopRig() *rig {
+	if s.loop == nil {
+		return nil
+	}
+	return s.loop.r
+}
+
+// pass lets time pass.
+func (r *rig) pass(d time.Duration) {
+	r.Helper()
+	for end := r.now + int64(d); r.now < end; {
+		next := end
+		for _, l := range r.loops {
+			if !l.shard.Stopped() {
+				next = min(next, max(l.shard.Deadline(), r.now+1))
+			}
+		}
+		r.now = next
+		r.settle()
+	}
+}
+
+// says lets a client say some messages; a text without a colon is a Query.
+func (r *rig) says(s *rigSocket, messages ...string) {
+	r.Helper()
+	for _, m := range messages {
+		s.in = append(s.in, clientSays(m)...)
+	}
+	r.settle()
+}
+
+func (r *rig) leaves(s *rigSocket) {
+	r.Helper()
+	s.ended = true
+	r.settle()
+}
+
+// note writes a line of explanation into the transcript.
+func (r *rig) note(format string, args ...any) { r.log = append(r.log, "", "# "+fmt.Sprintf(format, args...)) }
+
+// compare compares what has happened with the test's transcript in testdata.
+func (r *rig) compare() {
+	r.Helper()
+	file := filepath.Join("testdata", strings.TrimPrefix(r.Name(), "Test")+".txt")
+	got := strings.TrimSpace(strings.Join(r.log, "\n")) + "\n"
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			r.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if got != string(want) {
+		r.Fatalf("%s says\n%s\nand what happened is\n%s", file, want, got)
+	}
+}
+
+// within checks rule 8: so many servers, dials included, and never more.
+func (r *rig) within(limit int) {
+	r.Helper()
+	if r.most > limit {
+		r.Fatalf("there were %d servers at once, and may be %d", r.most, limit)
+	}
+}
+
+func frame(typ byte, parts ...string) []byte {
+	b := []byte{typ, 0, 0, 0, 0}
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	binary.BigEndian.PutUint32(b[1:], uint32(len(b)-1))
+	return b
+}
+
+// clientSays builds a message: "Parse: name text", "Bind: name", "Execute:", "Sync:", "CopyData: …", or a Query.
+func clientSays(m string) []byte {
+	kind, rest, ok := strings.Cut(m, ":")
+	if !ok {
+		return frame(pgwire.Query, m, "\x00")
+	}
+	rest = strings.TrimSpace(rest)
+	switch kind {
+	case "Parse":
+		name, text, _ := strings.Cut(rest, " ")
+		return frame(pgwire.Parse, name, "\x00", text, "\x00\x00\x00")
+	case "Bind":
+		return frame(pgwire.Bind, "\x00", rest, "\x00\x00\x00\x00\x00\x00\x00")
+	case "Execute":
+		return frame(pgwire.Execute, "\x00\x00\x00\x00\x00")
+	case "Sync":
+		return frame(pgwire.Sync)
+	case "CopyData":
+		return frame(pgwire.CopyData, rest)
+	case "CopyDone":
+		return frame(pgwire.CopyDone)
+	case "Terminate":
+		return frame(pgwire.Terminate)
+	case "Raw":
+		return []byte(rest)
+	}
+	panic("no client says " + m)
+}
+
+// messages writes messages down, in short.
+func messages(b []byte, fromServer bool) string {
+	var out []string
+	for len(b) >= pgwire.HeaderLen && pgwire.FrameLen(b) <= len(b) {
+		m := b[:pgwire.FrameLen(b)]
+		b = b[len(m):]
+		body := strings.TrimRight(string(m[pgwire.HeaderLen:]), "\x00")
+		switch {
+		case fromServer && m[0] == pgwire.ErrorResponse:
+			out = append(out, fmt.Sprintf("%s %s", pgwire.ErrorField(m, 'S'), pgwire.ErrorField(m, 'C')))
+		case fromServer && m[0] == pgwire.ParameterStatus:
+			out = append(out, strings.ReplaceAll(body, "\x00", "="))
+		case fromServer && m[0] == pgwire.BackendKeyData:
+			out = append(out, "key")
+		case fromServer && m[0] == pgwire.ReadyForQuery:
+			out = append(out, "ready "+body)
+		case m[0] == pgwire.Query && !fromServer || m[0] == pgwire.CommandComplete && fromServer:
+			out = append(out, body)
+		case m[0] == pgwire.Terminate && !fromServer:
+			out = append(out, "Terminate")
+		default:
+			out = append(out, string(m[0]))
+		}
+	}
+	if len(b) > 0 {
+		out = append(out, fmt.Sprintf("%d bytes", len(b)))
+	}
+	return strings.Join(out, ", ")
+}
+
+// serve answers what has come, as a Postgres would; it reports whether anything was done.
+func (s *rigServer) serve() (busy bool) {
+	for !s.hanging && !s.mute && len(s.in) >= pgwire.HeaderLen && pgwire.FrameLen(s.in) <= len(s.in) {
+		m := s.in[:pgwire.FrameLen(s.in)]
+		s.in = s.in[len(m):]
+		s.message(m[0], strings.TrimRight(string(m[pgwire.HeaderLen:]), "\x00"))
+		busy = true
+	}
+	return busy
+}
+
+func (s *rigServer) answer(parts ...[]byte) {
+	if s.socket.gone || s.socket.ended {
+		return
+	}
+	for _, p := range parts {
+		s.socket.in = append(s.socket.in, p...)
+	}
+}
+
+func (s *rigServer) ready() []byte { return frame(pgwire.ReadyForQuery, string(s.status)) }
+
+func (s *rigServer) fail(code, message string) {
+	if s.status == 'T' {
+		s.status = 'E'
+	}
+	s.answer(pgwire.AppendError(nil, "ERROR", code, message, "", ""), s.ready())
+}
+
+func (s *rigServer) message(typ byte, body string) {
+	if s.copying {
+		if typ == pgwire.CopyDone {
+			s.copying = false
+			s.answer(frame(pgwire.CommandComplete, "COPY 1\x00"), s.ready())
+		}
+		if typ == pgwire.CopyFail {
+			s.copying = false
+			s.fail("57014", "COPY from stdin failed")
+		}
+		return
+	}
+	switch typ {
+	case pgwire.Query:
+		s.queries = append(s.queries, body)
+		s.query(body)
+	case pgwire.Parse:
+		s.answer(frame(pgwire.ParseComplete))
+	case pgwire.Bind:
+		s.answer(frame(pgwire.BindComplete))
+	case pgwire.Execute:
+		s.answer(frame(pgwire.CommandComplete, "SELECT 1\x00"))
+	case pgwire.Close:
+		s.answer(frame(pgwire.CloseComplete))
+	case pgwire.Sync:
+		s.answer(s.ready())
+	case pgwire.Terminate:
+		s.socket.ended = true
+	}
+}
+
+func (s *rigServer) query(text string) {
+	switch {
+	case text == "begin":
+		s.status = 'T'
+		s.answer(frame(pgwire.CommandComplete, "BEGIN\x00"))
+	case text == "commit", text == "ROLLBACK":
+		s.status = 'I'
+		s.answer(frame(pgwire.CommandComplete, strings.ToUpper(text)+"\x00"))
+	case text == "hang":
+		s.hanging = true
+		return
+	case text == "copy":
+		s.copying = true
+		s.answer(frame(pgwire.CopyInResponse, "\x00\x00\x00"))
+		return
+	case strings.Contains(text, "nonsense"):
+		s.fail("22023", "invalid value for parameter")
+		return
+	case text == "row":
+		s.answer(frame(pgwire.RowDescription, "\x00\x00"), frame(pgwire.DataRow, "\x00\x00"), frame(pgwire.CommandComplete, "SELECT 1\x00"))
+	case strings.HasPrefix(text, "set "), strings.HasPrefix(text, "RESET"), strings.HasPrefix(text, "SELECT pg_catalog"):
+		s.answer(frame(pgwire.CommandComplete, "SET\x00"))
+	case text == "DISCARD ALL":
+		s.answer(frame(pgwire.CommandComplete, "DISCARD ALL\x00"))
+	default:
+		s.answer(frame(pgwire.CommandComplete, "SELECT 1\x00"))
+	}
+	s.answer(s.ready())
+}

@@ -1,0 +1,43 @@
+package sim_test
+
+import (
+	"flag"
+	"testing"
+
+	"github.com/pgmux/caddy-pgmux/internal/sim"
+)
+
+var (
+	seeds = flag.Int("sim.seeds", 150, "how many seeds each simulation runs")
+	lines = flag.Int("sim.trace", 150, "how many lines of the trace a failure shows")
+	first = flag.Uint64("sim.seed", 1, "the first of them")
+)
+
+// TestSimCalm: where nothing goes wrong, every client is told exactly what Postgres would have told it, and every
+// rule holds after every step.
+func TestSimCalm(t *testing.T) {
+	run(t, func(w *sim.World) sim.Scenario { return w.Calm() })
+}
+
+// TestSimStormy: dials fail, servers die, clients vanish and cancel; the rules hold all the same.
+func TestSimStormy(t *testing.T) {
+	run(t, func(w *sim.World) sim.Scenario { return w.Stormy() })
+}
+
+func run(t *testing.T, plan func(*sim.World) sim.Scenario) {
+	for seed := *first; seed < *first+uint64(*seeds); seed++ {
+		w := sim.NewWorld(seed)
+		func() {
+			defer func() {
+				if p := recover(); p != nil {
+					t.Errorf("%s\n%s", p, w.Story(*lines))
+					panic(p)
+				}
+			}()
+			w.Begin(plan(w)).Finish()
+		}()
+		if b := w.Broken(); b != "" {
+			t.Fatalf("%s\n%s\nto repeat: go test ./internal/sim -run '^%s$' -sim.seed=%d -sim.seeds=1", b, w.Story(*lines), t.Name(), seed)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package sim
+
+// tap listens on one server connection, on the pooler's side of it: what the driver was told to send, and what it has
+// delivered. It knows whose work the server does, because every query carries a tag.
+//
+// Work comes in units: a unit begins with a message to a server that is clean (nothing owed, no transaction, no open
+// batch), and ends when it is clean again. A unit has one owner.
+type tap struct {
+	w *World
+	b *Backend
+
+	out, in reader
+	owed    int  // ReadyForQuery that must still come
+	open    bool // extended messages without their Sync
+	status  byte
+	left    bool // Terminate was sent
+
+	unit  int
+	owner *Client // of the unit; nil while no tag was seen
+	last  *Client // of the last unit that had one
+	// cancels is how many are on their way to this server.
+	cancels int
+}
+
+// clean reports whether the server may be handed over.
+func (t *tap) clean() bool { return t.owed == 0 && !t.open && t.status == 'I' }
+
+// sent hears what the pooler sends.
+func (t *tap) sent(p []byte) {
+	t.out.add(p)
+	for {
+		m, ok, err := t.out.next()
+		if err != nil {
+			t.w.Violate("backend %d is sent nonsense: %v", t.b.pid, err)
+			t.out.buf = nil
+		}
+		if !ok {
+			return
+		}
+		t.frame(m)
+	}
+}
+
+func (t *tap) frame(m message) {
+	t.w.Note("  → backend %d: %v", t.b.pid, m)
+	if t.clean() {
+		t.unit++
+		t.owner = nil
+	}
+	t.tagged(m)
+	switch m.typ {
+	case 'Q', 'F':
+		t.owed++
+		t.open = false
+	case 'S':
+		t.owed++
+		t.open = false
+	case 'P', 'B', 'D', 'E', 'C':
+		t.open = true
+	case 'X':
+		t.left = true
+	}
+}
+
+// tagged checks rules 1 to 3: whose work this is.
+func (t *tap) tagged(m message) {
+	if m.typ != 'Q' && m.typ != 'P' && m.typ != 'B' {
+		return
+	}
+	tag := tagOf(m.body)
+	c := t.w.client(clientOfTag(tag))
+	if c == nil {
+		return
+	}
+	if t.b.end.closed {
+		c.mayBeLost = true
+	}
+	switch {
+	case t.owner == c:
+	case t.owner != nil:
+		t.w.Violate("rule 2: backend %d serves c%d and is sent work of c%d (owes %d, open %v, status %c)",
+			t.b.pid, t.owner.id, c.id, t.owed, t.open, t.status)
+	case t.cancels > 0 && t.last != c:
+		t.w.Violate("rule 3: backend %d is handed to c%d while a cancel is on its way to it", t.b.pid, c.id)
+	}
+	c.isServed(t.last != c)
+	t.owner, t.last = c, c
+}
+
+// received hears what the driver delivers to the pooler.
+func (t *tap) received(p []byte) {
+	t.in.add(p)
+	for {
+		m, ok, err := t.in.next()
+		if err != nil {
+			panic("bug: the simulated Postgres sends nonsense: " + err.Error())
+		}
+		if !ok {
+			return
+		}
+		t.w.Note("  ← backend %d: %v", t.b.pid, m)
+		if m.typ == 'Z' {
+			t.owed--
+			t.status = m.body[0]
+		}
+	}
+}
