@@ -34,12 +34,12 @@ import (
 //		}
 //		server_user <name> [<secret>]
 //	}
-func parsePool(p *parser, path string, app *config.App) error {
+func parsePool(p *parser, _ string, app *config.App) error {
 	name, err := p.argument("the pool's name")
 	if err != nil {
 		return err
 	}
-	path = "pools." + name
+	path := "pools." + name
 	if first, twice := p.written[path]; twice {
 		return p.Errf("pool %s is declared twice, first at line %d; rename one", name, first.Line)
 	}

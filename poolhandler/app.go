@@ -53,6 +53,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.plan, err = newPlan(resolved, a.logger); err != nil {
 		return err
 	}
+	if err := (&narrower{ctx: ctx, logger: a.logger}).subscribe(); err != nil {
+		return err
+	}
 	return registerMetrics(ctx.GetMetricsRegistry())
 }
 

@@ -146,8 +146,6 @@ func (h *host) Random() uint64 {
 	return binary.NativeEndian.Uint64(b[:])
 }
 
-func (h *host) flush() { h.notices.flush() }
-
 func settings(in []login.Setting) []engine.Setting {
 	out := make([]engine.Setting, len(in))
 	for i, s := range in {

@@ -20,7 +20,7 @@ func manyLogins() *login.Refusal {
 }
 
 func shuttingDown() *login.Refusal {
-	return &login.Refusal{SQLState: "57P03", Message: "the pooler is shutting down", Hint: "Try again in a moment."}
+	return &login.Refusal{SQLState: "57P03", Message: "the pooler is starting up or shutting down", Hint: "Try again in a moment."}
 }
 
 func lackOfRoom(err error) *login.Refusal {

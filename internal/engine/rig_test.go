@@ -337,6 +337,7 @@ func (s *rigSocket) loopRig() *rig {
 // pass lets time pass.
 func (r *rig) pass(d time.Duration) {
 	r.Helper()
+	r.say("… %v", d)
 	for end := r.now + int64(d); r.now < end; {
 		next := end
 		for _, l := range r.loops {
@@ -365,7 +366,9 @@ func (r *rig) leaves(s *rigSocket) {
 }
 
 // note writes a line of explanation into the transcript.
-func (r *rig) note(format string, args ...any) { r.log = append(r.log, "", "# "+fmt.Sprintf(format, args...)) }
+func (r *rig) note(format string, args ...any) {
+	r.log = append(r.log, "", "# "+fmt.Sprintf(format, args...))
+}
 
 // compare compares what has happened with the test's transcript in testdata.
 func (r *rig) compare() {

@@ -56,7 +56,6 @@ type server struct {
 	cancels           int          // on their way to it
 	counted           session.Pins // pins that have been counted
 	started           int64        // when the query that runs began; 0: none runs
-	linkedAt          int64
 }
 
 // fromServer takes what a server sent.

@@ -105,6 +105,7 @@ func (w *World) Begin(s Scenario) *Run {
 		r.arrive(i)
 	}
 	r.host.deaths()
+	w.Note("%+v", s)
 	return r
 }
 

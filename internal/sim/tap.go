@@ -42,7 +42,9 @@ func (t *tap) sent(p []byte) {
 }
 
 func (t *tap) frame(m message) {
-	t.w.Note("  → backend %d: %v", t.b.pid, m)
+	if !m.dull() {
+		t.w.Note("  → backend %d: %v", t.b.pid, m)
+	}
 	if t.clean() {
 		t.unit++
 		t.owner = nil
@@ -98,7 +100,9 @@ func (t *tap) received(p []byte) {
 		if !ok {
 			return
 		}
-		t.w.Note("  ← backend %d: %v", t.b.pid, m)
+		if !m.dull() {
+			t.w.Note("  ← backend %d: %v", t.b.pid, m)
+		}
 		if m.typ == 'Z' {
 			t.owed--
 			t.status = m.body[0]

@@ -17,7 +17,9 @@ func (c *Client) messages() {
 		if !ok {
 			return
 		}
-		c.w.Note("c%d is sent %v", c.id, m)
+		if !m.dull() {
+			c.w.Note("c%d is sent %v", c.id, m)
+		}
 		if !c.welcomed {
 			c.welcome(m)
 			continue

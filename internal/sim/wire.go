@@ -139,6 +139,12 @@ func (m message) String() string {
 	return fmt.Sprintf("%c %q", m.typ, body)
 }
 
+// dull reports whether a message would only make a trace long: rows, of a result or of a COPY, and what is said at every
+// login.
+func (m message) dull() bool {
+	return m.typ == 'D' && len(m.body) > 5 && m.body[0] == 0 || m.typ == 'd' || m.typ == 'S' && len(m.body) > 0 || m.typ == 'T'
+}
+
 // tagOf is the tag in a frame: what stands between two signs of @. It begins with the client's name.
 func tagOf(b []byte) string {
 	s := string(b)

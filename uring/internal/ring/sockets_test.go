@@ -10,8 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func data(b []byte) (unsafe.Pointer, int) { return unsafe.Pointer(&b[0]), len(b) }
-
 // received checks a completion of a multishot receive, and gives its buffer back.
 func (r *rig) received(b *Buffers, userData uint64, text string) Completion {
 	r.Helper()

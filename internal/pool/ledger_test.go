@@ -1,0 +1,287 @@
+package pool
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+func one(size int) *Ledger { return NewLedger(NewShared(1, size), 0) }
+
+func TestAServerThatRestsIsGivenAtOnce(t *testing.T) {
+	l := one(2)
+	if o, _ := l.Release(1, 7, 0); o != ToIdle {
+		t.Fatalf("a server nobody waits for goes %v", o)
+	}
+	if server, _, a := l.Acquire(2, 100, 0); a != Got || server != 7 {
+		t.Fatalf("server %d, answer %v", server, a)
+	}
+	if _, _, a := l.Acquire(2, 101, 0); a != Queued {
+		t.Fatalf("without a server the answer is %v", a)
+	}
+}
+
+func TestWaitersComeFirstInFirstOut(t *testing.T) {
+	l := one(1)
+	var tickets []uint64
+	for c := range uint32(40) {
+		_, ticket, a := l.Acquire(int64(c), c, 0)
+		if a != Queued {
+			t.Fatal(a)
+		}
+		tickets = append(tickets, ticket)
+	}
+	for _, gone := range []int{0, 1, 5, 39} { // the first, the next, one amid, the last
+		l.Leave(tickets[gone])
+	}
+	for _, want := range []uint32{2, 3, 4, 6, 7} {
+		if o, client := l.Release(50, 1, 0); o != ToWaiter || client != want {
+			t.Fatalf("served %d (%v) and not %d", client, o, want)
+		}
+	}
+	if l.Waiting() != 31 {
+		t.Fatalf("%d wait", l.Waiting())
+	}
+	if w := l.PopWaiter(); w.Client != 8 || w.Since != 8 {
+		t.Fatalf("popped %+v", w)
+	}
+}
+
+func TestNobodyOvertakesThoseWhoWait(t *testing.T) {
+	l := one(2)
+	l.Acquire(1, 1, 0)
+	l.idle.push(9, 0, 1) // as if a server came to rest while somebody waits
+	if _, _, a := l.Acquire(2, 2, 0); a != Queued {
+		t.Fatalf("a newcomer gets %v", a)
+	}
+}
+
+func TestTheLastUsedServerOrTheFirst(t *testing.T) {
+	for _, fifo := range []bool{false, true} {
+		l := one(9)
+		l.FIFO = fifo
+		for s := range uint32(3) {
+			l.Release(int64(s), s, 0)
+		}
+		want := uint32(2)
+		if fifo {
+			want = 0
+		}
+		if server, _, _ := l.Acquire(9, 1, 0); server != want {
+			t.Fatalf("fifo %v: server %d", fifo, server)
+		}
+	}
+}
+
+func TestAServerSetAsTheClientIsIsPreferred(t *testing.T) {
+	l := one(99)
+	for s := range uint32(20) {
+		l.Release(int64(s), s, s) // its tag is its number
+	}
+	if server, _, _ := l.Acquire(30, 1, 15); server != 15 {
+		t.Fatalf("server %d, and 15 is among the last", server)
+	}
+	if server, _, _ := l.Acquire(30, 1, 2); server != 19 {
+		t.Fatalf("server %d: 2 is too far down to be looked for", server)
+	}
+	if r, _ := l.OldestIdle(); r.Server != 0 {
+		t.Fatalf("the one at rest longest is %d", r.Server)
+	}
+	if !l.Remove(10) || l.Remove(10) || l.Idle() != 17 {
+		t.Fatal("removing one out of the middle")
+	}
+	last := int64(-1)
+	l.EachIdle(func(r Idle) bool {
+		if r.Since <= last || r.Server == 10 || r.Server == 15 || r.Server == 19 {
+			t.Fatalf("server %d since %d behind %d", r.Server, r.Since, last)
+		}
+		last = r.Since
+		return true
+	})
+}
+
+func TestMaxWaiting(t *testing.T) {
+	s := NewShared(2, 1)
+	a, b := NewLedger(s, 0), NewLedger(s, 1)
+	a.MaxWaiting, b.MaxWaiting = 2, 2
+	a.Acquire(1, 1, 0)
+	b.Acquire(1, 2, 0)
+	if _, _, answer := a.Acquire(1, 3, 0); answer != Full {
+		t.Fatalf("the third on two shards gets %v", answer)
+	}
+}
+
+func TestTooManyServersAreClosedAtTheirRelease(t *testing.T) {
+	l := one(1)
+	size := &l.Shared().Size
+	if !size.Take() || size.Take() {
+		t.Fatal("one permit")
+	}
+	size.SetLimit(2)
+	size.Take()
+	size.SetLimit(1)
+	if o, _ := l.Release(1, 1, 0); o != ToClose {
+		t.Fatalf("over the limit a server goes %v", o)
+	}
+	size.Give()
+	if o, _ := l.Release(1, 2, 0); o != ToIdle {
+		t.Fatal("within the limit it stays")
+	}
+}
+
+func TestAServerGoesWhereAClientHasWaitedLonger(t *testing.T) {
+	s := NewShared(2, 1)
+	a, b := NewLedger(s, 0), NewLedger(s, 1)
+	b.Acquire(0, 20, 0)
+	if o, to := a.Release(1, 1, 0); o != ToShard || to != 1 || a.Idle() != 0 {
+		t.Fatalf("nobody waits here: it goes %v %d", o, to)
+	}
+	a.Acquire(Skew, 10, 0)
+	if o, _ := a.Release(Skew+1, 1, 0); o != ToWaiter {
+		t.Fatalf("within the skew a shard serves its own: it goes %v", o)
+	}
+	a.Acquire(Skew+1, 11, 0)
+	if o, to := a.Release(Skew+2, 1, 0); o != ToShard || to != 1 {
+		t.Fatalf("beyond the skew it goes %v %d", o, to)
+	}
+}
+
+func TestLending(t *testing.T) {
+	s := NewShared(2, 1)
+	a, b := NewLedger(s, 0), NewLedger(s, 1)
+	a.Release(1, 5, 0)
+	if _, ok := a.Lend(1); ok {
+		t.Fatal("lent to a shard where nobody waits")
+	}
+	b.Acquire(2, 1, 0)
+	if b.Lender() != 0 || b.Missing() != 1 {
+		t.Fatal("the shard with a server is not found")
+	}
+	if server, ok := a.Lend(1); !ok || server != 5 || b.Lender() != -1 {
+		t.Fatalf("lent %d, %v", server, ok)
+	}
+	b.Coming()
+	if b.Missing() != 0 || b.Connecting() != 1 {
+		t.Fatal("one is coming")
+	}
+	b.Came()
+}
+
+func TestBugsPanic(t *testing.T) {
+	for name, f := range map[string]func(){
+		"leaving twice": func() {
+			l := one(1)
+			_, ticket, _ := l.Acquire(1, 1, 0)
+			l.Leave(ticket)
+			l.Leave(ticket)
+		},
+		"a permit nobody has": func() { new(Budget).Give() },
+		"coming":              func() { one(1).Came() },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: nothing is said", name)
+				}
+			}()
+			f()
+		}()
+	}
+}
+
+// Rule 8: never more than the limit, at any instant, from any number of threads.
+func TestBudgetUnderContention(t *testing.T) {
+	const limit, threads, rounds = 3, 8, 20_000
+	var b Budget
+	b.SetLimit(limit)
+	var out, refused, most atomic.Int64
+	var all sync.WaitGroup
+	for range threads {
+		all.Go(func() {
+			for range rounds {
+				if !b.Take() {
+					refused.Add(1)
+					continue
+				}
+				n := out.Add(1)
+				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+				}
+				out.Add(-1)
+				b.Give()
+			}
+		})
+	}
+	all.Wait()
+	if most.Load() > limit || b.Taken() != 0 {
+		t.Fatalf("%d permits were out at once, %d still are", most.Load(), b.Taken())
+	}
+	t.Logf("at most %d out; %d of %d refused", most.Load(), refused.Load(), threads*rounds)
+	b.SetLimit(0)
+	for range 100 {
+		if !b.Take() {
+			t.Fatal("no limit")
+		}
+	}
+	b.SetLimit(99)
+	if !b.Over() {
+		t.Fatal("100 of 99 is not over")
+	}
+}
+
+func acquireRelease(l *Ledger) {
+	server, _, _ := l.Acquire(1, 7, 0)
+	l.Release(2, server, 0)
+}
+
+func TestAcquireAndReleaseDoNotAllocate(t *testing.T) {
+	for _, shards := range []int{1, 4} {
+		l := NewLedger(NewShared(shards, 20), 0)
+		for s := range uint32(20) {
+			l.Release(1, s, 0)
+		}
+		if n := testing.AllocsPerRun(1000, func() { acquireRelease(l) }); n != 0 {
+			t.Fatalf("%d shards: %v allocations", shards, n)
+		}
+		for range 20 {
+			l.Acquire(1, 1, 0)
+		}
+		for c := range uint32(100) {
+			l.Acquire(1, c, 0)
+		}
+		if n := testing.AllocsPerRun(1000, func() {
+			l.Release(2, 1, 0)
+			l.Acquire(2, 1, 0)
+		}); n != 0 {
+			t.Fatalf("%d shards, with waiters: %v allocations", shards, n)
+		}
+	}
+}
+
+func benchmarkAcquireRelease(b *testing.B, shards, waiting int) {
+	l := NewLedger(NewShared(shards, 20), 0)
+	for s := range uint32(20) {
+		l.Release(1, s, 0)
+	}
+	b.ReportAllocs()
+	if waiting == 0 {
+		for b.Loop() {
+			acquireRelease(l)
+		}
+		return
+	}
+	for range 20 {
+		l.Acquire(1, 1, 0)
+	}
+	for c := range uint32(waiting) {
+		l.Acquire(1, c, 0)
+	}
+	for b.Loop() {
+		l.Release(2, 1, 0)
+		l.Acquire(2, 1, 0)
+	}
+}
+
+// Below 200 ns is promised.
+func BenchmarkAcquireRelease(b *testing.B)            { benchmarkAcquireRelease(b, 1, 0) }
+func BenchmarkAcquireReleaseTwoShards(b *testing.B)   { benchmarkAcquireRelease(b, 2, 0) }
+func BenchmarkAcquireReleaseWithWaiters(b *testing.B) { benchmarkAcquireRelease(b, 2, 1000) }
