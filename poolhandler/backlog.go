@@ -18,8 +18,8 @@ import (
 // made shorter: what does not fit is asked to try again by TCP itself, a second later.
 
 // backlogShare is the part of the reserve that one listener's queue may take: several may be drained at a time, and
-// again while handlers are still busy with what came before.
-const backlogShare = 8
+// again while handlers are still busy with what came before. At a limit of 20,000 it makes 125, and PgBouncer's is 128.
+const backlogShare = 16
 
 // narrower shortens the queues of layer4's listeners once a configuration has started.
 type narrower struct {

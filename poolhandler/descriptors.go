@@ -18,7 +18,7 @@ const (
 // above the share of clients is left to servers, and above theirs to everything else of Caddy, and to connections
 // that were accepted and not looked at yet: a burst of them comes faster than goroutines get to run.
 //
-//	0 ─────────── clients ─────────── ¾ to 90 % ── servers ── half the rest ── files, listeners, refusals ── limit
+//	0 ─────────── clients ─────────── ½ to 90 % ── servers ── half the rest ── files, listeners, refusals ── limit
 //
 // It counts nothing: the kernel gives out the lowest number that is free, and refuses when that number reaches the
 // limit, so the number of the newest descriptor is exactly how near the limit is. Whatever else the process has open
@@ -31,8 +31,8 @@ var theLimit = limit{read: func() (uint64, error) {
 	return min(l.Cur, 1<<40), err // it may be "infinity"
 }}
 
-// reserve is what clients do not get: a tenth, at least 256, but never more than a quarter.
-func reserve(most uint64) uint64 { return max(most/10, min(256, most/4)) }
+// reserve is what clients do not get: a tenth, at least 256, but never more than half.
+func reserve(most uint64) uint64 { return max(most/10, min(256, most/2)) }
 
 // fits tells why a descriptor is too near the limit to be kept; nil if it is not.
 func (l limit) fits(fd int, who share) error {

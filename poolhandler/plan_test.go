@@ -138,7 +138,7 @@ func TestLimitOfDescriptors(t *testing.T) {
 		{20000, 17999, forClients, true}, {20000, 18000, forClients, false}, // a tenth is kept
 		{20000, 18000, forServers, true}, {20000, 19000, forServers, false},
 		{1024, 767, forClients, true}, {1024, 768, forClients, false}, // 256
-		{200, 149, forClients, true}, {200, 150, forClients, false}, // a quarter
+		{200, 99, forClients, true}, {200, 100, forClients, false}, // half
 		{1 << 40, 1 << 20, forClients, true},
 	} {
 		l := limit{read: func() (uint64, error) { return c.most, nil }}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,8 +22,17 @@ type pump struct {
 	engine *net.UnixConn // our end of the pair
 }
 
+// pumping lets one pump be made at a time: each takes descriptors, and many that had found room at the same moment would
+// together take more than there is.
+var pumping sync.Mutex
+
 // newPump makes a pump and the descriptor of the engine's end.
 func newPump(client net.Conn) (p *pump, fd int, err error) {
+	pumping.Lock()
+	defer pumping.Unlock()
+	if err := theLimit.room(forClients); err != nil {
+		return nil, -1, err
+	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, -1, fmt.Errorf("making a socketpair (is the limit of open files reached?): %w", err)

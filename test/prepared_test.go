@@ -421,6 +421,19 @@ func TestTrap17SQLPrepareAndProtocolExecution(t *testing.T) {
 	})
 }
 
+func TestTrap17PrepareInSQLTakesTheName(t *testing.T) {
+	both(t, settings{}, func(t *testing.T, c *client) {
+		c.query("PREPARE trap17 AS SELECT 17")
+		c.ask(parse("trap17", "SELECT 18"))
+		c.ask(bind("", "trap17"), execute(""))
+		c.ask(parse("trap17b", "SELECT 19"), bind("", "trap17b"), execute(""))
+		c.query("EXECUTE trap17b")
+		c.query("DEALLOCATE trap17")
+		c.ask(parse("trap17", "SELECT 20"), bind("", "trap17"), execute(""))
+		c.query("DEALLOCATE ALL")
+	})
+}
+
 func TestTrap18EqualTextWithOtherTypesIsAnotherStatement(t *testing.T) {
 	const int4, text, numeric = 23, 25, 1700
 	both(t, settings{}, func(t *testing.T, c *client) {

@@ -27,7 +27,7 @@ func (f *feed) parse(length int, frame []byte) {
 		return
 	}
 	effects := st.Effects
-	if len(name) > 0 && c.NoPrepared {
+	if len(name) > 0 && (c.NoPrepared || f.preparesInSQL(name)) {
 		s.Pins |= PinPrepare | pinsOf(effects)
 		f.forward(oweParse, length)
 		return
@@ -61,6 +61,16 @@ func (f *feed) parse(length int, frame []byte) {
 		return
 	}
 	f.parseNamed(name, id, length)
+}
+
+// preparesInSQL reports whether the client has used PREPARE on this server, which it therefore keeps: its names then
+// live there, those of SQL and of the protocol together, and Postgres says which are taken (trap 17).
+func (f *feed) preparesInSQL(name []byte) bool {
+	if f.s.Pins&PinPrepare == 0 {
+		return false
+	}
+	_, ours := f.e.Names.Get(f.c.Slot, name)
+	return !ours
 }
 
 // parseLarge forwards a Parse too large to be remembered; its statement stays where it is, and its client with it.
