@@ -49,6 +49,13 @@ func (c *Client) Forget(e *Env) {
 	c.setUnnamed(e, prepared.None)
 }
 
+// replaceUnnamed makes id, whose reference it takes over, the unnamed statement, and remembers in o, the entry of the
+// message that says so, which it was before: should the server skip the message, it is that again.
+func (c *Client) replaceUnnamed(id prepared.StmtID, o *owed) {
+	o.replaced, o.before = true, c.unnamed
+	c.unnamed = id
+}
+
 // setUnnamed makes id, whose reference it takes over, the unnamed statement.
 func (c *Client) setUnnamed(e *Env, id prepared.StmtID) {
 	e.release(c.unnamed)

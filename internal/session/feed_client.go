@@ -241,18 +241,19 @@ func (f *feed) query(length int, frame []byte) {
 		f.refuseTransaction(length, true)
 		return
 	}
-	f.c.setUnnamed(f.e, prepared.None)
 	f.s.Pins |= pinsOf(st.Effects)
 	f.s.barrier = f.s.barrier || st.Effects.Has(forgetting)
 	renamed := false
 	if st.Effects.Has(sql.Deallocates|sql.SQLExecute) && length <= len(frame) {
 		renamed = f.rewriteQuery(length, frame)
 	}
+	var o *owed
 	if renamed {
-		f.s.owed.pushAbout(oweQuery, prepared.None, st.Names()[0].Value)
+		o = f.s.owed.pushAbout(oweQuery, prepared.None, st.Names()[0].Value)
 	} else {
-		f.s.owed.push(oweQuery, prepared.None)
+		o = f.s.owed.push(oweQuery, prepared.None)
 	}
+	f.c.replaceUnnamed(prepared.None, o)
 	f.s.open = false // it ends what no Sync has ended
 	f.s.setUnnamed(f.e, prepared.None)
 	if !renamed {

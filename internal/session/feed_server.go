@@ -209,7 +209,7 @@ func (s *Server) ready(e *Env, status byte) (show int, ok bool) {
 		s.Status = status
 		return 0, true
 	}
-	s.owed.pop()
+	s.settle(e, s.owed.pop())
 	s.Status = status
 	s.copyIn, s.copyEnded = false, false
 	if status == pgwire.StatusIdle && show == 0 {
@@ -273,7 +273,7 @@ func (s *Server) copyBegins(e *Env, c *Client) {
 		case dueCopyEnd:
 			s.copyEnded = true
 		default:
-			s.undo(e, c, swallowed)
+			s.undo(e, c, swallowed, false)
 			s.copyEnded = true
 		}
 	}
@@ -324,7 +324,7 @@ func (s *Server) skipToSync(e *Env, c *Client) {
 	}
 	for i := end; i != s.owed.head; {
 		i--
-		s.undo(e, c, *s.owed.at(i))
+		s.undo(e, c, *s.owed.at(i), i == s.owed.head)
 	}
 	s.owed.head = end
 	s.skipping = end == s.owed.tail
@@ -333,18 +333,24 @@ func (s *Server) skipToSync(e *Env, c *Client) {
 	}
 }
 
-// undo takes back what a message that never ran did to names, here and on the server. Later ones are undone first.
-func (s *Server) undo(e *Env, c *Client, o owed) {
+// undo takes back what a message did to names, here and on the server, that met an error or, later in the batch, never
+// ran. Later ones are undone first.
+func (s *Server) undo(e *Env, c *Client, o owed, met bool) {
+	if o.unnamed {
+		// A Parse that met an error has dropped the unnamed statement; one that never ran has left whatever there was.
+		s.setUnnamed(e, prepared.None)
+		s.stray = !met
+	}
+	if o.replaced {
+		s.undoUnnamed(e, c, o, met)
+	}
 	switch o.kind {
-	case oweParse, oweParseOurs:
-		s.unparsed(e, o)
-		fallthrough
-	case dueParse:
+	case oweParse, oweParseOurs, dueParse:
+		if o.kind != dueParse && o.stmt != prepared.None && !o.unnamed {
+			s.Prepared.Remove(e.Statements.Hash(o.stmt))
+		}
 		if c != nil && o.named && o.nameLen > 0 {
 			c.forgetName(e, s.owed.nameOf(&o), o.stmt)
-		}
-		if c != nil && o.named && o.unnamed && c.unnamed == o.stmt {
-			c.setUnnamed(e, prepared.None)
 		}
 		e.release(o.stmt)
 	case oweBind, oweDescribe:
@@ -363,16 +369,16 @@ func (s *Server) undo(e *Env, c *Client, o owed) {
 	}
 }
 
-// unparsed notes that the server does not have the statement after all.
-func (s *Server) unparsed(e *Env, o owed) {
-	if o.stmt == prepared.None {
+// undoUnnamed gives the client the unnamed statement back that a message which never ran would have replaced.
+func (s *Server) undoUnnamed(e *Env, c *Client, o owed, met bool) {
+	if c == nil || met {
+		e.release(o.before)
+		if c != nil {
+			c.setUnnamed(e, prepared.None)
+		}
 		return
 	}
-	if o.unnamed {
-		s.setUnnamed(e, prepared.None)
-		return
-	}
-	s.Prepared.Remove(e.Statements.Hash(o.stmt))
+	c.setUnnamed(e, o.before)
 }
 
 // dueNow reports whether an answer of ours is due: it is at the head, and no message is under way.

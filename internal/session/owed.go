@@ -44,6 +44,9 @@ type owed struct {
 	named bool // with a Parse or Close: it gave, or took, the name below
 	// unnamed: a Parse of the server's unnamed statement.
 	unnamed bool
+	// replaced: the message replaced the client's unnamed statement, which was before; the entry holds its reference.
+	replaced bool
+	before   prepared.StmtID
 	// stmt is the statement parsed, bound, described or closed; the entry holds a reference of its own.
 	stmt prepared.StmtID
 	// name is where the client's name for it lies in Owed.names: for undoing what never ran, and for texts of errors.

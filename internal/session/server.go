@@ -168,6 +168,9 @@ func (s *Server) Drop(e *Env) {
 
 // settle gives back what an entry held.
 func (s *Server) settle(e *Env, o owed) {
+	if o.replaced {
+		e.release(o.before)
+	}
 	switch o.kind {
 	case oweParse, oweParseOurs, oweBind, oweDescribe, dueParse, dueClose:
 		e.release(o.stmt)

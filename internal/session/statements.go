@@ -92,11 +92,11 @@ func (f *feed) forward(kind Kind, length int) {
 // parseUnnamed takes over the reference to id.
 func (f *feed) parseUnnamed(id prepared.StmtID, length int, rewritten bool) {
 	e, s := f.e, f.s
-	f.c.setUnnamed(e, id)
 	s.setUnnamed(e, id)
 	e.Statements.Retain(id)
 	o := s.owed.push(oweParse, id)
 	o.named, o.unnamed = true, true
+	f.c.replaceUnnamed(id, o)
 	s.open = true
 	if !rewritten {
 		f.pass(length)
@@ -219,10 +219,14 @@ func (f *feed) close(length int, frame []byte) {
 	amid := s.open
 	s.open = true
 	if statement && len(name) == 0 {
-		c.setUnnamed(e, prepared.None)
+		o := s.owed.push(oweClose, prepared.None)
+		o.unnamed = true
+		c.replaceUnnamed(prepared.None, o)
 		s.setUnnamed(e, prepared.None)
+		f.pass(length)
+		return
 	}
-	if statement && len(name) > 0 {
+	if statement {
 		if id, ok := e.Names.Delete(c.Slot, &c.names, name); ok {
 			s.owed.pushNamed(dueClose, id, name) // takes over the reference
 			f.discard(length)
@@ -271,7 +275,7 @@ func (f *feed) ensureUnnamed() {
 		s.setUnnamed(e, c.unnamed)
 		f.put(f.buildParse(nil, c.unnamed))
 	case c.unnamed == prepared.None && (s.unnamed != prepared.None || s.stray):
-		s.owed.push(oweCloseOurs, prepared.None)
+		s.owed.push(oweCloseOurs, prepared.None).unnamed = true
 		s.setUnnamed(e, prepared.None)
 		f.put(e.keep(pgwire.AppendStatement(e.room(16), pgwire.Close, nil)))
 	}
