@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +11,8 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/loop"
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 )
+
+var seed = flag.Uint64("seed", 0, "the seed of the random tests; 0: many")
 
 // The transcripts of these conversations are in testdata, one file each, to be read beside them; -update rewrites them.
 
@@ -440,4 +445,67 @@ func TestWhatAWaitingClientSends(t *testing.T) {
 	if b.paused || len(r.servers[0].queries) != 22 {
 		t.Fatalf("%d queries have arrived", len(r.servers[0].queries))
 	}
+}
+
+// TestShardsAreOnePool: random clients on three shards whose loops turn in random order. Never more servers than there
+// may be, and when the shards have said what they had to say to each other, nobody waits while a server rests.
+func TestShardsAreOnePool(t *testing.T) {
+	first, last := uint64(1), uint64(300)
+	if *seed != 0 {
+		first, last = *seed, *seed
+	}
+	for n := first; n <= last; n++ {
+		rnd := rand.New(rand.NewPCG(n, 5))
+		size := 1 + rnd.IntN(4)
+		r := newRig(t, 3, onePool(size))
+		r.quiet = true
+		var clients []*rigSocket
+		for i := range 9 {
+			clients = append(clients, r.client(string(rune('a'+i))))
+		}
+		for range 150 {
+			switch c := clients[rnd.IntN(len(clients))]; rnd.IntN(8) {
+			case 0, 1:
+				c.in = append(c.in, clientSays("begin")...)
+			case 2, 3, 4:
+				c.in = append(c.in, clientSays("commit")...)
+			case 5:
+				c.in = append(c.in, clientSays("row")...)
+			case 6:
+				for _, l := range r.loops[rnd.IntN(3):] {
+					l.turn()
+				}
+				r.answerDials()
+				for _, srv := range r.servers {
+					if rnd.IntN(2) == 0 {
+						srv.serve()
+					}
+				}
+			case 7:
+				r.now += rnd.Int64N(int64(20 * time.Millisecond))
+				r.settle()
+				if why := r.idleWhileSomebodyWaits(); why != "" {
+					t.Fatalf("-seed %d: %s", n, why)
+				}
+			}
+		}
+		r.settle()
+		if r.most > size {
+			t.Fatalf("-seed %d: there were %d servers at once, and may be %d", n, r.most, size)
+		}
+	}
+}
+
+func (r *rig) idleWhileSomebodyWaits() string {
+	waiting, resting := 0, 0
+	for _, l := range r.loops {
+		for _, p := range l.shard.pools {
+			waiting += p.ledger.Waiting()
+			resting += p.ledger.Idle()
+		}
+	}
+	if waiting > 0 && resting > 0 {
+		return fmt.Sprintf("%d clients wait while %d servers rest", waiting, resting)
+	}
+	return ""
 }

@@ -273,7 +273,7 @@ func (s *Server) copyBegins(e *Env, c *Client) {
 		case dueCopyEnd:
 			s.copyEnded = true
 		default:
-			s.undo(e, c, swallowed, false)
+			s.undo(e, c, swallowed, false, s.owed.head+1)
 			s.copyEnded = true
 		}
 	}
@@ -324,7 +324,7 @@ func (s *Server) skipToSync(e *Env, c *Client) {
 	}
 	for i := end; i != s.owed.head; {
 		i--
-		s.undo(e, c, *s.owed.at(i), i == s.owed.head)
+		s.undo(e, c, *s.owed.at(i), i == s.owed.head, end)
 	}
 	s.owed.head = end
 	s.skipping = end == s.owed.tail
@@ -334,15 +334,15 @@ func (s *Server) skipToSync(e *Env, c *Client) {
 }
 
 // undo takes back what a message did to names, here and on the server, that met an error or, later in the batch, never
-// ran. Later ones are undone first.
-func (s *Server) undo(e *Env, c *Client, o owed, met bool) {
+// ran. Later ones are undone first; what begins at the entry after is not undone.
+func (s *Server) undo(e *Env, c *Client, o owed, met bool, after uint32) {
 	if o.unnamed {
 		// A Parse that met an error has dropped the unnamed statement; one that never ran has left whatever there was.
 		s.setUnnamed(e, prepared.None)
 		s.stray = !met
 	}
 	if o.replaced {
-		s.undoUnnamed(e, c, o, met)
+		s.undoUnnamed(e, c, o, met, after)
 	}
 	switch o.kind {
 	case oweParse, oweParseOurs, dueParse:
@@ -369,16 +369,26 @@ func (s *Server) undo(e *Env, c *Client, o owed, met bool) {
 	}
 }
 
-// undoUnnamed gives the client the unnamed statement back that a message which never ran would have replaced.
-func (s *Server) undoUnnamed(e *Env, c *Client, o owed, met bool) {
-	if c == nil || met {
-		e.release(o.before)
-		if c != nil {
-			c.setUnnamed(e, prepared.None)
+// undoUnnamed undoes, for the client, the replacement of its unnamed statement by a message that met an error, and so
+// has dropped it, or that never ran, and so has left it. If a later batch replaces it again, it is what that finds.
+func (s *Server) undoUnnamed(e *Env, c *Client, o owed, met bool, after uint32) {
+	was := o.before
+	if met {
+		e.release(was)
+		was = prepared.None
+	}
+	for i := after; i != s.owed.tail; i++ {
+		if next := s.owed.at(i); next.replaced {
+			e.release(next.before)
+			next.before = was
+			return
 		}
+	}
+	if c == nil {
+		e.release(was)
 		return
 	}
-	c.setUnnamed(e, o.before)
+	c.setUnnamed(e, was)
 }
 
 // dueNow reports whether an answer of ours is due: it is at the head, and no message is under way.
