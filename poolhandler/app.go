@@ -53,7 +53,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.plan, err = newPlan(resolved, a.logger); err != nil {
 		return err
 	}
-	if err := (&narrower{ctx: ctx, logger: a.logger}).subscribe(); err != nil {
+	a.plan.rescuers = new(rescuers)
+	if err := (&guard{ctx: ctx, logger: a.logger, rescuers: a.plan.rescuers}).subscribe(); err != nil {
 		return err
 	}
 	return registerMetrics(ctx.GetMetricsRegistry())
@@ -65,6 +66,7 @@ func (a *App) Start() error { return a.process.push(a.plan) }
 // Stop takes the configuration out of force: another one has taken over, or goes on after a reload that failed, or
 // none is left and clients drain.
 func (a *App) Stop() error {
+	a.plan.rescuers.close()
 	if last := a.process.remove(a.plan); last && caddy.Exiting() {
 		a.process.exit(a.plan)
 	}
@@ -74,7 +76,8 @@ func (a *App) Stop() error {
 // Cleanup is Stop for a configuration that Caddy gives up after starting it without stopping it, which it does when
 // the admin endpoint cannot be set up.
 func (a *App) Cleanup() error {
-	if a.plan != nil {
+	if a.plan != nil && a.plan.rescuers != nil {
+		a.plan.rescuers.close()
 		a.process.remove(a.plan)
 	}
 	return nil

@@ -93,6 +93,9 @@ func (a *arrival) fits() error {
 
 // refuseForLackOfRoom tells the client so, as long as telling does not itself take the room.
 func (a *arrival) refuseForLackOfRoom(err error) (*login.Client, error) {
+	if a.plan.rescuers != nil {
+		a.plan.rescuers.start()
+	}
 	if !a.process.logins.enterRefusal() {
 		a.conn.Close()
 		return nil, err

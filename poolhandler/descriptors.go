@@ -1,10 +1,6 @@
 package poolhandler
 
-import (
-	"fmt"
-
-	"golang.org/x/sys/unix"
-)
+import "fmt"
 
 // share is whom a descriptor is for.
 type share uint8
@@ -25,11 +21,7 @@ const (
 // is in it, and so is what is not any more because a ring took it into its own table.
 type limit struct{ read func() (uint64, error) }
 
-var theLimit = limit{read: func() (uint64, error) {
-	var l unix.Rlimit
-	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l)
-	return min(l.Cur, 1<<40), err // it may be "infinity"
-}}
+var theLimit = limit{read: fileLimit}
 
 // reserve is what clients do not get: a tenth, at least 256, but never more than half.
 func reserve(most uint64) uint64 { return max(most/10, min(256, most/2)) }
@@ -52,11 +44,10 @@ func (l limit) fits(fd int, who share) error {
 
 // room is fits for a descriptor that would be opened now.
 func (l limit) room(who share) error {
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	fd, err := nextFD()
 	if err != nil {
 		return fmt.Errorf("opening a descriptor: %w", err)
 	}
-	unix.Close(fd)
 	return l.fits(fd, who)
 }
 

@@ -5,8 +5,6 @@ import (
 	"os"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 	"github.com/pgmux/caddy-pgmux/internal/login"
 )
@@ -57,7 +55,7 @@ func (a *arrival) takeSocket() (fd int, err error) {
 // refuse tells a client, whose descriptor has been taken, why it cannot stay, and closes everything.
 func (a *arrival) refuse(fd int, r *login.Refusal) {
 	if a.pump != nil {
-		unix.Close(fd)
+		closeFD(fd)
 		a.pump.engine.Close()
 		a.pump = nil
 		login.Refuse(a.conn, r)
@@ -91,22 +89,4 @@ func descriptor(conn net.Conn) (fd int, ok bool) {
 	}
 	err = raw.Control(func(n uintptr) { fd = int(n) })
 	return fd, err == nil
-}
-
-// Keep-alive of connections: the first probe after five idle minutes, then every half minute, and dead after five
-// unanswered. Go's own 15 seconds would be 66,000 probes a second for a million idle clients.
-const (
-	keepIdle     = 300
-	keepInterval = 30
-	keepCount    = 5
-)
-
-// setOptions sets what we care about on a TCP socket, whoever made it. A Unix socket has none of it and says so;
-// nothing depends on it.
-func setOptions(fd int) {
-	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepIdle)
-	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepInterval)
-	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepCount)
 }

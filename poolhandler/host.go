@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 	"github.com/pgmux/caddy-pgmux/internal/login"
@@ -80,7 +79,7 @@ func (h *host) dial(ctx context.Context, req engine.DialRequest) engine.DialResu
 		return h.refused(req, err)
 	}
 	if err := theLimit.fits(server.FD, forServers); err != nil {
-		unix.Close(server.FD)
+		closeFD(server.FD)
 		return h.refused(req, err)
 	}
 	setOptions(server.FD)
@@ -137,7 +136,7 @@ func (h *host) Cancel(req engine.CancelRequest) {
 func (h *host) Log(n engine.Notice) { h.notices.add(n) }
 
 // CloseFD implements engine.Host.
-func (h *host) CloseFD(fd int) { unix.Close(fd) }
+func (h *host) CloseFD(fd int) { closeFD(fd) }
 
 // Random implements engine.Host.
 func (h *host) Random() uint64 {

@@ -22,6 +22,8 @@ type plan struct {
 	names        []string // of the pools, sorted
 	engine       *engine.Config
 	logger       *zap.Logger
+
+	rescuers *rescuers // of this configuration's listeners; nil without them
 }
 
 // pool is what logins, ours and the clients', need to know of one pool.

@@ -7,8 +7,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // pumpLinger is how long a client may take to close after everything was said to it.
@@ -33,7 +31,7 @@ func newPump(client net.Conn) (p *pump, fd int, err error) {
 	if err := theLimit.room(forClients); err != nil {
 		return nil, -1, err
 	}
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	pair, err := socketPair()
 	if err != nil {
 		return nil, -1, fmt.Errorf("making a socketpair (is the limit of open files reached?): %w", err)
 	}
@@ -41,7 +39,7 @@ func newPump(client net.Conn) (p *pump, fd int, err error) {
 	conn, err := net.FileConn(file) // a duplicate
 	file.Close()
 	if err != nil {
-		unix.Close(pair[1])
+		closeFD(pair[1])
 		return nil, -1, fmt.Errorf("making a socketpair: %w", err)
 	}
 	return &pump{client: client, engine: conn.(*net.UnixConn)}, pair[1], nil

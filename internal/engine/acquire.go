@@ -195,6 +195,8 @@ func (s *Shard) cancelWait(c *client) {
 	p := s.pools[c.pool]
 	p.ledger.Leave(c.ticket)
 	p.stats.cancels++
-	s.refuse(c, &Refusal{SQLState: "57014", Message: "canceling statement due to user request"})
+	s.refuse(c, cancelledByUser)
 	s.proceed(c)
 }
+
+var cancelledByUser = &Refusal{SQLState: "57014", Message: "canceling statement due to user request"}

@@ -44,6 +44,8 @@ func (s *Shard) cancel(pid, secret uint32) {
 	switch c.state {
 	case clientWaiting:
 		s.cancelWait(c)
+	case clientPreparing:
+		c.cancelled = c.welcomed // its query has not been sent yet, and is not going to be
 	case clientLinked:
 		if srv := s.serverOf(c); srv.Owes() {
 			s.pools[c.pool].stats.cancels++

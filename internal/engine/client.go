@@ -58,6 +58,7 @@ type client struct {
 	paused    pause
 	congested bool
 	welcomed  bool
+	cancelled bool            // while it was preparing
 	blocked   session.Verdict // Blocked or Await while it waits for its server's answers
 
 	ticket     uint64 // its place in the queue
@@ -286,7 +287,7 @@ func (s *Shard) refuse(c *client, r *Refusal) {
 		s.finishClient(c, r.message("FATAL"))
 		return
 	}
-	c.state = clientIdle
+	c.state, c.cancelled = clientIdle, false
 	s.Send(c.Conn, r.message("ERROR"))
 	c.Refuse()
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/pool"
 )
 
 // dial is a server on its way.
@@ -24,30 +25,36 @@ const (
 	evictEvery = time.Millisecond
 )
 
-// supply gets servers for those who wait: dials as many as are missing and permitted, and asks other shards for idle
-// ones.
+// supply gets servers for those who wait: an idle one of another shard where there is one, else a new one for each who
+// lacks one, as far as that is permitted.
 func (s *Shard) supply(p *shardPool) {
-	for p.ledger.Missing() > 0 && s.now >= p.retryAt {
-		u := s.choose(p)
-		if u == nil || !p.takePermits(u) {
-			break
-		}
-		p.ledger.Coming()
-		p.dialing++
-		s.seq++
-		s.dials[s.seq] = dial{p, u}
-		cfg, k := p.config(), p.shared.poolKey
-		s.engine.host.Dial(DialRequest{Ticket: Ticket{s.index, s.seq}, Pool: k.pool, Database: k.database, User: k.user,
-			Upstream: u.address, Timeout: cfg.ServerConnectTimeout})
-	}
-	if p.ledger.Missing() <= 0 {
+	missing := p.ledger.Missing()
+	if missing <= 0 {
 		return
 	}
 	if other := p.ledger.Lender(); other >= 0 {
 		s.engine.shards[other].mail.Post(mail{kind: mailWanted, pool: p.shared, shard: s.index})
-		return
+		missing-- // should it have none to spare after all, it says so: lend
 	}
-	s.starve(p)
+	for ; missing > 0 && s.now >= p.retryAt; missing-- {
+		u := s.choose(p)
+		if u == nil || !p.takePermits(u) {
+			s.starve(p)
+			return
+		}
+		s.dial(p, u)
+	}
+}
+
+// dial asks the Host for a server, for which the permits have been taken.
+func (s *Shard) dial(p *shardPool, u *upstream) {
+	p.ledger.Coming()
+	p.dialing++
+	s.seq++
+	s.dials[s.seq] = dial{p, u}
+	cfg, k := p.config(), p.shared.poolKey
+	s.engine.host.Dial(DialRequest{Ticket: Ticket{s.index, s.seq}, Pool: k.pool, Database: k.database, User: k.user,
+		Upstream: u.address, Timeout: cfg.ServerConnectTimeout})
 }
 
 // choose is the upstream for the next server: of those that take writes, the one with the fewest servers. nil if
@@ -228,25 +235,31 @@ func (s *Shard) evict(needy *sharedPool, u *upstream) {
 		if p.shared == needy || p.shared.template != needy.template {
 			continue
 		}
-		if r, ok := p.ledger.OldestIdle(); ok && r.Since < oldest && s.server(r.Server).upstream == u {
-			victim, oldest = s.server(r.Server), r.Since
-		}
+		p.ledger.EachIdle(func(r pool.Idle) bool {
+			if srv := s.server(r.Server); srv.upstream == u && r.Since < oldest {
+				victim, oldest = srv, r.Since
+			}
+			return true
+		})
 	}
-	if victim != nil && u.starving[s.index].Load()|s.starvedElsewhere(u) != 0 {
+	if victim != nil && u.starved() {
 		s.closeServer(victim)
 	}
 }
 
-func (s *Shard) starvedElsewhere(u *upstream) int64 {
-	var any int64
+// starved reports whether a pool on any shard lacks a permit of the upstream.
+func (u *upstream) starved() bool {
 	for i := range u.starving {
-		any |= u.starving[i].Load()
+		if u.starving[i].Load() != 0 {
+			return true
+		}
 	}
-	return any
+	return false
 }
 
-// yields reports whether a server should be closed at its release because another pool has lacked a permit of its
-// upstream for longer than the first of this pool's own waiters has waited.
+// yields reports whether a server should be closed at its release because another pool lacks a permit of its upstream:
+// at once if nobody of its own pool waits for it, else if that pool has starved for longer than the first of its own
+// pool's waiters has waited.
 func (s *Shard) yields(srv *server) bool {
 	u := srv.upstream
 	if u.servers.Limit() <= 0 {
@@ -255,7 +268,7 @@ func (s *Shard) yields(srv *server) bool {
 	first, ok := srv.pool.ledger.FirstWaiter()
 	for i := range u.starving {
 		since := u.starving[i].Load()
-		if since != 0 && s.now-since > int64(unfairAfter) && (!ok || since < first.Since) {
+		if since != 0 && (!ok || s.now-since > int64(unfairAfter) && since < first.Since) {
 			return true
 		}
 	}

@@ -16,7 +16,17 @@ type movedServer struct {
 func (s *Shard) lend(p *shardPool, to int) {
 	if slot, ok := p.ledger.Lend(to); ok {
 		s.leave(s.server(slot), to)
+		return
 	}
+	if !p.shared.shared.Starving(to) {
+		return
+	}
+	// It has none any more; where one rests still, that one is asked, else who asked looks further.
+	if other := p.ledger.Lender(); other >= 0 && other != to {
+		s.engine.shards[other].mail.Post(mail{kind: mailWanted, pool: p.shared, shard: to})
+		return
+	}
+	s.engine.shards[to].mail.Post(mail{kind: mailFreed, pool: p.shared})
 }
 
 // leave takes a server, which is in no ledger any more, off this loop.

@@ -75,7 +75,6 @@ type rigServer struct {
 	status  byte
 	hanging bool // until it is cancelled
 	copying bool
-	skip    bool
 	mute    bool
 	queries []string
 }
@@ -236,7 +235,6 @@ func (l *rigLoop) turn() bool {
 		l.woken = false
 		events = append(events, loop.Event{Kind: loop.Woken})
 	}
-	var read []*rigSocket
 	for _, s := range l.r.sockets {
 		if s.loop != l || s.gone {
 			continue
@@ -249,7 +247,6 @@ func (l *rigLoop) turn() bool {
 		case len(s.in) > 0 && !s.paused:
 			events = append(events, loop.Event{Kind: loop.Received, Conn: s.id, Data: slices.Clone(s.in)})
 			s.in = nil
-			read = append(read, s)
 		case s.ended && !s.told:
 			s.told = true
 			events = append(events, loop.Event{Kind: loop.Ended, Conn: s.id})

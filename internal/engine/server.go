@@ -160,7 +160,7 @@ func (s *Shard) unlink(srv *server, c *client) {
 	s.resumeClient(c, pauseServerFull)
 	s.resumeServer(srv)
 	s.release(srv)
-	if s.pools[c.pool].leaving() {
+	if s.stopping || s.pools[c.pool].leaving() {
 		s.finishClient(c, goingAway.message("FATAL"))
 		return
 	}

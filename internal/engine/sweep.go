@@ -76,6 +76,11 @@ func (s *Shard) sweep() {
 	for _, srv := range out {
 		s.closeServer(srv)
 	}
+	for _, p := range s.pools {
+		if p.ledger.Missing() > 0 {
+			s.supply(p)
+		}
+	}
 }
 
 // configured takes a new configuration into use.

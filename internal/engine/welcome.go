@@ -263,6 +263,13 @@ func (s *Shard) prepared(srv *server, c *client) {
 		s.release(srv)
 		return
 	}
+	if c.cancelled {
+		srv.client, c.server = 0, 0
+		s.refuse(c, cancelledByUser)
+		s.release(srv)
+		s.proceed(c)
+		return
+	}
 	s.link(c, srv)
 	s.proceed(c)
 }

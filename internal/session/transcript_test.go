@@ -305,7 +305,7 @@ func (s *script) says(who, line string) error {
 // feed feeds bytes, cut as this run does.
 func (s *script) feed(who string, b []byte) error {
 	s.longest = max(s.longest, len(b))
-	say := func([]byte) {}
+	var say func([]byte)
 	if c := s.client(who); c != nil {
 		say = func(b []byte) { s.clientSays(c, b) }
 	} else if srv := s.server(who); srv != nil {

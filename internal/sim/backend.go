@@ -171,9 +171,7 @@ func (b *Backend) die() {
 	if b.end.closed || b.dying {
 		return
 	}
-	if c := b.tap.owner; c != nil && !b.tap.clean() {
-		c.mayBeLost = true
-	}
+	b.excuse()
 	switch b.w.random.IntN(3) {
 	case 0:
 		b.w.Note("backend %d closes its connection", b.pid)
@@ -196,11 +194,22 @@ func (b *Backend) quit() {
 }
 
 func (b *Backend) gone() {
-	if c := b.tap.owner; c != nil && !b.tap.clean() {
-		c.mayBeLost = true
-	}
+	b.excuse()
 	b.running, b.dying = nil, true
 	delete(b.up.backends, b.pid)
+}
+
+// excuse notes whose work the process's end may cut short. Between units it may still be that of a client for which
+// the server is pinned.
+func (b *Backend) excuse() {
+	if c := b.tap.last; c != nil {
+		c.mayBeLost = true
+	}
+	if b.tap.owner == nil { // work without a tag, such as a Parse of a text that all share
+		for _, c := range b.w.clients {
+			c.mayBeLost = c.mayBeLost || c.key == b.key && c.outstanding > 0
+		}
+	}
 }
 
 // alive reports whether the connection is one that a limit counts: open at both ends.

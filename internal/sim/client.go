@@ -185,16 +185,22 @@ func (c *Client) proceed() {
 	})
 }
 
-// caughtUp reports whether everything sent so far has been answered: after a Flush. What a cancel may have hit is
-// not fed to the private session before its answer comes.
+// caughtUp reports whether everything sent so far has been answered: after a Flush. It asks a copy of the private
+// session, as the answer may yet be another: an error of the pooler's, or a cancel's.
 func (c *Client) caughtUp() bool {
-	for len(c.pending) > 0 && len(c.expect.buf) == 0 {
-		if c.session.cancellable(c.pending[0]) != "" {
+	if len(c.expect.buf) > 0 {
+		return false
+	}
+	ahead := c.session.clone()
+	for _, m := range c.pending {
+		if ahead.cancellable(m) != "" {
 			return false
 		}
-		c.feed()
+		if ahead.Feed(m); len(ahead.out) > 0 {
+			return false
+		}
 	}
-	return len(c.expect.buf) == 0
+	return true
 }
 
 // send writes the next batch, or Terminate.

@@ -60,8 +60,13 @@ func (h *Host) answer(r engine.DialRequest, k key) {
 	h.engine.Dialed(r.Ticket, engine.DialResult{FD: b.engine.fd, PID: b.pid, Secret: b.secret, Params: b.params()})
 }
 
-// Cancel carries a cancel to a backend. It may arrive late, when the backend does something else.
+// Cancel carries a cancel to a backend. It may arrive late, when the backend does something else. What it is meant for
+// is what the turn sends, so it is looked at when the turn has ended.
 func (h *Host) Cancel(r engine.CancelRequest) {
+	h.w.turnEnds = append(h.w.turnEnds, func() { h.carry(r) })
+}
+
+func (h *Host) carry(r engine.CancelRequest) {
 	b := h.ups[r.Upstream].backends[r.PID]
 	done := func() { h.engine.Cancelled(r.Ticket) }
 	delay := int64(h.w.Between(int(20*Microsecond), int(4*Millisecond)))
@@ -75,12 +80,13 @@ func (h *Host) Cancel(r engine.CancelRequest) {
 	meant, unit := b.tap.owner, b.tap.unit
 	h.w.Note("a cancel for backend %d, which serves c%d", b.pid, meant.number())
 	switch {
-	case b.tap.clean():
+	case b.tap.clean() && b.tap.readyIn < h.w.turn:
 		h.w.Violate("rule 5: a cancel for backend %d, which does nothing", b.pid)
 	case meant != nil && !meant.askedCancel && !meant.gone:
 		h.w.Violate("rule 5: a cancel for c%d, which asked for none", meant.id)
 	}
 	b.tap.cancels++
+	b.tap.cancelUnit = unit
 	h.w.After(delay, func() {
 		if !h.w.Chance(h.weather.LostCancels) {
 			b.cancel(meant, unit)

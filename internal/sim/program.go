@@ -23,7 +23,6 @@ type batch struct {
 	readys int
 	// pause is the index of a message before which the client waits for answers: after a Flush.
 	pause int
-	tags  []string
 }
 
 func (b *batch) add(typ byte, parts ...any) {

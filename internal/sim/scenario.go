@@ -134,7 +134,7 @@ func (r *Run) Step() bool {
 		}
 	}
 	if len(ready) > 0 && !r.Chance(0.3) {
-		r.turn(ready[r.random.IntN(len(ready))])
+		r.pass(ready[r.random.IntN(len(ready))])
 		r.check()
 		return true
 	}
@@ -155,8 +155,9 @@ func (r *Run) Step() bool {
 	return true
 }
 
-// turn is one pass of a loop.
-func (r *Run) turn(i int) {
+// pass is one turn of a loop.
+func (r *Run) pass(i int) {
+	r.turn++
 	d, core := r.drivers[i], r.Engine.Shard(i)
 	events, now := d.Wait(core.Deadline())
 	core.Tick(now)
@@ -164,6 +165,10 @@ func (r *Run) turn(i int) {
 		core.Step(&events[j])
 	}
 	d.Submit(core.Ops())
+	for _, f := range r.turnEnds {
+		f()
+	}
+	r.turnEnds = r.turnEnds[:0]
 }
 
 // horizon is how long a run may take, in virtual time, before somebody must be stuck.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -31,7 +32,6 @@ type Session struct {
 	opened  bool
 	skip    bool
 	copying *copyIn
-	closed  bool
 }
 
 // state is what rolls back.
@@ -84,6 +84,30 @@ func NewSession(settings map[string]string) *Session {
 		s.reported[name] = settings[name]
 	}
 	return s
+}
+
+// clone is a session that goes its own way from here.
+func (s *Session) clone() *Session {
+	c := *s
+	c.out = nil
+	c.now = s.now.clone()
+	if s.saved != nil {
+		saved := s.saved.clone()
+		c.saved = &saved
+	}
+	c.marks = slices.Clone(s.marks)
+	c.reported = maps.Clone(s.reported)
+	c.statements = maps.Clone(s.statements)
+	c.portals = map[string]*portal{}
+	for name, p := range s.portals {
+		copied := *p
+		c.portals[name] = &copied
+	}
+	if s.copying != nil {
+		copied := *s.copying
+		c.copying = &copied
+	}
+	return &c
 }
 
 // Take returns what was answered since the last time.

@@ -13,13 +13,14 @@ type tap struct {
 	owed    int  // ReadyForQuery that must still come
 	open    bool // extended messages without their Sync
 	status  byte
+	readyIn int  // the turn in which the last ReadyForQuery was delivered
 	left    bool // Terminate was sent
 
 	unit  int
 	owner *Client // of the unit; nil while no tag was seen
 	last  *Client // of the last unit that had one
-	// cancels is how many are on their way to this server.
-	cancels int
+	// cancels is how many are on their way to this server, and cancelUnit what the last of them is meant for.
+	cancels, cancelUnit int
 }
 
 // clean reports whether the server may be handed over.
@@ -82,7 +83,7 @@ func (t *tap) tagged(m message) {
 	case t.owner != nil:
 		t.w.Violate("rule 2: backend %d serves c%d and is sent work of c%d (owes %d, open %v, status %c)",
 			t.b.pid, t.owner.id, c.id, t.owed, t.open, t.status)
-	case t.cancels > 0 && t.last != c:
+	case t.cancels > 0 && t.cancelUnit != t.unit && t.last != c:
 		t.w.Violate("rule 3: backend %d is handed to c%d while a cancel is on its way to it", t.b.pid, c.id)
 	}
 	c.isServed(t.last != c)
@@ -106,6 +107,7 @@ func (t *tap) received(p []byte) {
 		if m.typ == 'Z' {
 			t.owed--
 			t.status = m.body[0]
+			t.readyIn = t.w.turn
 		}
 	}
 }

@@ -68,7 +68,6 @@ type fields struct{ b []byte }
 func (f *fields) text() string {
 	i := strings.IndexByte(string(f.b), 0)
 	if i < 0 {
-		i = len(f.b)
 		s := string(f.b)
 		f.b = nil
 		return s

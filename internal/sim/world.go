@@ -45,6 +45,8 @@ type World struct {
 	backends []*Backend
 	lastPID  uint32
 	struck   map[string]bool // statements that a cancel has hit, by tag
+	turn     int             // how many turns the loops have taken
+	turnEnds []func()        // to be done when the present turn has ended
 	draining bool            // clients may be told to go
 	limited  bool            // clients may be told that there are too many
 	scarce   bool            // clients may be told that there was no server in time
