@@ -5,7 +5,6 @@ import (
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
-	"github.com/pgmux/caddy-pgmux/internal/pool"
 	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
@@ -135,115 +134,6 @@ func (s *Shard) settled(srv *server) {
 		if srv.Dying {
 			s.serverLost(srv)
 		}
-	}
-}
-
-// mayRelease is the release point. A server leaves its client only when
-//
-//  1. the protocol machine says so (session.Server.Releasable: status I, nothing owed, no open batch, no COPY, no half
-//     message, nothing unsure);
-//  2. the client is not in the middle of a frame for it;
-//  3. nothing pins it;
-//  4. everything sent to it has left.
-//
-// A cancel on its way to it keeps it from others (release), but not with this client.
-func (s *Shard) mayRelease(srv *server, c *client) bool {
-	return srv.Releasable() && !c.MidFrame() && srv.Pins == 0 && !srv.congested
-}
-
-// unlink takes a server from its client, and passes it on.
-func (s *Shard) unlink(srv *server, c *client) {
-	srv.pool.stats.linked--
-	srv.client, c.server = 0, 0
-	c.state = clientIdle
-	c.blocked = session.More
-	s.resumeClient(c, pauseServerFull)
-	s.resumeServer(srv)
-	s.release(srv)
-	if s.stopping || s.pools[c.pool].leaving() {
-		s.finishClient(c, goingAway.message("FATAL"))
-		return
-	}
-	s.proceed(c)
-}
-
-// relieve lets a client go on that had to wait for its server's answers.
-func (s *Shard) relieve(srv *server, c *client) {
-	if c.blocked == session.Blocked && srv.Relieved() || c.blocked == session.Await && !srv.Owes() {
-		c.blocked = session.More
-		s.proceed(c)
-	}
-}
-
-// abandon ends what a client has left behind: its query is cancelled, its transaction rolled back.
-func (s *Shard) abandon(srv *server, c *session.Client) {
-	if srv.Dying || !srv.Abandon(s.env, c) {
-		s.closeServer(srv)
-		return
-	}
-	s.resumeServer(srv)
-	srv.purpose = abandoned
-	s.timers.Set(loop.Timer{At: s.now + int64(cleanTimeout), Kind: timerClean, Ref: srv.Conn})
-	if srv.started != 0 && srv.Owes() {
-		s.cancelServer(srv)
-	}
-	s.settled(srv)
-}
-
-// rollBack ends the transaction that was left open, if there is one.
-func (s *Shard) rollBack(srv *server) {
-	if srv.Unsure() || srv.Dying {
-		s.closeServer(srv)
-		return
-	}
-	if srv.Status != pgwire.StatusIdle {
-		srv.purpose = rollingBack
-		srv.Ask(s.env, "ROLLBACK")
-		return
-	}
-	s.clean(srv)
-}
-
-// clean makes the session of a server that a client has left state in as it was at its start.
-func (s *Shard) clean(srv *server) {
-	if srv.Pins == 0 {
-		s.release(srv)
-		return
-	}
-	query := srv.pool.config().ServerResetQuery
-	if query == "" {
-		s.closeServer(srv)
-		return
-	}
-	if srv.cancels > 0 {
-		srv.purpose = waiting // a late cancel must not hit the reset
-		return
-	}
-	srv.purpose = resetting
-	s.timers.Set(loop.Timer{At: s.now + int64(cleanTimeout), Kind: timerClean, Ref: srv.Conn})
-	srv.Ask(s.env, query)
-}
-
-// release passes a clean server on: to the first who waits, here or elsewhere, or to rest.
-func (s *Shard) release(srv *server) {
-	if srv.cancels > 0 {
-		srv.purpose = waiting
-		return
-	}
-	p := srv.pool
-	if srv.upstream.removed.Load() || p.leaving() || srv.expires != 0 && s.now >= srv.expires || s.yields(srv) {
-		s.closeServer(srv)
-		return
-	}
-	srv.purpose = idle
-	outcome, to := p.ledger.Release(s.now, srv.slot, uint32(srv.Settings))
-	switch outcome {
-	case pool.ToWaiter:
-		s.grant(s.client(to), srv)
-	case pool.ToShard:
-		s.leave(srv, int(to))
-	case pool.ToClose:
-		s.closeServer(srv)
 	}
 }
 

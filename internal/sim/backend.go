@@ -155,7 +155,7 @@ func (b *Backend) cancel(meant *Client, unit int) {
 		return
 	}
 	hit := b.w.client(clientOfTag(b.tag))
-	if meant != nil && hit != meant || meant == nil && b.tap.unit != unit {
+	if meant != nil && hit != meant || meant == nil && !hit.askedCancel { // nil: work without a tag
 		b.w.Violate("rule 5: a cancel for c%d hits %s on backend %d", meant.number(), b.tag, b.pid)
 		return
 	}

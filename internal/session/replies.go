@@ -1,0 +1,185 @@
+package session
+
+import (
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/prepared"
+)
+
+// visible is 0, or hidden while the reply is to a query of ours.
+func (s *Server) visible() int {
+	if s.owed.first() == oweQueryOurs {
+		return hidden
+	}
+	return 0
+}
+
+// answered ends the entry at the head, if it is of that kind.
+func (s *Server) answered(e *Env, c *Client, kind Kind) {
+	if s.owed.first() == kind {
+		s.settle(e, s.owed.pop())
+		if kind == oweExecute {
+			s.Queries++
+		}
+	}
+}
+
+// ended ends the entry at the head, which must be the client's or ours.
+func (s *Server) ended(e *Env, client, ours Kind) (show int, ok bool) {
+	switch s.owed.first() {
+	case client:
+	case ours:
+		show = hidden
+	default:
+		return 0, false
+	}
+	o := s.owed.pop()
+	if client == oweParse && o.stmt != prepared.None {
+		e.accept(o.stmt)
+	}
+	s.settle(e, o)
+	return show, true
+}
+
+// ready takes ReadyForQuery.
+func (s *Server) ready(e *Env, status byte) (show int, ok bool) {
+	switch s.owed.first() {
+	case oweQueryOurs, oweSyncOurs:
+		show = hidden
+	case oweQuery, oweFunction:
+		s.Queries++
+	case oweSync:
+	default:
+		if !s.unsure {
+			return 0, false
+		}
+		s.Status = status
+		return 0, true
+	}
+	s.settle(e, s.owed.pop())
+	s.Status = status
+	s.copyIn, s.copyEnded = false, false
+	if status == pgwire.StatusIdle && show == 0 {
+		s.Transactions++
+	}
+	if s.owed.len() == 0 {
+		s.Prepared.Unpin()
+	}
+	return show, true
+}
+
+// completed looks at the tag of a command for what it did to prepared statements.
+func (s *Server) completed(e *Env, c *Client, m []byte) {
+	s.copyIn, s.copyEnded = false, false
+	tag := m[pgwire.HeaderLen:]
+	if len(tag) < 5 || tag[0] != 'D' || tag[1] != 'E' && tag[1] != 'I' {
+		return
+	}
+	tag, _, _ = pgwire.CString(tag)
+	switch string(tag) {
+	case "DEALLOCATE":
+		s.deallocated(e, c)
+	case "DEALLOCATE ALL":
+		s.allDeallocated(e, c)
+	case "DISCARD ALL":
+		s.allDeallocated(e, c)
+		s.setUnnamed(e, prepared.None)
+		s.Settings = 0
+		s.Pins &= PinSession
+	}
+}
+
+func (s *Server) allDeallocated(e *Env, c *Client) {
+	s.Prepared.Clear()
+	s.deallocating = s.deallocating[:0]
+	if c != nil {
+		e.Names.Clear(c.Slot, &c.names, e.release)
+	}
+}
+
+// copyBegins: from here to CopyDone or CopyFail the server ignores Sync, and takes anything else but CopyData for an
+// error. Of what was sent behind the COPY it therefore swallows every Sync up to the first other message, and that.
+//
+// That other message is CopyDone or CopyFail, or Postgres fails the COPY because of it (and, from 14 on, ends the
+// connection). A client that has left meanwhile sends none: it is sent for it.
+func (s *Server) copyBegins(e *Env, c *Client) {
+	s.copyIn, s.copyEnded = true, false
+	extended := s.owed.first() == oweExecute
+	for s.owed.len() > 1 && !s.copyEnded {
+		next := s.owed.at(s.owed.head + 1)
+		if next.kind != oweSync && next.kind != dueCopyEnd && extended {
+			break // skipped after the error, as everything up to Sync
+		}
+		swallowed := *next
+		*next = *s.owed.at(s.owed.head)
+		s.owed.head++
+		switch swallowed.kind {
+		case oweSync:
+			// Unless another follows, the batch is still open.
+			s.open = s.open || extended && !s.owed.holds(oweSync)
+		case dueCopyEnd:
+			s.copyEnded = true
+		default:
+			s.undo(e, c, swallowed, false, s.owed.head+1)
+			s.copyEnded = true
+		}
+	}
+	if c == nil {
+		s.finish(e)
+	}
+}
+
+// erred takes an ErrorResponse.
+func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (show int, ok bool) {
+	if v := pgwire.ErrorField(m, 'V'); string(v) == "FATAL" || string(v) == "PANIC" {
+		s.Dying = true
+	}
+	s.copyIn, s.copyEnded = false, false
+	first := s.owed.first()
+	if first == oweQueryOurs {
+		s.Failed = true
+		s.Failure = append(s.Failure[:0], m...)
+		return hidden, true
+	}
+	shown := m
+	if len(m) == length {
+		s.heal(e, c, m)
+		shown = s.renamed(e, c, m)
+	}
+	if first.extended() {
+		s.skipToSync(e, c)
+	}
+	if int32(s.owed.head-s.deallocatingAt) >= 0 {
+		s.deallocating = s.deallocating[:0] // it failed, or is skipped
+	}
+	if first.extended() && s.owed.first() == oweSyncOurs {
+		return hidden, true
+	}
+	if len(shown) == len(m) && &shown[0] == &m[0] {
+		return 0, true
+	}
+	s.toClientNow(e, c, before)
+	s.toClientNow(e, c, shown)
+	return hidden | sentBefore, true
+}
+
+// dueNow reports whether an answer of ours is due: it is at the head, and no message is under way.
+func (s *Server) dueNow() bool { return s.left == 0 && s.owed.first() >= dueParse }
+
+// due answers for the server what has come to the head of the queue.
+func (s *Server) due(e *Env, c *Client) {
+	for s.dueNow() {
+		o := *s.owed.at(s.owed.head)
+		var typ byte
+		switch o.kind {
+		case dueParse:
+			typ = pgwire.ParseComplete
+		case dueClose:
+			typ = pgwire.CloseComplete
+		}
+		s.owed.head++
+		if c != nil && typ != 0 {
+			e.Wire.Send(c.Conn, e.keep(pgwire.AppendEmpty(e.room(8), typ)))
+		}
+		s.settle(e, o)
+	}
+}
