@@ -10,6 +10,7 @@ type chunks struct {
 	spare   []uint32 // free numbers
 	free    [25][][]byte
 	kept    int
+	used    int      // bytes of chunks that clients hold
 	retired [][]byte // given back, but the driver may still read them until the turn ends
 }
 
@@ -17,6 +18,9 @@ const (
 	smallestChunk = 256
 	// keepBytes is how much freed memory a shard keeps for reuse.
 	keepBytes = 16 << 20
+	// maxHeldTotal is how many bytes all clients of a loop may hold at once: waiting queries (at most maxHeld each) and
+	// messages that are being collected (at most a little over 1 MiB each). Past it, whoever sends more is refused.
+	maxHeldTotal = 1 << 30
 )
 
 // beginTurn makes what was given back in the last turn available.
@@ -53,6 +57,7 @@ func (h *chunks) put(ref *uint32, b []byte, want int) {
 	have := h.list[*ref]
 	if need := max(len(have)+len(b), want); need > cap(have) {
 		bigger := append(h.take(need), have...)
+		h.used += cap(bigger) - cap(have)
 		if have != nil {
 			h.retired = append(h.retired, have)
 		}
@@ -88,6 +93,7 @@ func (h *chunks) drop(ref *uint32) {
 		return
 	}
 	if b := h.list[*ref]; b != nil {
+		h.used -= cap(b)
 		h.retired = append(h.retired, b)
 	}
 	h.list[*ref] = nil

@@ -124,10 +124,29 @@ func (c *client) mayProceed() bool {
 
 // hold keeps what a client sent for later. One that sends on and on while it waits is paused.
 func (s *Shard) hold(c *client, data []byte) {
-	s.held.put(&c.held, data, min(int(c.need), maxHeld))
+	if !s.keep(c, data, int(c.need)) {
+		return
+	}
 	if !c.mayProceed() && len(s.held.get(c.held)) >= maxHeld {
 		s.pauseClient(c, pauseHeld)
 	}
+}
+
+// keep copies what a client sent. It reports false if that is more than may be held, and the client is refused.
+func (s *Shard) keep(c *client, data []byte, need int) bool {
+	s.held.put(&c.held, data, min(need, maxHeld))
+	if s.held.used <= s.heldMax {
+		return true
+	}
+	s.finishClient(c, heldTooMuch.message("FATAL"))
+	return false
+}
+
+var heldTooMuch = &Refusal{
+	SQLState: "53200",
+	Message:  "out of memory for queries that wait",
+	Detail:   "The clients of one event loop have sent more than can be kept for them while they wait.",
+	Hint:     "Try again; lower max_waiting_clients, or raise pool_size.",
 }
 
 // proceed takes up what is held, if that can be done now.
@@ -161,7 +180,9 @@ func (s *Shard) process(c *client, data []byte) {
 		case session.More:
 			c.need = uint32(need)
 			if len(data) > 0 {
-				s.held.put(&c.held, data, min(need, maxHeld))
+				if !s.keep(c, data, need) {
+					return
+				}
 			}
 			if srv != nil && !srv.Owes() {
 				s.settled(srv)

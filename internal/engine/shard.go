@@ -24,6 +24,8 @@ type Shard struct {
 	env    *session.Env
 	slots  slots
 	held   chunks
+	// heldMax is maxHeldTotal, but in tests.
+	heldMax int
 
 	pools   []*shardPool
 	byKey   map[poolKey]*shardPool
@@ -54,7 +56,7 @@ func (s *Shard) reset() {
 	s.ops, s.timers = nil, loop.Timers{}
 	s.env = session.NewEnv(s)
 	s.slots.reset()
-	s.held = chunks{}
+	s.held, s.heldMax = chunks{}, maxHeldTotal
 	s.pools, s.byKey = nil, map[poolKey]*shardPool{}
 	s.dials, s.cancels = map[uint64]dial{}, map[uint64]cancelling{}
 	s.profiles, s.profilesMax = map[uint64]*profile{0: {}}, minProfiles

@@ -82,11 +82,14 @@ func (d *Driver) attach(op *loop.Op) {
 
 // send writes what the socket takes; sometimes that is less than it has room for.
 func (d *Driver) send(c *conn, p []byte) {
-	if len(p) == 0 || c.flags.failed || c.flags.finishing || c.flags.detaching || c.errno != 0 {
+	if len(p) == 0 || c.flags.finishing || c.flags.detaching {
 		return
 	}
 	if b := c.end.served; b != nil {
 		b.tap.sent(p)
+	}
+	if c.flags.failed || c.errno != 0 {
+		return
 	}
 	if len(c.kept) > 0 {
 		c.kept = append(c.kept, p...)
