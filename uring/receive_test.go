@@ -91,7 +91,14 @@ func TestFailureWhileCongested(t *testing.T) {
 		r.expect(loop.Congested, alice)
 		peer.SetLinger(0)
 		peer.Close()
-		r.expect(loop.Failed, alice)
+		// Where the send learns of the reset first, the receive finds no more than an end.
+		e := r.expectAny()
+		if e.Kind == loop.Ended {
+			e = r.expectAny()
+		}
+		if e.Kind != loop.Failed || e.Conn != alice {
+			t.Fatalf("event %+v, want Failed", e)
+		}
 		r.quiet()
 		r.do(loop.Op{Kind: loop.Close, Conn: alice})
 		r.quiet()
