@@ -92,6 +92,8 @@ func (s *Shard) configured() {
 		s.supply(p)
 		if p.leaving() {
 			s.dismiss(p)
+		} else {
+			p.dismissed = 0 // it may have come back
 		}
 	}
 }
