@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 	"internal/loop/looptest": {"internal/loop"},
 	"internal/sim":           {"internal/loop", "internal/loop/looptest", "internal/engine", "internal/pgwire"},
 	"internal/pgtest":        {"internal/pgwire"},
+	"internal/enginetest":    {},
 	"examples":               {""},
 	"xcaddy-test":            {"internal/pgtest"},
 	"test":                   {"*"},

@@ -46,28 +46,32 @@ func (g *guard) Handle(context.Context, caddy.Event) error {
 		return nil // nobody listens
 	}
 	servers := listening(app.(*layer4.App))
-	backlog := maxBacklog()
+	g.each(servers, "shortening its queue", func(fd int, _ *layer4.Server) error {
+		if backlog := maxBacklog(); backlog < somaxconn() {
+			return setBacklog(fd, backlog)
+		}
+		return nil
+	})
+	g.rescuers.arm(func() {
+		g.each(servers, "accepting beside layer4", func(fd int, server *layer4.Server) error {
+			return g.rescuers.add(fd, server, g.logger)
+		})
+	})
+	return nil
+}
+
+// each calls f for every listening socket of these servers that is open now.
+func (g *guard) each(servers map[string]*layer4.Server, doing string, f func(fd int, server *layer4.Server) error) {
 	for _, fd := range openFiles() {
 		server := servers[listenName(fd)]
 		if server == nil {
 			continue
 		}
-		if err := g.protect(fd, server, backlog); err != nil {
+		if err := f(fd, server); err != nil {
 			g.logger.Warn("a listener is not protected against running out of descriptors",
-				zap.String("listener", listenName(fd)), zap.Error(err))
+				zap.String("listener", listenName(fd)), zap.Error(fmt.Errorf("%s: %w", doing, err)))
 		}
 	}
-	return nil
-}
-
-// protect shortens the queue of a listener, and gets ready to accept in place of caddy-l4.
-func (g *guard) protect(fd int, server *layer4.Server, backlog int) error {
-	if backlog < somaxconn() {
-		if err := setBacklog(fd, backlog); err != nil {
-			return fmt.Errorf("shortening its queue: %w", err)
-		}
-	}
-	return g.rescuers.add(fd, server, g.logger)
 }
 
 // maxBacklog is how long a listener's queue may be.

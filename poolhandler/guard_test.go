@@ -26,9 +26,24 @@ func TestRescuersAcceptWhereNobodyElseDoes(t *testing.T) {
 	if !ok {
 		t.Fatal("the listener was not found among the open files")
 	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	holders := func() (n int) {
+		for _, candidate := range openFiles() {
+			if listenName(candidate) == port {
+				n++
+			}
+		}
+		return n
+	}
 	r := new(rescuers)
-	if err := r.add(fd, &layer4.Server{}, zap.NewNop()); err != nil {
-		t.Fatal(err)
+	r.arm(func() {
+		if err := r.add(fd, &layer4.Server{}, zap.NewNop()); err != nil {
+			t.Error(err)
+		}
+	})
+	// A duplicate that nobody accepts from would keep a socket alive that a reload has closed.
+	if n := holders(); n != 1 {
+		t.Errorf("%d descriptors hold the socket before anybody is to be rescued", n)
 	}
 	client := dial(t, listener.Addr().String()) // waits in the queue
 	r.start()
@@ -36,6 +51,9 @@ func TestRescuersAcceptWhereNobodyElseDoes(t *testing.T) {
 		t.Error(err)
 	}
 	r.close()
+	if n := holders(); n != 1 {
+		t.Errorf("%d descriptors hold the socket afterwards", n)
+	}
 	r.start() // too late, and harmless
 	client = dial(t, listener.Addr().String())
 	accepted, err := listener.Accept() // the listener itself goes on

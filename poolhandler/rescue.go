@@ -18,8 +18,13 @@ const rescuePause = 20 * time.Millisecond
 // rescuers accept connections beside caddy-l4, from its own sockets and into its own routes, from the first time
 // descriptors run short: its loop ends for good at its first EMFILE, and nobody would be served any more. Ours
 // waits until there is room.
+//
+// Sockets are duplicated only then, and accepted from at once: a duplicate that nobody accepts from would, after a
+// reload has closed its original, keep the old socket alive, and the kernel would go on giving it its share of the
+// connections.
 type rescuers struct {
 	mu        sync.Mutex
+	open      func() // adds every socket there is
 	listeners []rescuer
 	started   bool
 	closed    bool
@@ -32,7 +37,14 @@ type rescuer struct {
 	logger   *zap.Logger
 }
 
-// add gets ready for a socket of this server.
+// arm says how to find the sockets.
+func (r *rescuers) arm(open func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open = open
+}
+
+// add accepts from a socket of this server. start calls it, by way of open, with mu held.
 func (r *rescuers) add(fd int, server *layer4.Server, logger *zap.Logger) error {
 	dup, err := duplicate(fd)
 	if err != nil {
@@ -48,16 +60,13 @@ func (r *rescuers) add(fd int, server *layer4.Server, logger *zap.Logger) error 
 		unixListener.SetUnlinkOnClose(false)
 	}
 	end := layer4.HandlerFunc(func(*layer4.Connection) error { return nil })
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return listener.Close()
-	}
-	r.listeners = append(r.listeners, rescuer{
+	l := rescuer{
 		listener: listener,
 		route:    server.Routes.Compile(logger, time.Duration(server.MatchingTimeout), end),
 		logger:   logger,
-	})
+	}
+	r.listeners = append(r.listeners, l)
+	go l.serve()
 	return nil
 }
 
@@ -65,13 +74,11 @@ func (r *rescuers) add(fd int, server *layer4.Server, logger *zap.Logger) error 
 func (r *rescuers) start() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.started || r.closed {
+	if r.started || r.closed || r.open == nil {
 		return
 	}
 	r.started = true
-	for _, l := range r.listeners {
-		go l.serve()
-	}
+	r.open()
 }
 
 // close ends accepting. Connections stay.

@@ -63,6 +63,10 @@ func (s *Shard) stop() {
 		return
 	}
 	s.stopped = true
+	s.slots.eachClient(func(c *client) bool {
+		s.closeClient(c) // what it was told last leaves in this turn, unless it reads slowly
+		return true
+	})
 	for _, srv := range s.slots.servers {
 		if srv != nil {
 			s.closeServer(srv)

@@ -207,7 +207,7 @@ func (b *Backend) excuse() {
 	}
 	if b.tap.owner == nil { // work without a tag, such as a Parse of a text that all share
 		for _, c := range b.w.clients {
-			c.mayBeLost = c.mayBeLost || c.key == b.key && c.outstanding > 0
+			c.mayBeLost = c.mayBeLost || c.key == b.key
 		}
 	}
 }

@@ -13,25 +13,30 @@ func (r *Run) check() {
 	r.checkIdle()
 }
 
-// checkLimits is rule 8: active + idle + connecting ≤ limit, over all shards.
+// checkLimits is rule 8: active + idle + connecting ≤ limit, over all shards. A limit that was made smaller is kept from
+// then on: nothing is added above it.
 func (r *Run) checkLimits() {
 	p := &r.Config.Pools[0]
 	byKey, byUpstream := r.host.servers()
 	for k, n := range byKey {
-		if n > p.PoolSize {
+		if n > p.PoolSize && n > r.watch.servers[k] {
 			r.Violate("rule 8: %d servers of %v, pool_size is %d", n, k, p.PoolSize)
 		}
 	}
 	for up, n := range byUpstream {
-		if limit := p.MaxServerConnections; limit > 0 && n > limit {
+		if limit := p.MaxServerConnections; limit > 0 && n > limit && n > r.watch.upstreams[up] {
 			r.Violate("rule 8: %d servers of %s, max_server_connections is %d", n, up, limit)
 		}
 	}
+	r.watch.servers, r.watch.upstreams = byKey, byUpstream
 	r.backends = slices.DeleteFunc(r.backends, func(b *Backend) bool { return b.engine.closed && b.end.closed })
 }
 
-// watch is what checkIdle remembers: for how many figures in a row a pool had somebody waiting and a server idle.
+// watch is what the checks remember from one step to the next.
 type watch struct {
+	servers   map[key]int
+	upstreams map[string]int
+	// both is for how many figures in a row a pool had somebody waiting and a server idle.
 	figures <-chan engine.Snapshot
 	next    int
 	both    map[key]int

@@ -18,6 +18,8 @@ type Scenario struct {
 	Startup float64
 	// Pipelined is the largest number of batches a client has under way.
 	Pipelined int
+	// Reloads is how often the configuration changes.
+	Reloads int
 }
 
 // Calm is a scenario in which nothing goes wrong: every answer must be Postgres's.
@@ -41,6 +43,9 @@ func (w *World) Calm() Scenario {
 		Startup: []float64{0, 0.5}[w.random.IntN(2)], Pipelined: w.Between(1, 4)}
 	if w.Chance(0.3) {
 		pool.MaxServerConnections = w.Between(s.Users, 6)
+	}
+	if w.Chance(0.3) {
+		s.Reloads = w.Between(1, 4)
 	}
 	s.Config = engine.Config{DrainTimeout: time.Second, Pools: []engine.PoolConfig{pool}}
 	return s
@@ -104,6 +109,9 @@ func (w *World) Begin(s Scenario) *Run {
 	for i := range s.Clients {
 		r.arrive(i)
 	}
+	for range s.Reloads {
+		r.After(int64(r.random.IntN(int(60*Millisecond))), r.reload)
+	}
 	r.host.deaths()
 	w.Note("%+v", s)
 	return r
@@ -122,6 +130,23 @@ func (r *Run) arrive(i int) {
 	}
 	r.clients = append(r.clients, c)
 	r.After(int64(r.random.IntN(int(20*Millisecond))), c.connect)
+}
+
+// reload changes sizes and times, as somebody who tunes would.
+func (r *Run) reload() {
+	p := r.Config.Pools[0]
+	p.PoolSize = r.Between(1, 6)
+	p.FIFO = r.Chance(0.5)
+	if p.MaxPreparedStatements > 0 {
+		p.MaxPreparedStatements = r.Between(1, 20)
+	}
+	if p.MaxServerConnections > 0 {
+		p.MaxServerConnections = r.Between(r.Users, 6)
+	}
+	r.Config.Pools = []engine.PoolConfig{p}
+	changed := r.Config
+	r.Note("reload: %+v", p)
+	r.Engine.Apply(&changed)
 }
 
 // Step does the next thing, and checks the rules. It reports whether there is anything left to do.

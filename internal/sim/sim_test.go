@@ -24,6 +24,21 @@ func TestSimStormy(t *testing.T) {
 	run(t, func(w *sim.World) sim.Scenario { return w.Stormy() })
 }
 
+// TestSimRepeats: a seed is a course of events; without that, no failure could be looked into.
+func TestSimRepeats(t *testing.T) {
+	for seed := uint64(1); seed <= 10; seed++ {
+		var sums [2]uint64
+		for i := range sums {
+			w := sim.NewWorld(seed)
+			w.Begin(w.Stormy()).Finish()
+			sums[i] = w.Checksum()
+		}
+		if sums[0] != sums[1] {
+			t.Errorf("seed %d took two different courses", seed)
+		}
+	}
+}
+
 func run(t *testing.T, plan func(*sim.World) sim.Scenario) {
 	for seed := *first; seed < *first+uint64(*seeds); seed++ {
 		w := sim.NewWorld(seed)

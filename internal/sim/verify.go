@@ -46,6 +46,9 @@ func (c *Client) welcome(m message) {
 			c.w.Violate("c%d is welcomed with %v", c.id, m)
 		}
 		c.welcomed = true
+		if c.waitingFrom != 0 {
+			c.waitingFrom, c.overtaken = c.w.now, 0 // what it sent before begins to wait now
+		}
 	case 'E':
 		c.refused(m)
 	default:

@@ -112,6 +112,9 @@ func (w *World) Violate(format string, args ...any) {
 // Broken is the rule that was broken; empty while none is.
 func (w *World) Broken() string { return w.broken }
 
+// Checksum is equal for two runs that took the same course.
+func (w *World) Checksum() uint64 { return w.trace.sum }
+
 // Note writes a line into the trace.
 func (w *World) Note(format string, args ...any) { w.trace.add(w.now, format, args) }
 
@@ -166,7 +169,7 @@ func (t *trace) add(at int64, format string, args []any) {
 	}
 	t.lines[t.count%traceLength] = line{at, format, args}
 	t.count++
-	t.sum = (t.sum ^ uint64(at) ^ uint64(len(format))) * 1099511628211
+	t.sum = (t.sum ^ uint64(at) ^ uint64(len(format))<<40) * 1099511628211
 }
 
 func (t *trace) last(n int) string {
