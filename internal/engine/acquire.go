@@ -26,9 +26,9 @@ type shardPool struct {
 	dismissed int64
 	// evictedAt is when other pools were last asked to give up a server for this one.
 	evictedAt int64
-	// timed: a timer is set for the first of the waiters.
-	timed bool
-	stats poolStats
+	// expireAt is when the first of the waiters will have waited too long, for which a timer is set. 0: none.
+	expireAt int64
+	stats    poolStats
 }
 
 // pool is this shard's part of a shared pool.
@@ -63,8 +63,7 @@ func (p *shardPool) configure() {
 // refused.
 func (s *Shard) acquire(c *client) bool {
 	p := s.pools[c.pool]
-	if r := p.refusal; r != nil && r.Permanent && s.now < p.retryAt && len(p.servers) == 0 {
-		s.refuse(c, r) // nobody needs to wait for what is not going to come
+	if s.hopeless(c, p) {
 		return false
 	}
 	slot, ticket, answer := p.ledger.Acquire(s.now, c.Slot, uint32(c.Settings))
@@ -81,6 +80,38 @@ func (s *Shard) acquire(c *client) bool {
 		})
 		return false
 	}
+	s.await(c, ticket)
+	return false
+}
+
+// again gets a client another server that lost one before it used it: its wait goes on as if it had not been over.
+func (s *Shard) again(c *client) {
+	p := s.pools[c.pool]
+	if s.hopeless(c, p) {
+		s.proceed(c)
+		return
+	}
+	slot, ticket, answer := p.ledger.Rejoin(c.since, c.Slot, uint32(c.Settings))
+	if answer == pool.Got {
+		s.grant(c, s.server(slot))
+		return
+	}
+	s.await(c, ticket)
+}
+
+// hopeless refuses a client that needs a server where none is going to come.
+func (s *Shard) hopeless(c *client, p *shardPool) bool {
+	r := p.refusal
+	if r == nil || !r.Permanent || s.now >= p.retryAt || len(p.servers) > 0 {
+		return false
+	}
+	s.refuse(c, r)
+	return true
+}
+
+// await has a client wait for its turn.
+func (s *Shard) await(c *client, ticket uint64) {
+	p := s.pools[c.pool]
 	c.ticket = ticket
 	c.state = clientWaiting
 	if !c.welcomed {
@@ -88,14 +119,6 @@ func (s *Shard) acquire(c *client) bool {
 	}
 	s.watch(p)
 	s.supply(p)
-	return false
-}
-
-// again puts a client that lost its server before it used it back into the queue.
-func (s *Shard) again(c *client) {
-	if s.acquire(c) {
-		s.proceed(c)
-	}
 }
 
 // grant gives a server to a client that has waited for it.
@@ -149,16 +172,23 @@ func (s *Shard) link(c *client, srv *server) {
 func (s *Shard) watch(p *shardPool) {
 	timeout := p.config().QueryWaitTimeout
 	first, ok := p.ledger.FirstWaiter()
-	if p.timed || timeout <= 0 || !ok {
+	if timeout <= 0 || !ok {
 		return
 	}
-	p.timed = true
-	s.timers.Set(loop.Timer{At: first.Since + int64(timeout), Kind: timerWait, Ref: uint64(p.index)})
+	at := first.Since + int64(timeout)
+	if p.expireAt > 0 && p.expireAt <= at {
+		return
+	}
+	p.expireAt = at
+	s.timers.Set(loop.Timer{At: at, Kind: timerWait, Ref: uint64(p.index)})
 }
 
 // expire refuses those who have waited too long.
 func (s *Shard) expire(p *shardPool) {
-	p.timed = false
+	if p.expireAt == 0 || s.now < p.expireAt {
+		return // of a timer that an earlier one has replaced
+	}
+	p.expireAt = 0
 	timeout := p.config().QueryWaitTimeout
 	for {
 		first, ok := p.ledger.FirstWaiter()

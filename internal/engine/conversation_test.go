@@ -509,3 +509,60 @@ func (r *rig) idleWhileSomebodyWaits() string {
 	}
 	return ""
 }
+
+// A server that dies while it is made as its client wants it: the client's wait goes on, in front of those who came
+// later, also where nobody more may wait.
+func TestAServerDiesAsItIsSetUp(t *testing.T) {
+	p := onePool(1)
+	p.MaxWaitingClients = 1
+	r := newRig(t, 1, p)
+	a, b := r.client("a"), r.client("b", Setting{"TimeZone", "CET"})
+	c := r.client("c")
+	r.says(a, "select a")
+	r.note("the server is to be set as b wants it, and dies; meanwhile c takes the last place in the queue")
+	b.in = clientSays("select b")
+	srv := r.servers[len(r.servers)-1]
+	for range 100 {
+		r.loops[0].turn()
+	}
+	if len(srv.in) == 0 {
+		t.Fatal("nothing is set")
+	}
+	r.holdDials = true
+	c.in = clientSays("select c")
+	for range 100 {
+		r.loops[0].turn()
+	}
+	srv.in, srv.socket.ended = nil, true
+	r.settle()
+	r.note("a server comes: b is first, then c")
+	r.holdDials = false
+	r.settle()
+	r.within(1)
+	r.compare()
+}
+
+// A shorter query_wait_timeout is that of those who wait already.
+func TestQueryWaitTimeoutIsShortened(t *testing.T) {
+	p := onePool(1)
+	p.QueryWaitTimeout = 30 * time.Second
+	r := newRig(t, 1, p)
+	a, b, c := r.client("a"), r.client("b"), r.client("c")
+	r.says(a, "begin")
+	r.says(b, "select b")
+	r.pass(5 * time.Second)
+	r.says(c, "select c")
+	r.note("at 5 s it becomes 10 s")
+	p.QueryWaitTimeout = 10 * time.Second
+	r.apply(p)
+	r.pass(5*time.Second - 1)
+	r.note("10 s: b is refused; 15 s: c")
+	r.pass(1)
+	r.pass(5*time.Second - 1)
+	r.pass(1)
+	r.note("nobody a second time")
+	r.pass(time.Minute)
+	r.says(a, "commit")
+	r.says(b, "select b")
+	r.compare()
+}

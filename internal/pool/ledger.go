@@ -46,6 +46,18 @@ func (l *Ledger) Acquire(now int64, client, tag uint32) (server uint32, ticket u
 	return 0, ticket, Queued
 }
 
+// Rejoin asks for a server for a client that has waited since, got one and lost it unused: it is in front of all again,
+// however many wait.
+func (l *Ledger) Rejoin(since int64, client, tag uint32) (server uint32, ticket uint64, a Answer) {
+	if server, ok := l.idle.take(tag, l.FIFO); ok {
+		l.tellIdle()
+		return server, 0, Got
+	}
+	ticket = l.waiters.pushFront(client, since)
+	l.tellWaiting()
+	return 0, ticket, Queued
+}
+
 // Leave ends a wait before it was over.
 func (l *Ledger) Leave(ticket uint64) {
 	l.waiters.leave(ticket)

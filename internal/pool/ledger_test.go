@@ -285,3 +285,27 @@ func benchmarkAcquireRelease(b *testing.B, shards, waiting int) {
 func BenchmarkAcquireRelease(b *testing.B)            { benchmarkAcquireRelease(b, 1, 0) }
 func BenchmarkAcquireReleaseTwoShards(b *testing.B)   { benchmarkAcquireRelease(b, 2, 0) }
 func BenchmarkAcquireReleaseWithWaiters(b *testing.B) { benchmarkAcquireRelease(b, 2, 1000) }
+
+func TestWhoLostItsServerIsFirstAgain(t *testing.T) {
+	l := one(1)
+	l.MaxWaiting = 2
+	for client := range uint32(2) {
+		l.Acquire(int64(client), client, 0)
+	}
+	_, gone, answer := l.Rejoin(-1, 7, 0)
+	if answer != Queued {
+		t.Fatalf("the third gets %v", answer)
+	}
+	l.Rejoin(-2, 8, 0)
+	l.Leave(gone)
+	for _, want := range []Waiter{{Client: 8, Since: -2}, {Client: 0, Since: 0}, {Client: 1, Since: 1}} {
+		if w, ok := l.FirstWaiter(); !ok || w != want {
+			t.Fatalf("%v is first, not %v", w, want)
+		}
+		l.PopWaiter()
+	}
+	l.Release(1, 42, 0)
+	if server, _, answer := l.Rejoin(0, 9, 0); answer != Got || server != 42 {
+		t.Fatalf("%v, %d", answer, server)
+	}
+}

@@ -8,7 +8,7 @@ type Waiter struct {
 }
 
 // waiters is a queue, first in, first out, from whose middle one may leave: a ring, in which those who left stay as
-// gaps until they come to the head. Tickets count from 0 and never repeat.
+// gaps until they come to the head. A ticket is a place in it: it is somebody else's only after its holder has left.
 type waiters struct {
 	ring []Waiter // length a power of two
 	head uint64   // the ticket at the head
@@ -27,6 +27,17 @@ func (w *waiters) push(client uint32, now int64) (ticket uint64) {
 	w.tail++
 	w.live++
 	return ticket
+}
+
+// pushFront puts one who has waited already in front of all.
+func (w *waiters) pushFront(client uint32, since int64) (ticket uint64) {
+	if w.tail-w.head == uint64(len(w.ring)) {
+		w.grow()
+	}
+	w.head--
+	*w.at(w.head) = Waiter{Client: client, Since: since}
+	w.live++
+	return w.head
 }
 
 func (w *waiters) grow() {
@@ -53,7 +64,7 @@ func (w *waiters) pop() Waiter {
 
 // leave takes a ticket out of the queue.
 func (w *waiters) leave(ticket uint64) {
-	if ticket < w.head || ticket >= w.tail || w.at(ticket).gone {
+	if ticket-w.head >= w.tail-w.head || w.at(ticket).gone {
 		panic("bug: pool: a waiter left that did not wait")
 	}
 	w.at(ticket).gone = true

@@ -243,6 +243,7 @@ func (f *feed) query(length int, frame []byte) {
 	}
 	f.s.Pins |= pinsOf(st.Effects)
 	f.s.barrier = f.s.barrier || st.Effects.Has(forgetting)
+	f.s.begins = f.s.begins || st.Effects.Has(sql.Begins)
 	renamed := false
 	if st.Effects.Has(sql.Deallocates|sql.SQLExecute) && length <= len(frame) {
 		renamed = f.rewriteQuery(length, frame)

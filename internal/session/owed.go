@@ -29,6 +29,9 @@ const (
 	dueCopyEnd
 )
 
+// ends reports whether the reply is the last of a batch.
+func (k Kind) ends() bool { return k == oweQuery || k == oweFunction || k == oweSync }
+
 // extended reports whether an error makes the server skip what follows up to a Sync.
 func (k Kind) extended() bool {
 	switch k {
@@ -66,6 +69,8 @@ type Owed struct {
 	ring       []owed // length a power of two
 	head, tail uint32
 	names      []byte
+	// batches counts the entries that end with ReadyForQuery.
+	batches int
 }
 
 func (q *Owed) len() int { return int(q.tail - q.head) }
@@ -95,6 +100,9 @@ func (q *Owed) push(kind Kind, stmt prepared.StmtID) *owed {
 	o := q.at(q.tail)
 	*o = owed{kind: kind, stmt: stmt}
 	q.tail++
+	if kind.ends() {
+		q.batches++
+	}
 	return o
 }
 
@@ -134,5 +142,8 @@ func (q *Owed) holds(kind Kind) bool {
 func (q *Owed) pop() owed {
 	o := *q.at(q.head)
 	q.head++
+	if o.kind.ends() {
+		q.batches--
+	}
 	return o
 }

@@ -63,6 +63,7 @@ func (s *Server) ready(e *Env, status byte) (show int, ok bool) {
 	}
 	if s.owed.len() == 0 {
 		s.Prepared.Unpin()
+		s.begins = false
 	}
 	return show, true
 }
@@ -112,6 +113,9 @@ func (s *Server) copyBegins(e *Env, c *Client) {
 		swallowed := *next
 		*next = *s.owed.at(s.owed.head)
 		s.owed.head++
+		if swallowed.kind.ends() {
+			s.owed.batches--
+		}
 		switch swallowed.kind {
 		case oweSync:
 			// Unless another follows, the batch is still open.

@@ -34,6 +34,8 @@ type Server struct {
 	// barrier: a DEALLOCATE or DISCARD is on its way, or a batch that may fail before one of its Parses and Closes; what
 	// names mean, and what the server has, is known when all is answered. mayUndo: the present batch is such a one.
 	barrier, mayUndo bool
+	// begins: what is on its way may open a transaction.
+	begins bool
 	// Dying: it said FATAL.
 	Dying bool
 	// unnamed is what its unnamed statement is; it holds a reference.
@@ -83,6 +85,11 @@ func (s *Server) Owes() bool { return s.owed.len() > 0 }
 
 // Relieved reports whether so little is owed that a client that was Blocked may go on.
 func (s *Server) Relieved() bool { return s.owed.relieved() }
+
+// mayRefuse reports whether, for all that is known, what is sent now meets a failed transaction.
+func (s *Server) mayRefuse() bool {
+	return s.Status == pgwire.StatusFailed || s.owed.batches > 0 && (s.begins || s.Status == pgwire.StatusActive)
+}
 
 // Unsure reports whether the server can never be used again.
 func (s *Server) Unsure() bool { return s.unsure }

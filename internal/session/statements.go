@@ -129,7 +129,7 @@ func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
 	}
 	hash, version := e.Statements.Hash(id), e.Statements.Version(id)
 	state := s.Prepared.Has(hash, version)
-	if state == prepared.Present && !e.accepted(id) && s.owed.holds(oweSync) {
+	if state == prepared.Present && !e.accepted(id) && s.owed.batches > 0 {
 		// An earlier batch prepares it, for the first time; that may yet fail.
 		e.release(id)
 		f.flushServer()
@@ -145,14 +145,14 @@ func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
 	e.Statements.Retain(id) // the entry's
 	amid := s.open
 	s.open = true
-	if state == prepared.Present && s.Status != pgwire.StatusFailed {
+	if state == prepared.Present && !s.mayRefuse() {
 		s.owed.pushNamed(dueParse, id, name)
 		f.discard(length)
 		s.due(e, c)
 		s.mayUndo = s.mayUndo || amid && s.owed.len() > 0
 		return
 	}
-	// In a failed transaction the server is asked all the same: it may have to say so.
+	// If the transaction has failed, or may have, the server is asked all the same: it has to say so.
 	s.mayUndo = s.mayUndo || amid
 	f.makeRoom(id, state)
 	s.owed.pushNamed(oweParse, id, name)
@@ -172,6 +172,7 @@ func (f *feed) bind(length int, frame []byte) {
 	effects := f.e.effectsOf(id)
 	s.Pins |= pinsOf(effects)
 	s.barrier = s.barrier || effects.Has(forgetting)
+	s.begins = s.begins || effects.Has(sql.Begins)
 	if len(f.e.deallocates) > 0 {
 		if d, ok := f.e.deallocates[id]; ok {
 			s.deallocating, s.deallocatingAt = append(s.deallocating, d), s.owed.tail
@@ -272,11 +273,13 @@ func (f *feed) ensureUnnamed() {
 	e, c, s := f.e, f.c, f.s
 	switch {
 	case c.unnamed != prepared.None && s.unnamed != c.unnamed:
+		s.mayUndo = s.mayUndo || s.open
 		e.Statements.Retain(c.unnamed)
 		s.owed.push(oweParseOurs, c.unnamed).unnamed = true
 		s.setUnnamed(e, c.unnamed)
 		f.put(f.buildParse(nil, c.unnamed))
 	case c.unnamed == prepared.None && (s.unnamed != prepared.None || s.stray):
+		s.mayUndo = s.mayUndo || s.open
 		s.owed.push(oweCloseOurs, prepared.None).unnamed = true
 		s.setUnnamed(e, prepared.None)
 		f.put(e.keep(pgwire.AppendStatement(e.room(16), pgwire.Close, nil)))
