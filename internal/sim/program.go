@@ -97,7 +97,7 @@ func (p *program) simple() string {
 	case 1:
 		return "SELEKT '" + p.tag() + "'"
 	case 2:
-		return "  "
+		return "  /* " + p.tag() + " */ " // empty
 	case 3:
 		t := p.tag()
 		return fmt.Sprintf("SELECT '%s' AS v; SELECT '%s' AS v /* rows=3 */", t, t)

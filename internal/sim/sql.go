@@ -69,7 +69,9 @@ func (s *statement) exits() bool {
 func parseSQL(text string) []*statement {
 	var out []*statement
 	for _, part := range splitSQL(text) {
-		out = append(out, parseOne(part))
+		if st := parseOne(part); st.verb != nothing {
+			out = append(out, st)
+		}
 	}
 	return out
 }
@@ -109,6 +111,7 @@ func parseOne(text string) *statement {
 		return ""
 	}
 	switch first, second := word(0), word(1); {
+	case sql == "": // a comment
 	case first == "SELECT":
 		s.parseSelect(sql)
 	case first == "BEGIN":

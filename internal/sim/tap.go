@@ -51,6 +51,9 @@ func (t *tap) frame(m message) {
 		t.owner = nil
 	}
 	t.tagged(m)
+	if t.b.dying || t.b.end.closed {
+		t.b.excuse() // it will not be answered
+	}
 	switch m.typ {
 	case 'Q', 'F':
 		t.owed++
@@ -74,9 +77,6 @@ func (t *tap) tagged(m message) {
 	c := t.w.client(clientOfTag(tag))
 	if c == nil {
 		return
-	}
-	if t.b.end.closed {
-		c.mayBeLost = true
 	}
 	switch {
 	case t.owner == c:
