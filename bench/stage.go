@@ -109,12 +109,12 @@ func (s *stage) measure(t target, m load.Mode, clients int, w window) (report.Sa
 	}
 	latencies := g.Measure(false)
 	sample := sum(before, after, latencies)
-	sample.Mode, sample.Clients, sample.Syscalls = m.Name, clients, -1
+	sample.Mode, sample.Clients, sample.Syscalls, sample.Enters = m.Name, clients, -1, -1
 	if t.pid != 0 {
 		if sample.Resident, err = proc.Resident(t.pid); err != nil {
 			return report.Sample{}, err
 		}
-		sample.Syscalls = s.syscalls(t, w)
+		sample.Syscalls, sample.Enters = s.syscalls(t, w)
 	}
 	return sample, g.Finish()
 }
@@ -136,18 +136,18 @@ func sum(before, after meter, latencies load.Histogram) report.Sample {
 	}
 }
 
-// syscalls is the pooler's system calls per query; negative if perf cannot tell.
-func (s *stage) syscalls(t target, w window) float64 {
+// syscalls is the pooler's system calls per query, and those of io_uring_enter; negative if perf cannot tell.
+func (s *stage) syscalls(t target, w window) (all, enters float64) {
 	if w.syscalls <= 0 {
-		return -1
+		return -1, -1
 	}
 	before := s.counters().Queries
 	calls, err := proc.Syscalls(t.pid, w.syscalls)
 	queries := s.counters().Queries - before
 	if err != nil || queries == 0 {
-		return -1
+		return -1, -1
 	}
-	return float64(calls) / float64(queries)
+	return float64(calls.All) / float64(queries), float64(calls.Enter) / float64(queries)
 }
 
 // pinSelf puts this process on its CPU.

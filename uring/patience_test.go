@@ -7,20 +7,20 @@ const long, brief = 1_000_000, 1_000
 // An idle loop goes to sleep at once.
 func TestNoPatienceAtFirst(t *testing.T) {
 	var p patience
-	if n := p.tries(long); n != 0 {
-		t.Errorf("%d tries, want none", n)
+	if n := p.looks(long); n != 0 {
+		t.Errorf("%d looks, want none", n)
 	}
 }
 
 func TestBriefSleepsEarnPatience(t *testing.T) {
 	var p patience
 	p.slept(brief)
-	if n := p.tries(long); n != maxTries {
-		t.Errorf("%d tries after a brief sleep, want %d", n, maxTries)
+	if n := p.looks(long); n != maxLooks {
+		t.Errorf("%d looks after a brief sleep, want %d", n, maxLooks)
 	}
 	p.slept(long)
-	if n := p.tries(long); n != 0 {
-		t.Errorf("%d tries after a long sleep, want none", n)
+	if n := p.looks(long); n != 0 {
+		t.Errorf("%d looks after a long sleep, want none", n)
 	}
 }
 
@@ -30,7 +30,7 @@ func TestPatienceIsLost(t *testing.T) {
 	for range 1000 {
 		p.found()
 	}
-	for n := 0; p.tries(long) > 0; n++ {
+	for n := 0; p.looks(long) > 0; n++ {
 		if n == 4 {
 			t.Fatalf("still patient after %d long sleeps", n)
 		}
@@ -42,8 +42,8 @@ func TestPatienceIsLost(t *testing.T) {
 func TestTriesOnceWhenLate(t *testing.T) {
 	var p patience
 	for range 3 {
-		if n := p.tries(0); n != 1 {
-			t.Errorf("%d tries, want 1", n)
+		if n := p.looks(0); n != 1 {
+			t.Errorf("%d looks, want 1", n)
 		}
 		p.slept(brief)
 	}

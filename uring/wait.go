@@ -32,7 +32,7 @@ func (d *Driver) await(deadline int64) {
 	if deadline == loop.Never {
 		left = loop.Never
 	}
-	for range d.patience.tries(left) {
+	if looks := d.patience.looks(left); looks > 0 && d.ring.Linger(looks) {
 		d.poll()
 		if d.gather() {
 			d.patience.found()

@@ -22,8 +22,8 @@ type Sample struct {
 	PoolerBusy, LoadBusy float64
 	// Resident is the pooler's memory under load, in bytes.
 	Resident int64
-	// Syscalls is the pooler's system calls per query; negative if not known.
-	Syscalls float64
+	// Syscalls is the pooler's system calls per query, Enters those of io_uring_enter; negative if not known.
+	Syscalls, Enters float64
 }
 
 // Row is what the samples of one contender in one mode at one number of clients come to: each figure is the median of
@@ -69,6 +69,7 @@ func sumUp(samples []Sample) Row {
 	r.LoadBusy = median(samples, func(s Sample) float64 { return s.LoadBusy })
 	r.Resident = median(samples, func(s Sample) int64 { return s.Resident })
 	r.Syscalls = median(samples, func(s Sample) float64 { return s.Syscalls })
+	r.Enters = median(samples, func(s Sample) float64 { return s.Enters })
 	return r
 }
 

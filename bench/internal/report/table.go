@@ -27,6 +27,7 @@ var columns = []column{
 	{"p99.9", func(r Row, _ []Row) string { return micros(r.P999) }},
 	{"RSS", func(r Row, _ []Row) string { return mebibytes(r.Resident) }},
 	{"syscalls/query", func(r Row, _ []Row) string { return orUnknown(r.Syscalls) }},
+	{"enters/query", func(r Row, _ []Row) string { return orUnknown(r.Enters) }},
 	{"pooler busy", func(r Row, _ []Row) string { return percent(r.PoolerBusy) }},
 	{"load CPU/query", func(r Row, _ []Row) string { return micros(r.LoadCPU) }},
 	{"load busy", func(r Row, _ []Row) string { return percent(r.LoadBusy) }},
@@ -78,13 +79,13 @@ func writeAligned(w io.Writer, lines [][]string) error {
 // TSV writes every sample for programs: durations in nanoseconds, memory in bytes.
 func TSV(w io.Writer, samples []Sample) error {
 	_, err := fmt.Fprintln(w, "clients\tmode\tpooler\tcpu_ns\tqueries_per_s\tp50_ns\tp99_ns\tp999_ns\trss_bytes\t"+
-		"syscalls_per_query\tpooler_busy\tload_cpu_ns\tload_busy")
+		"syscalls_per_query\tenters_per_query\tpooler_busy\tload_cpu_ns\tload_busy")
 	for _, s := range samples {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%.0f\t%d\t%d\t%d\t%d\t%.3f\t%.3f\t%d\t%.3f\n", s.Clients, s.Mode, s.Contender,
-			s.CPU, s.PerSecond, s.P50, s.P99, s.P999, s.Resident, s.Syscalls, s.PoolerBusy, s.LoadCPU, s.LoadBusy)
+		_, err = fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%.0f\t%d\t%d\t%d\t%d\t%.3f\t%.3f\t%.3f\t%d\t%.3f\n", s.Clients, s.Mode, s.Contender,
+			s.CPU, s.PerSecond, s.P50, s.P99, s.P999, s.Resident, s.Syscalls, s.Enters, s.PoolerBusy, s.LoadCPU, s.LoadBusy)
 	}
 	return err
 }

@@ -123,6 +123,9 @@ func (g *Giouring) Reap(into []Completion) int {
 	return n
 }
 
+// Linger implements Ring: the library does not show the word that tells.
+func (g *Giouring) Linger(int) bool { return true }
+
 // Overflown implements Ring.
 func (g *Giouring) Overflown() bool { return g.ring.CQHasOverflow() }
 

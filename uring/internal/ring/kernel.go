@@ -32,13 +32,15 @@ const (
 	setupClamp        = 1 << 4
 	setupDisabled     = 1 << 6
 	setupSubmitAll    = 1 << 7
+	setupTaskrunFlag  = 1 << 9
 	setupSingleIssuer = 1 << 12
 	setupDeferTaskrun = 1 << 13
 
 	// SetupFlags of every ring. Kernels before 6.1 refuse DEFER_TASKRUN; on them io_uring is slower than epoll, so
 	// there is no second choice of flags. A ring starts disabled, so that it can be made on one thread and belong to
-	// another: the one that enables it.
-	SetupFlags = setupCQSize | setupClamp | setupDisabled | setupSubmitAll | setupSingleIssuer | setupDeferTaskrun
+	// another: the one that enables it. With TASKRUN_FLAG a word in memory tells that the kernel has something to do, so
+	// that looking is no system call.
+	SetupFlags = setupCQSize | setupClamp | setupDisabled | setupSubmitAll | setupSingleIssuer | setupDeferTaskrun | setupTaskrunFlag
 
 	featSingleMmap = 1 << 0
 	featNoDrop     = 1 << 1
@@ -50,6 +52,7 @@ const (
 	offsetEntries = 0x10000000
 
 	sqOverflown = 1 << 1
+	sqTaskrun   = 1 << 2
 )
 
 // Kernel is the ring that speaks to the kernel itself.

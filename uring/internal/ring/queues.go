@@ -36,5 +36,16 @@ func (k *Kernel) Reap(into []Completion) int {
 	return n
 }
 
+// Linger implements Ring.
+func (k *Kernel) Linger(looks int) bool {
+	head := *k.cqHead
+	for range looks {
+		if atomic.LoadUint32(k.sqFlags)&(sqTaskrun|sqOverflown) != 0 || atomic.LoadUint32(k.cqTail) != head {
+			return true
+		}
+	}
+	return false
+}
+
 // Overflown implements Ring.
 func (k *Kernel) Overflown() bool { return atomic.LoadUint32(k.sqFlags)&sqOverflown != 0 }

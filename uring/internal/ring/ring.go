@@ -18,6 +18,9 @@ type Ring interface {
 	// Poll submits and lets the kernel do what has become possible. It does not block, and holds on to the processor
 	// meanwhile: the Go scheduler is not told.
 	Poll() error
+	// Linger looks so many times, each about a nanosecond, whether a Poll would bring something, and reports as soon as
+	// it would.
+	Linger(looks int) bool
 	// Block submits and waits until there is a completion, a signal comes, or the time has passed; negative: no limit.
 	// It returns nil in each case.
 	Block(nanos int64) error

@@ -46,6 +46,26 @@ func TestMultishotReceive(t *testing.T) {
 	}
 }
 
+// What has arrived is told without a system call; giouring, which cannot tell, says that it may have.
+func TestLinger(t *testing.T) {
+	r, b := newRig(t, testConfig, [2]int{4, 64})
+	near, far := pair(t)
+	r.prepare(1).Receive(descriptor(near), testGroup)
+	r.push()
+	if _, ours := r.Ring.(*Kernel); ours && r.Linger(1000) {
+		t.Error("there are news before anything has arrived")
+	}
+	write(t, far, "text")
+	enters := r.Enters()
+	if !r.Linger(1) {
+		t.Error("no news of what has arrived")
+	}
+	if n := r.Enters() - enters; n > 0 {
+		t.Errorf("looking took %d system calls", n)
+	}
+	r.received(b, 1, "text")
+}
+
 // When no buffer is free the receive ends with ENOBUFS; armed again, it goes on where it was.
 func TestReceiveWithoutBuffers(t *testing.T) {
 	r, b := newRig(t, testConfig, [2]int{2, 4})
