@@ -4,6 +4,8 @@ package uring
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -125,16 +127,45 @@ func TestNoAllocationPerMessage(t *testing.T) {
 	}
 }
 
-// Under load most of what happens is told by the call that submits.
+// Under load, with many messages a turn, what happens is told by the call that submits.
 func TestFewEntersUnderLoad(t *testing.T) {
-	const messages = 20_000
-	g := startGame(t, 256)
-	defer g.end()
-	g.play(messages)
-	before := g.near.Stats()
-	g.play(messages)
-	after := g.near.Stats()
-	if per := float64(after.Enters-before.Enters) / messages; per > 0.2 {
+	const connections, rounds = 256, 20
+	d, err := New(Options{Connections: connections})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	var ops []loop.Op
+	var far []net.Conn
+	for i := range connections {
+		fd, f := tcpPair(t)
+		defer f.Close()
+		far = append(far, f)
+		ops = append(ops, loop.Op{Kind: loop.Attach, Conn: loop.MakeID(uint32(i), 1), FD: fd})
+	}
+	d.Submit(ops)
+	ball, core := make([]byte, ballBytes), echoCore{}
+	enters := func() uint64 { d.Submit(nil); return d.Stats().Enters }
+	var took uint64
+	for range rounds {
+		for _, f := range far {
+			if _, err := f.Write(ball); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := enters()
+		core.limit = core.spent + connections
+		loop.Run(&core, d)
+		took += enters() - before
+		for _, f := range far {
+			if _, err := io.ReadFull(f, ball); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if per := float64(took) / (connections * rounds); per > 0.2 {
 		t.Errorf("%.3f system calls per message, want at most 0.2", per)
+	} else {
+		t.Logf("%.4f system calls per message", per)
 	}
 }

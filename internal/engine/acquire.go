@@ -143,9 +143,9 @@ func (s *Shard) take(c *client, srv *server) bool {
 	srv.client, c.server = c.Slot, srv.slot
 	if c.Settings != srv.Settings {
 		c.state, srv.purpose = clientPreparing, preparing
-		from := srv.Settings
+		srv.before = srv.Settings
 		srv.Settings = c.Settings
-		srv.Ask(s.env, difference(s.profiles[from], s.profiles[c.Settings]))
+		srv.Ask(s.env, difference(s.profiles[srv.before], s.profiles[c.Settings]))
 		return false
 	}
 	s.link(c, srv)

@@ -38,7 +38,7 @@ func (s *Shard) unlink(srv *server, c *client) {
 
 // relieve lets a client go on that had to wait for its server's answers.
 func (s *Shard) relieve(srv *server, c *client) {
-	if c.blocked == session.Blocked && srv.Relieved() || c.blocked == session.Await && !srv.Owes() {
+	if c.blocked == session.Blocked && srv.Relieved() || c.blocked == session.Await && srv.Answered() {
 		c.blocked = session.More
 		s.proceed(c)
 	}

@@ -48,6 +48,8 @@ type server struct {
 	secret []byte
 	params []Setting // what it has reported, and reports
 	born   int64
+	// before is what its session was set to before it was made a client's: what it still is, if that fails.
+	before uint64
 	// expires is when it is too old.
 	expires int64
 

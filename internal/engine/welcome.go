@@ -57,7 +57,7 @@ func (s *Shard) forgetProfiles() {
 	})
 	for _, srv := range s.slots.servers {
 		if srv != nil {
-			used[srv.Settings] = true
+			used[srv.Settings], used[srv.before] = true, true
 		}
 	}
 	for key := range s.profiles {
@@ -244,12 +244,17 @@ func (s *Shard) prepared(srv *server, c *client) {
 	if srv.Failed || !srv.Releasable() {
 		refusal := settingsFailed(srv.Failure)
 		srv.client = 0
-		s.closeServer(srv) // half of it may have been set
 		if c != nil {
 			c.server = 0
 			c.state = clientIdle
 			s.finishClient(c, refusal)
 		}
+		if !srv.Releasable() {
+			s.closeServer(srv)
+			return
+		}
+		srv.Settings = srv.before // it was one transaction
+		s.release(srv)
 		return
 	}
 	if c == nil {

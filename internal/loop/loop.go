@@ -124,7 +124,8 @@ type Core interface {
 	Ops() []Op
 }
 
-// Driver performs. All methods but Wake and Now are called from the one thread that drives the loop.
+// Driver performs. All methods but Wake and Now are called from the one thread that drives the loop. Wait and
+// Submit take turns.
 type Driver interface {
 	// Wait returns what has happened, at least one event unless the deadline has passed or the wait was
 	// interrupted, and the time now. The slice and its Data are valid until Submit returns.

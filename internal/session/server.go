@@ -83,6 +83,10 @@ func (s *Server) Settled() bool {
 // Owes reports whether replies are owed.
 func (s *Server) Owes() bool { return s.owed.len() > 0 }
 
+// Answered reports whether a client that was to Await may go on: all has been answered, or nothing will be before the
+// client says more, because the server reads a COPY.
+func (s *Server) Answered() bool { return s.owed.len() == 0 || s.copyIn && !s.copyEnded }
+
 // Relieved reports whether so little is owed that a client that was Blocked may go on.
 func (s *Server) Relieved() bool { return s.owed.relieved() }
 

@@ -251,7 +251,7 @@ func (w *world) settled(s *testServer) {
 			w.process(c)
 			return
 		}
-		if c.blocked == Blocked && s.Relieved() || c.blocked == Await && !s.Owes() {
+		if c.blocked == Blocked && s.Relieved() || c.blocked == Await && s.Answered() {
 			c.blocked = More
 			w.process(c)
 		}

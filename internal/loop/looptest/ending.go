@@ -85,17 +85,15 @@ func lastWords(r *rig) {
 func congestedFails(r *rig) {
 	for _, pause := range []bool{false, true} {
 		l := r.attach()
-		for !l.congested {
-			r.send(l, pattern(1, 0, 1<<20))
-			r.turn(nap)
-		}
+		r.clog(l)
+		drains := l.drains
 		if pause {
 			r.do(loop.Pause, l)
 			r.turn(nap)
 		}
 		l.far.Reset()
 		r.until("Failed", func() bool { return l.failed })
-		if l.drains != 0 {
+		if l.drains != drains {
 			r.t.Fatal("Drained, though the peer read nothing")
 		}
 	}
@@ -166,31 +164,21 @@ func finishUnreadInput(r *rig) {
 // closeAtOnce: Close forgets what is kept, tells nothing, and the peer learns of it.
 func closeAtOnce(r *rig) {
 	l := r.attach()
-	sent := 0
-	for !l.congested {
-		r.send(l, pattern(1, sent, 1<<20))
-		sent += 1 << 20
-		r.turn(nap)
-	}
+	sent := r.clog(l)
 	r.do(loop.Close, l)
 	r.turn(nap)
 	got, _ := r.readEnd(l.far)
 	if len(got) >= sent {
 		r.t.Fatalf("all %d bytes arrived after Close", sent)
 	}
-	r.same("what had left before", got, pattern(1, 0, sent)[:len(got)])
+	r.same("what had left before", got, pattern(1, 0, len(got)))
 	r.settle()
 }
 
 // closeEndsFinish: the core's Close ends a Finish whose peer does not read.
 func closeEndsFinish(r *rig) {
 	l := r.attach()
-	sent := 0
-	for !l.congested {
-		r.send(l, pattern(1, sent, 1<<20))
-		sent += 1 << 20
-		r.turn(nap)
-	}
+	sent := r.clog(l)
 	r.do(loop.Finish, l)
 	r.turn(nap)
 	r.do(loop.Close, l)

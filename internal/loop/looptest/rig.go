@@ -49,8 +49,8 @@ type life struct {
 	detached                 bool
 	fd                       int32
 
-	// over: no events may follow, as it was closed, finished or detached.
-	over bool
+	// over: no events may follow, as it was closed, finished or detached. closed: that was asked for.
+	over, closed bool
 }
 
 func newRig(t *testing.T, open Open, net Net) *rig {
@@ -109,20 +109,21 @@ func (r *rig) send(l *life, p []byte) {
 
 func (r *rig) do(kind loop.OpKind, l *life) {
 	r.ops = append(r.ops, loop.Op{Kind: kind, Conn: l.id})
-	switch kind {
-	case loop.Finish:
-		l.over = true
-	case loop.Close:
-		if !l.over || !l.detached {
-			r.free = append(r.free, l.id.Slot())
-		}
-		l.over = true
+	if kind == loop.Close && !l.closed && !l.detached {
+		r.free = append(r.free, l.id.Slot())
+		l.closed = true
 	}
 }
 
 // submit performs what was queued, then destroys what the driver may no longer read.
 func (r *rig) submit() {
 	r.d.Submit(r.ops)
+	for i := range r.ops {
+		op := &r.ops[i]
+		if l := r.lives[op.Conn]; l != nil && (op.Kind == loop.Finish || op.Kind == loop.Close) {
+			l.over = true
+		}
+	}
 	clear(r.ops)
 	r.ops = r.ops[:0]
 	for _, p := range r.scratch {
@@ -137,8 +138,13 @@ func (r *rig) submit() {
 func (r *rig) turn(wait int64) {
 	r.t.Helper()
 	if len(r.ops) > 0 {
-		r.submit()
+		r.pass(0) // Wait and Submit take turns
 	}
+	r.pass(wait)
+}
+
+func (r *rig) pass(wait int64) {
+	r.t.Helper()
 	events, now := r.d.Wait(r.d.Now() + wait)
 	if now < r.clock {
 		r.t.Fatalf("the clock went back from %d to %d", r.clock, now)

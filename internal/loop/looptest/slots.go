@@ -29,13 +29,11 @@ func slotReuse(r *rig) {
 			r.turn(0)
 		}
 		if random.IntN(3) == 0 {
-			l.over = true
 			r.ops = append(r.ops, loop.Op{Kind: loop.Finish, Conn: l.id})
 			if random.IntN(2) == 0 {
 				r.turn(0)
 			}
 		}
-		l.over = true
 		r.ops = append(r.ops, loop.Op{Kind: loop.Close, Conn: l.id})
 		fd, far := r.net.Pair(r.t)
 		successor := r.adoptAt(uint32(i), fd, far, false)

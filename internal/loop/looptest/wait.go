@@ -54,6 +54,27 @@ func (r *rig) write(far Far, p []byte) {
 	})
 }
 
+// clog sends until the connection is congested for good, more than the buffers of both sockets may grow to if nobody
+// reads; it returns how much.
+func (r *rig) clog(l *life) (sent int) {
+	r.t.Helper()
+	more := func() {
+		r.send(l, pattern(1, sent, 1<<20))
+		sent += 1 << 20
+		r.turn(nap)
+	}
+	for !l.congested {
+		more()
+	}
+	for range 24 {
+		more()
+	}
+	if !l.congested {
+		r.t.Fatalf("%d bytes vanished in buffers", sent)
+	}
+	return sent
+}
+
 // read reads n bytes at the far end, taking turns while there are too few.
 func (r *rig) read(far Far, n int) []byte {
 	r.t.Helper()
