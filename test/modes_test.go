@@ -52,6 +52,13 @@ func TestStatementModeRefusesTransactions(t *testing.T) {
 		mustContain(t, heard, "ErrorResponse", "0A000")
 		mustNotContain(t, heard, `hint ""`)
 		mustContain(t, other.query("SELECT 'not held up'"), "not held up")
+		// What its batch has done before is undone.
+		other.query("CREATE TABLE IF NOT EXISTS undone (x int)")
+		insert := []pgproto3.FrontendMessage{parse("", "INSERT INTO undone VALUES (1)"), bind("", ""), execute("")}
+		mustContain(t, other.ask(append(insert, parse("t", "BEGIN"), bind("", "t"), execute(""))...), "0A000")
+		other.say(append(insert, simple("BEGIN"))...)
+		mustContain(t, other.hearAnyEnd(), "0A000")
+		mustContain(t, other.query("SELECT count(*) FROM undone"), `"0"`)
 		again := connect(t, p.Addr)
 		mustContain(t, again.query("SELECT 'served'"), "served")
 	})

@@ -416,8 +416,12 @@ func TestTrap17SQLPrepareAndProtocolExecution(t *testing.T) {
 		mustContain(t, c.query("EXECUTE p"), "26000")
 		c.ask(parse("q", "SELECT 'protocol'"))
 		mustContain(t, c.query("EXECUTE q"), "protocol")
+		mustContain(t, c.query("PREPARE q AS SELECT 'sql'"), "42P05", `\"q\"`)
+		c.ask(parse("", "PREPARE q AS SELECT 'sql'"), bind("", ""), execute(""))
 		c.query("DEALLOCATE q")
 		mustContain(t, c.runStatement("q"), "26000")
+		c.query("PREPARE q AS SELECT 'sql'")
+		mustContain(t, c.query("DEALLOCATE q; PREPARE q AS SELECT 'sql again'; EXECUTE q"), "sql again")
 	})
 }
 

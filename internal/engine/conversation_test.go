@@ -566,3 +566,38 @@ func TestQueryWaitTimeoutIsShortened(t *testing.T) {
 	r.says(b, "select b")
 	r.compare()
 }
+
+// A bug ends one loop: its clients and servers are gone, what they held of the bounds is given back, what was on its way
+// to it is not lost, and the clients of the other loop notice nothing.
+func TestACrash(t *testing.T) {
+	p := onePool(2)
+	p.MaxClientConnections = 8
+	r := newRig(t, 2, p)
+	r.crashes = true
+	a, b, c, d := r.client("a"), r.client("b"), r.client("c"), r.client("d")
+	r.says(a, "begin")
+	r.says(b, "begin")
+	r.says(c, "select c")
+	r.says(d, "select d")
+	r.note("a and b have the servers, c and d wait; a's loop meets a bug in its mail, behind one client and before another")
+	bad := a.loop
+	r.newClient("e", "app")
+	bad.shard.mail.Post(mail{kind: mailServer})
+	r.newClient("f", "app")
+	r.newClient("g", "app")
+	r.settle()
+	if len(r.notices) != 1 {
+		t.Fatalf("%d lines of the log", len(r.notices))
+	}
+	r.note("the other loop goes on")
+	r.says(b, "commit")
+	r.says(b, "begin")
+	r.note("there is room for as many clients as before, and for a second server")
+	for _, name := range []string{"h", "i", "j", "k", "l"} {
+		if s := r.client(name); s != nil {
+			r.says(s, "select "+name)
+		}
+	}
+	r.within(2)
+	r.compare()
+}

@@ -100,7 +100,8 @@ func (s *Shard) dismiss(p *shardPool) {
 }
 
 // Crash ends a shard in whose loop a bug was met (rule 10): its connections are gone with their driver; what they
-// held of the budgets is given back, and the shard is empty, to be bound to a new driver and run again.
+// held of the budgets is given back, and the shard is empty, to be bound to a new driver and run again. What nobody has
+// read of its mail is read then.
 func (s *Shard) Crash(message string, stack []byte) {
 	s.engine.host.Log(Notice{Level: Error, Message: "a bug in the engine closed the connections of one event loop: " + message,
 		Cause: "please report it, with the stack", Stack: stack})
@@ -128,5 +129,14 @@ func (s *Shard) Crash(message string, stack []byte) {
 	for _, d := range s.dials {
 		give(&d.pool.shared.shared.Size, &d.upstream.servers)
 	}
+	for i := range s.ops {
+		if op := &s.ops[i]; op.Kind == loop.Attach && !s.told {
+			s.engine.host.CloseFD(int(op.FD))
+		}
+	}
 	s.reset()
+	for _, m := range s.unread {
+		s.mail.Post(m)
+	}
+	s.unread = nil
 }

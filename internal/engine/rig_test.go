@@ -37,6 +37,7 @@ type rig struct {
 	quiet                  bool
 	most                   int // servers there were at once
 	notices                []Notice
+	crashes                bool // bugs may be met
 }
 
 // rigLoop is the driver of one shard.
@@ -256,6 +257,13 @@ func (l *rigLoop) turn() bool {
 	if len(events) == 0 && !due {
 		return false
 	}
+	if l.r.crashes {
+		defer func() {
+			if bug := recover(); bug != nil {
+				l.crash()
+			}
+		}()
+	}
 	l.shard.Tick(l.r.now)
 	for i := range events {
 		l.shard.Step(&events[i])
@@ -272,6 +280,20 @@ func (l *rigLoop) turn() bool {
 		s.look()
 	}
 	return true
+}
+
+// crash is what becomes of a loop whose shard met a bug.
+func (l *rigLoop) crash() {
+	l.r.say("a loop crashes")
+	for _, s := range l.r.sockets {
+		if s.loop == l && !s.gone {
+			l.r.say("%s closed", s.name)
+			s.gone, s.loop = true, nil
+		}
+	}
+	l.conns = map[loop.ID]*rigSocket{}
+	l.shard.Crash("bug", nil)
+	l.shard.Bind(l)
 }
 
 func (l *rigLoop) perform(op loop.Op) {

@@ -15,11 +15,13 @@ type Shard struct {
 	index  int
 
 	mail     loop.Mailbox[mail]
+	unread   []mail       // taken out of it, and not read yet
 	attached atomic.Int64 // clients attached, those still in the mailbox included
 	capacity int
 
 	now    int64
 	ops    []loop.Op
+	told   bool // the driver has been given the ops
 	timers loop.Timers
 	env    *session.Env
 	slots  slots
@@ -83,7 +85,7 @@ func (s *Shard) Deadline() int64 { return s.timers.Next() }
 func (s *Shard) Tick(now int64) {
 	s.now = now
 	s.turns++
-	s.ops = s.ops[:0]
+	s.ops, s.told = s.ops[:0], false
 	s.env.BeginTurn()
 	s.held.beginTurn()
 	for {
@@ -96,14 +98,19 @@ func (s *Shard) Tick(now int64) {
 }
 
 // Ops is what the turn has decided.
-func (s *Shard) Ops() []loop.Op { return s.ops }
+func (s *Shard) Ops() []loop.Op {
+	s.told = true
+	return s.ops
+}
 
 // Step takes one event.
 func (s *Shard) Step(ev *loop.Event) {
 	s.events++
 	if ev.Kind == loop.Woken {
-		for _, m := range s.mail.Take() {
-			s.receive(&m)
+		for s.unread = s.mail.Take(); len(s.unread) > 0; {
+			m := &s.unread[0]
+			s.unread = s.unread[1:]
+			s.receive(m)
 		}
 		return
 	}

@@ -20,6 +20,9 @@ func (s *Server) heal(e *Env, c *Client, m []byte) {
 		if s.owed.first() == oweParse && s.owed.at(s.owed.head).stmt == prepared.None {
 			return // it was made to refuse a name that is taken
 		}
+		if s.owed.first() == oweQuery && string(pgwire.ErrorField(m, 'C')) == "42P05" {
+			return // so has PREPARE been
+		}
 		message := pgwire.ErrorField(m, 'M')
 		i := bytes.Index(message, []byte(prepared.ServerNamePrefix))
 		if i < 0 || len(message) < i+prepared.ServerNameLen {

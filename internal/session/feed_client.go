@@ -245,7 +245,7 @@ func (f *feed) query(length int, frame []byte) {
 	f.s.barrier = f.s.barrier || st.Effects.Has(forgetting)
 	f.s.begins = f.s.begins || st.Effects.Has(sql.Begins)
 	renamed := false
-	if st.Effects.Has(sql.Deallocates|sql.SQLExecute) && length <= len(frame) {
+	if st.Effects.Has(naming) && length <= len(frame) {
 		renamed = f.rewriteQuery(length, frame)
 	}
 	var o *owed
@@ -277,21 +277,44 @@ func (f *feed) look(text []byte, truncated bool) *sql.Statement {
 // refuseTransaction answers a statement that begins a transaction where there are none, once everything before it
 // has been answered.
 func (f *feed) refuseTransaction(length int, simple bool) {
+	if f.s.open {
+		f.failBatch(length, simple)
+		return
+	}
 	if f.s.owed.len() > 0 {
 		f.flushServer()
 		f.stop = Await
 		return
 	}
 	f.flush()
-	e := f.e
-	e.Wire.Send(f.c.Conn, e.keep(pgwire.AppendError(e.room(512), "ERROR", "0A000",
-		"transaction blocks are not possible in pool_mode statement", "",
-		"Use pool_mode transaction for this pool, or send statements that commit themselves.")))
+	f.e.Wire.Send(f.c.Conn, f.e.keep(noTransactions(f.e.room(512))))
 	f.c.skip = !simple
 	f.discard(length)
 	if simple {
 		f.ready()
 	}
+}
+
+func noTransactions(to []byte) []byte {
+	return pgwire.AppendError(to, "ERROR", "0A000", "transaction blocks are not possible in pool_mode statement", "",
+		"Use pool_mode transaction for this pool, or send statements that commit themselves.")
+}
+
+// failBatch has the server meet an error in place of the message, so that it rolls back what the batch has done before.
+func (f *feed) failBatch(length int, simple bool) {
+	e, s := f.e, f.s
+	if simple {
+		o := s.owed.push(oweQuery, prepared.None)
+		o.refused = true
+		f.c.replaceUnnamed(prepared.None, o)
+		s.open = false
+		s.setUnnamed(e, prepared.None)
+		f.put(e.keep(pgwire.AppendQuery(e.room(64), "pool_mode statement")))
+	} else {
+		s.owed.push(oweDescribe, prepared.None).refused = true
+		f.put(e.keep(pgwire.AppendStatement(e.room(64), pgwire.Describe, []byte(prepared.ServerNamePrefix))))
+	}
+	f.discard(length)
 }
 
 // pass forwards a frame as it is.

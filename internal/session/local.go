@@ -44,7 +44,7 @@ func (f *feed) parseLocally(length int, frame []byte) bool {
 		return false
 	}
 	effects := f.look(text, false).Effects
-	if effects.Has(sql.Deallocates|sql.SQLExecute) || c.NoTransactions && effects.Has(sql.Begins) {
+	if effects.Has(naming) || c.NoTransactions && effects.Has(sql.Begins) {
 		return false
 	}
 	id := e.Statements.Intern(c.Settings, types, text)

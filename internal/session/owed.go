@@ -50,6 +50,8 @@ type owed struct {
 	// replaced: the message replaced the client's unnamed statement, which was before; the entry holds its reference.
 	replaced bool
 	before   prepared.StmtID
+	// refused: the server is made to fail instead; the error is ours.
+	refused bool
 	// stmt is the statement parsed, bound, described or closed; the entry holds a reference of its own.
 	stmt prepared.StmtID
 	// name is where the client's name for it lies in Owed.names: for undoing what never ran, and for texts of errors.

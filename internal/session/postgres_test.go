@@ -491,8 +491,9 @@ func (p *postgres) returnsRows(text string) bool {
 }
 
 func checkSyntax(text string) {
-	if text == "selec" {
-		fail("42601", "syntax error at or near \"selec\"")
+	switch text {
+	case "selec", "pool_mode statement":
+		fail("42601", "syntax error at or near %q", strings.Fields(text)[0])
 	}
 }
 

@@ -148,6 +148,9 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 	if len(m) == length {
 		s.heal(e, c, m)
 		shown = s.renamed(e, c, m)
+		if first != oweNothing && s.owed.at(s.owed.head).refused {
+			shown = noTransactions(nil)
+		}
 	}
 	if first.extended() {
 		s.skipToSync(e, c)

@@ -7,7 +7,19 @@ import (
 )
 
 // A client may name in SQL, in EXECUTE and DEALLOCATE, a statement it has prepared by the protocol. The server knows
-// that statement by another name, so the name in the text is replaced.
+// that statement by another name, so the name in the text is replaced; in PREPARE too, for Postgres to say that it is
+// taken (trap 17).
+
+// naming is the effects of texts in which a name may have to be replaced.
+const naming = sql.Deallocates | sql.SQLExecute | sql.SQLPrepare
+
+// named is the statement of ours that a name in the text that was scanned last means.
+func (f *feed) named(n *sql.Name) (id prepared.StmtID, ok bool) {
+	if n.Effect == sql.SQLPrepare && f.e.scan.Effects.Has(forgetting) {
+		return prepared.None, false // by then it may be free again
+	}
+	return f.e.Names.Get(f.c.Slot, n.Value)
+}
 
 // rewriteText replaces names in the text that was scanned last. It returns the text to use, and the client's names that
 // DEALLOCATEs in it take away.
@@ -15,17 +27,15 @@ func (f *feed) rewriteText(text []byte) (out []byte, deallocated []string, chang
 	e := f.e
 	from := 0
 	for _, n := range e.scan.Names() {
-		if n.Effect == sql.SQLPrepare {
-			continue
-		}
-		id, ok := e.Names.Get(f.c.Slot, n.Value)
+		id, ok := f.named(&n)
 		if !ok {
 			continue
 		}
 		f.ensure(id)
-		if n.Effect == sql.Deallocates {
+		switch n.Effect {
+		case sql.Deallocates:
 			deallocated = append(deallocated, string(n.Value))
-		} else {
+		case sql.SQLExecute:
 			f.s.Pins |= pinsOf(e.effectsOf(id))
 		}
 		out = append(out, text[from:n.Start]...)
@@ -61,11 +71,9 @@ func (f *feed) rewriteQuery(length int, frame []byte) bool {
 func (f *feed) preparedHere() bool {
 	e, s := f.e, f.s
 	for _, n := range e.scan.Names() {
-		id, ok := e.Names.Get(f.c.Slot, n.Value)
-		if !ok || n.Effect == sql.SQLPrepare {
-			continue
+		if id, ok := f.named(&n); ok {
+			f.ensure(id)
 		}
-		f.ensure(id)
 	}
 	if s.open {
 		s.open = false

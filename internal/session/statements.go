@@ -38,7 +38,7 @@ func (f *feed) parse(length int, frame []byte) {
 	}
 	var deallocated []string
 	rewritten := false
-	if effects.Has(sql.Deallocates | sql.SQLExecute) {
+	if effects.Has(naming) {
 		text, deallocated, rewritten = f.rewriteText(text)
 		for _, name := range deallocated {
 			// Two names of one statement would become one text; which it was must not be forgotten.
