@@ -133,12 +133,13 @@ func (s *Shard) grant(c *client, srv *server) {
 func (s *Shard) take(c *client, srv *server) bool {
 	p := srv.pool
 	p.stats.acquireTime(s.now - c.since)
-	if !c.welcomed && c.Settings == srv.Settings {
-		// Its login only lacked what the server has reported.
-		c.state = clientIdle
-		s.greet(c, srv.params)
-		s.release(srv)
-		return false
+	if !c.welcomed {
+		if block := s.greeting(c); block != nil { // it has become known meanwhile
+			c.state = clientIdle
+			s.admit(c, block)
+			s.release(srv)
+			return false
+		}
 	}
 	srv.client, c.server = c.Slot, srv.slot
 	if c.Settings != srv.Settings {

@@ -218,6 +218,31 @@ func TestStartupSettings(t *testing.T) {
 	r.compare()
 }
 
+// Who logs in needs no server, though all be busy: what drivers usually ask for is known to be taken, and what it does
+// to what Postgres reports. What is not known is asked for once.
+func TestALoginNeedsNoServer(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	r.params = []Setting{{"application_name", ""}, {"client_encoding", "UTF8"}, {"DateStyle", "ISO, MDY"}, {"TimeZone", "UTC"}}
+	name := func(v string) Setting { return Setting{"application_name", v} }
+	paris := Setting{"TimeZone", "Europe/Paris"}
+	a := r.client("a", paris, name("first"))
+	r.note("the server is busy")
+	r.says(a, "begin")
+	r.client("psql", name("psql"), Setting{"client_encoding", "UTF8"})
+	r.client("jdbc", Setting{"client_encoding", "utf-8"}, Setting{"DateStyle", "ISO"}, Setting{"TimeZone", "UTC"}, Setting{"extra_float_digits", "3"})
+	r.client("plain")
+	r.note("a has asked for what these two want, under another name or with one of its own")
+	r.client("b", name("second"), paris)
+	r.client("c", paris)
+	r.note("these have to wait")
+	r.client("d", Setting{"TimeZone", "Europe/Rome"})
+	r.client("e", name("caf\u00e9"))
+	r.client("f", Setting{"is_superuser", "on"})
+	r.client("g", Setting{"extra_float_digits", "4"})
+	r.says(a, "commit")
+	r.compare()
+}
+
 // What a client leaves in its session keeps its server with it, and is gone before the next.
 func TestPinning(t *testing.T) {
 	r := newRig(t, 1, onePool(1))

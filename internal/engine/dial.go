@@ -122,7 +122,9 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		return
 	}
 	p.fails, p.retryAt, p.refusal = 0, 0, nil
-	p.shared.greetings.learn(srv.params)
+	if p.shared.greetings.learn(srv.params) {
+		s.greetAll(p)
+	}
 	s.release(srv)
 	s.supply(p)
 }

@@ -1,39 +1,145 @@
 package engine
 
-import "sync"
+import (
+	"strconv"
+	"strings"
+	"sync"
 
-// greetings is what clients of a pool are told at login, by the profile they ask for: learned from a server once, on
-// whichever shard, and used on all. It is locked, but only logins and fresh servers look at it.
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+)
+
+// greetings is what clients of a pool are told at login: the parameters that a server reports to such a client. Most
+// are known from any server; the others are asked for once, on whichever shard, and known to all. It is locked,
+// but only logins and fresh servers look at it.
 type greetings struct {
-	mu     sync.Mutex
-	base   []Setting // what a fresh server reports
-	blocks map[uint64][]byte
+	mu      sync.Mutex
+	base    []Setting            // what a fresh server reports; nil: there has been none
+	learned map[uint64][]Setting // what a server reports with settings that had to be tried, by profile.asked
 }
 
-// of is what clients of a profile are told; nil if no server has been asked yet. It is never changed.
-func (g *greetings) of(profile uint64) []byte {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.blocks[profile]
-}
-
-func (g *greetings) set(profile uint64, block []byte) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.blocks == nil || len(g.blocks) >= maxGreetings {
-		g.blocks = map[uint64][]byte{} // it is learned again where it is needed
-	}
-	g.blocks[profile] = block
-}
-
-// maxGreetings bounds the profiles remembered.
+// maxGreetings bounds the sets of settings remembered. They are learned again where they are needed.
 const maxGreetings = 16384
 
-// learn takes from a fresh server what Postgres reports. If that has changed, clients are told the new from now on.
-func (g *greetings) learn(params []Setting) {
+// learn takes from a fresh server what Postgres reports. If that is news, clients are told so from now on, and it
+// reports true.
+func (g *greetings) learn(params []Setting) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !sameSettings(g.base, params) {
-		g.base, g.blocks = params, nil
+	if sameSettings(g.base, params) {
+		return false
 	}
+	g.base, g.learned = append([]Setting{}, params...), nil
+	return true
+}
+
+// tried notes what a server reports to clients of a profile, and returns what they are told.
+func (g *greetings) tried(p *profile, params []Setting) []byte {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.learned == nil || len(g.learned) >= maxGreetings {
+		g.learned = map[uint64][]Setting{}
+	}
+	g.learned[p.asked] = params
+	return g.block(p, params)
+}
+
+// of is what clients of a profile are told, ParameterStatus messages; nil if a server has to be asked first.
+func (g *greetings) of(p *profile) []byte {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if params, ok := g.learned[p.asked]; ok {
+		return g.block(p, params)
+	}
+	if g.base == nil {
+		return nil
+	}
+	for _, q := range p.settings {
+		if !(p.named && q.Name == applicationName) && !sureToKeep(g.base, q) {
+			return nil
+		}
+	}
+	return g.block(p, g.base)
+}
+
+// block is what clients of a profile are told where a server has reported params to one of the same settings, perhaps
+// of another name.
+func (g *greetings) block(p *profile, params []Setting) []byte {
+	name, replaced := p.value(applicationName)
+	if !replaced {
+		name, replaced = reported(g.base, applicationName)
+	} else {
+		replaced = p.named
+	}
+	block := []byte{}
+	for _, q := range params {
+		if replaced && q.Name == applicationName {
+			q.Value = name
+		}
+		block = pgwire.AppendParameterStatus(block, q.Name, q.Value)
+	}
+	return block
+}
+
+const applicationName = "application_name"
+
+// plainName reports whether Postgres takes an application_name as it is. It cuts longer ones, and replaces other
+// characters, in a way that depends on the version.
+func plainName(v string) bool {
+	const longest = 63 // NAMEDATALEN - 1
+	for i := range len(v) {
+		if v[i] < ' ' || v[i] > '~' {
+			return false
+		}
+	}
+	return len(v) <= longest
+}
+
+// sureToKeep reports whether Postgres is sure to take a setting, and to report with it what it reports without. base is
+// what it reports.
+func sureToKeep(base []Setting, q Setting) bool {
+	was, isReported := reported(base, q.Name)
+	switch q.Name {
+	case "client_encoding":
+		return isReported && (q.Value == was || was == "UTF8" && isUTF8(q.Value))
+	case "datestyle":
+		return isReported && (q.Value == was || strings.EqualFold(q.Value, "ISO") && strings.HasPrefix(was, "ISO, "))
+	case "timezone", "intervalstyle", "standard_conforming_strings":
+		return isReported && q.Value == was
+	case "extra_float_digits":
+		n, err := strconv.Atoi(q.Value)
+		return err == nil && -15 <= n && n <= 3
+	}
+	return false
+}
+
+// reported is the value of a parameter among those reported, whose names Postgres writes with capitals.
+func reported(params []Setting, name string) (string, bool) {
+	for _, q := range params {
+		if strings.EqualFold(q.Name, name) {
+			return q.Value, true
+		}
+	}
+	return "", false
+}
+
+// isUTF8 reports whether an encoding's name, as Postgres reads names of encodings, means UTF8.
+func isUTF8(encoding string) bool {
+	switch encodingName(encoding) {
+	case "utf8", "unicode":
+		return true
+	}
+	return false
+}
+
+// sameSettings reports whether two lists are equal, in this order.
+func sameSettings(a, b []Setting) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
 }

@@ -31,7 +31,6 @@ type mail struct {
 	moved    *movedServer
 	collect  *collector
 	upstream *upstream
-	settings uint64
 }
 
 // receive takes one message.
@@ -57,7 +56,7 @@ func (s *Shard) receive(m *mail) {
 		s.evict(m.pool, m.upstream)
 	case mailLearned:
 		if p := s.byKey[m.pool.poolKey]; p != nil {
-			s.greetAll(p, m.settings)
+			s.greetHere(p)
 		}
 	case mailSnapshot:
 		s.collect(m.collect)

@@ -13,6 +13,10 @@ type profile struct {
 	settings        []Setting // by name, in the order given, each name once
 	unreadable      bool
 	backslashQuotes bool
+
+	// named: it has an application_name that Postgres takes as it is; asked is the key of its other settings.
+	named bool
+	asked uint64
 }
 
 // profileSeed makes keys equal on all shards of the process, and unpredictable outside it.
@@ -24,15 +28,7 @@ func (s *Shard) profile(startup []Setting) *profile {
 	if len(settings) == 0 {
 		return s.profiles[0]
 	}
-	var h maphash.Hash
-	h.SetSeed(profileSeed)
-	for _, q := range settings {
-		h.WriteString(q.Name)
-		h.WriteByte(0)
-		h.WriteString(q.Value)
-		h.WriteByte(0)
-	}
-	key := h.Sum64() | 1 // never 0
+	key := keyOf(settings, "")
 	p := s.profiles[key]
 	if p == nil {
 		if len(s.profiles) >= s.profilesMax {
@@ -42,6 +38,27 @@ func (s *Shard) profile(startup []Setting) *profile {
 		s.profiles[key] = p
 	}
 	return p
+}
+
+// keyOf is the key of settings, but the one of that name. It is 0 for none.
+func keyOf(settings []Setting, but string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(profileSeed)
+	n := 0
+	for _, q := range settings {
+		if q.Name == but {
+			continue
+		}
+		n++
+		h.WriteString(q.Name)
+		h.WriteByte(0)
+		h.WriteString(q.Value)
+		h.WriteByte(0)
+	}
+	if n == 0 {
+		return 0
+	}
+	return h.Sum64() | 1
 }
 
 // minProfiles is how many profiles are kept before those that nobody uses any more are looked for: clients that call
@@ -69,9 +86,13 @@ func (s *Shard) forgetProfiles() {
 }
 
 func newProfile(key uint64, settings []Setting) *profile {
-	p := &profile{key: key, settings: settings}
+	p := &profile{key: key, settings: settings, asked: key}
 	for _, q := range settings {
 		switch q.Name {
+		case applicationName:
+			if plainName(q.Value) {
+				p.named, p.asked = true, keyOf(settings, applicationName)
+			}
 		case "client_encoding":
 			p.unreadable = unreadable(q.Value)
 		case "standard_conforming_strings":
@@ -102,12 +123,25 @@ next:
 
 // unreadable reports whether an encoding has characters in which bytes of ASCII mean something else.
 func unreadable(encoding string) bool {
-	switch strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(encoding)) {
+	switch encodingName(encoding) {
 	case "sjis", "shiftjis", "mskanji", "win932", "windows932", "shiftjis2004", "big5", "win950", "windows950", "gbk",
 		"win936", "windows936", "gb18030", "uhc", "win949", "windows949", "johab":
 		return true
 	}
 	return false
+}
+
+// encodingName is an encoding's name as Postgres compares such names: letters without case, and digits.
+func encodingName(v string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'A' <= r && r <= 'Z':
+			return r + 'a' - 'A'
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+			return r
+		}
+		return -1
+	}, v)
 }
 
 // difference is the SQL that takes a session from one profile to another. What only the first sets goes back to what
@@ -159,40 +193,44 @@ func quoteName(name string) string {
 // welcome completes a client's login: at once if it is known what Postgres says to such a client, else with the help
 // of a server.
 func (s *Shard) welcome(c *client) {
-	p := s.pools[c.pool]
-	if block := p.shared.greetings.of(c.Settings); block != nil {
+	if block := s.greeting(c); block != nil {
 		s.admit(c, block)
 		return
 	}
 	s.acquire(c)
 }
 
+// greeting is what a client is told at login; nil if that is not known.
+func (s *Shard) greeting(c *client) []byte {
+	return s.pools[c.pool].shared.greetings.of(s.profiles[c.Settings])
+}
+
 // greet completes the login of a client, and of all others that wait for the same, with what a server reports.
 func (s *Shard) greet(c *client, params []Setting) {
 	p := s.pools[c.pool]
-	block := []byte{}
-	for _, q := range params {
-		block = pgwire.AppendParameterStatus(block, q.Name, q.Value)
-	}
-	p.shared.greetings.set(c.Settings, block)
-	settings := c.Settings
-	s.admit(c, block)
-	s.greetAll(p, settings)
+	s.admit(c, p.shared.greetings.tried(s.profiles[c.Settings], params))
+	s.greetAll(p)
+}
+
+// greetAll completes the logins that waited for what has become known, on all shards.
+func (s *Shard) greetAll(p *shardPool) {
+	s.greetHere(p)
 	for _, other := range s.engine.shards {
 		if other != s {
-			other.mail.Post(mail{kind: mailLearned, pool: p.shared, settings: settings})
+			other.mail.Post(mail{kind: mailLearned, pool: p.shared})
 		}
 	}
 }
 
-// greetAll completes the logins that waited for what has become known.
-func (s *Shard) greetAll(p *shardPool, settings uint64) {
-	block := p.shared.greetings.of(settings)
-	if block == nil || p.ledger.Waiting() == 0 {
+func (s *Shard) greetHere(p *shardPool) {
+	if p.ledger.Waiting() == 0 {
 		return
 	}
 	s.slots.eachClient(func(c *client) bool {
-		if c.state == clientWelcoming && c.pool == p.index && c.Settings == settings {
+		if c.state != clientWelcoming || c.pool != p.index {
+			return true
+		}
+		if block := s.greeting(c); block != nil {
 			p.ledger.Leave(c.ticket)
 			c.state = clientIdle
 			s.admit(c, block)
@@ -209,18 +247,6 @@ func (s *Shard) admit(c *client, block []byte) {
 	s.Send(c.Conn, b)
 	c.welcomed = true
 	s.proceed(c)
-}
-
-func sameSettings(a, b []Setting) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // parameter notes what a server reports. The list may be shared with others, so it is replaced.
