@@ -63,7 +63,6 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		return
 	}
 	totals := make(map[string]*poolTotals)
-	pinned := make(map[string]uint64)
 	for i := range s.Pools {
 		stats := &s.Pools[i]
 		collectUser(to, stats)
@@ -71,12 +70,19 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 			totals[stats.Pool] = new(poolTotals)
 		}
 		totals[stats.Pool].add(stats)
-		for reason, n := range stats.PinnedTotal {
-			pinned[reason] += n
-		}
 	}
+	for name, counts := range s.Forgotten {
+		if totals[name] == nil {
+			totals[name] = new(poolTotals)
+		}
+		totals[name].Add(counts)
+	}
+	pinned := make(map[string]uint64)
 	for name, t := range totals {
 		t.collect(to, name)
+		for reason, n := range t.PinnedTotal {
+			pinned[reason] += n
+		}
 	}
 	for reason, n := range pinned {
 		to <- counter(pinnedTotal, n, reason)
@@ -97,23 +103,15 @@ func collectUser(to chan<- prometheus.Metric, s *engine.PoolStats) {
 
 // poolTotals is what is told of a pool as a whole.
 type poolTotals struct {
-	idle, active, waiting  int
-	queries                uint64
-	acquire, query         engine.Histogram
-	acquireNanos, querySum uint64
+	idle, active, waiting int
+	engine.Counts
 }
 
 func (t *poolTotals) add(s *engine.PoolStats) {
 	t.idle += s.ClientsIdle
 	t.active += s.ClientsActive
 	t.waiting += s.ClientsWaiting
-	t.queries += s.Queries
-	t.acquireNanos += s.AcquireSumNanos
-	t.querySum += s.QuerySumNanos
-	for i := range s.Acquire {
-		t.acquire[i] += s.Acquire[i]
-		t.query[i] += s.Query[i]
-	}
+	t.Add(&s.Counts)
 }
 
 func (t *poolTotals) collect(to chan<- prometheus.Metric, pool string) {
@@ -121,9 +119,9 @@ func (t *poolTotals) collect(to chan<- prometheus.Metric, pool string) {
 	to <- gauge(clients, float64(t.active), pool, "active")
 	to <- gauge(clients, float64(t.waiting), pool, "waiting")
 	to <- gauge(waitingClients, float64(t.waiting), pool)
-	to <- counter(queriesTotal, t.queries, pool)
-	to <- histogram(acquireSeconds, &t.acquire, t.acquireNanos, pool)
-	to <- histogram(querySeconds, &t.query, t.querySum, pool)
+	to <- counter(queriesTotal, t.Queries, pool)
+	to <- histogram(acquireSeconds, &t.Acquire, t.AcquireSumNanos, pool)
+	to <- histogram(querySeconds, &t.Query, t.QuerySumNanos, pool)
 }
 
 // histogram turns counts by powers of two of microseconds into cumulative ones of seconds.

@@ -16,7 +16,7 @@ type poolStatus struct {
 // poolDetail is one pool with what it consists of.
 type poolDetail struct {
 	poolStatus
-	// Users is each (database, user) that has, or had lately, clients.
+	// Users is each (database, user) that has clients or servers.
 	Users []userStatus `json:"users"`
 	// Upstreams is the servers by the upstream's address.
 	Upstreams map[string]int `json:"upstreams"`
@@ -32,7 +32,7 @@ type userStatus struct {
 // figures is what is told of a pool and of each of its users.
 type figures struct {
 	// Size is the servers open; Available those of them that nobody uses; MaxSize what pool_size allows, for each
-	// user that there is; Utilization (Size − Available) / MaxSize.
+	// database and user that has clients or servers; Utilization (Size − Available) / MaxSize.
 	Size        int     `json:"size"`
 	Available   int     `json:"available"`
 	MaxSize     int     `json:"max_size"`
@@ -95,6 +95,12 @@ func (f *figures) add(s *engine.PoolStats) {
 		}
 		f.Pinned[reason] += n
 	}
+	f.count(&s.Counts)
+	f.Utilization = utilization(f.Size, f.Available, f.MaxSize)
+}
+
+// count adds what has been counted.
+func (f *figures) count(s *engine.Counts) {
 	f.Queries += s.Queries
 	f.Transactions += s.Transactions
 	f.BytesReceived += s.BytesReceived
@@ -103,7 +109,6 @@ func (f *figures) add(s *engine.PoolStats) {
 	f.ConnectsFailed += s.ConnectsFailed
 	f.WaitTimeouts += s.WaitTimeouts
 	f.Cancels += s.Cancels
-	f.Utilization = utilization(f.Size, f.Available, f.MaxSize)
 }
 
 // sizeOf is the servers open.
@@ -136,6 +141,11 @@ func details(p *plan, s engine.Snapshot) []*poolDetail {
 	if p != nil {
 		for i := range p.engine.Pools {
 			get(p.engine.Pools[i].Name).configured(&p.engine.Pools[i])
+		}
+	}
+	for name, counts := range s.Forgotten {
+		if found[name] != nil {
+			found[name].count(counts)
 		}
 	}
 	out := make([]*poolDetail, 0, len(found))

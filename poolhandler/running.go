@@ -72,8 +72,12 @@ func startRunning(first *plan, p *process) (*running, error) {
 	return r, nil
 }
 
-// crashPause keeps a bug that comes back at once from filling the log.
-const crashPause = 100 * time.Millisecond
+// crashPause keeps a bug that comes back at once from filling the log. It doubles, up to maxCrashPause, while no driver
+// can be opened.
+const (
+	crashPause    = 100 * time.Millisecond
+	maxCrashPause = 5 * time.Second
+)
 
 // runLoop drives one shard until it stops. A bug costs the connections of this loop, which goes on with a new
 // driver, and nothing else of Caddy.
@@ -87,14 +91,20 @@ func (r *running) runLoop(s *engine.Shard, d loop.Driver, p *process) {
 			return
 		}
 		s.Crash(fmt.Sprint(bug), stack)
-		time.Sleep(crashPause)
-		drivers, _, err := openDrivers(1, r.driver)
-		if err != nil {
-			p.logger().Error("an event loop has ended; restart Caddy", zap.Error(err))
-			return
-		}
-		d = drivers[0]
+		d = r.reopen(p)
 		s.Bind(d)
+	}
+}
+
+// reopen opens a driver for a loop that has lost its own.
+func (r *running) reopen(p *process) loop.Driver {
+	for pause := crashPause; ; pause = min(2*pause, maxCrashPause) {
+		time.Sleep(pause)
+		drivers, _, err := openDrivers(1, r.asked)
+		if err == nil {
+			return drivers[0]
+		}
+		p.logger().Error("an event loop cannot go on; new clients go to the others, and it is tried again", zap.Error(err))
 	}
 }
 

@@ -106,6 +106,7 @@ func removedPool(name string) *engine.Refusal {
 	return &engine.Refusal{
 		SQLState:  "57P01",
 		Message:   fmt.Sprintf("pool %q has been removed from the configuration", name),
+		Hint:      "Connect again, to a database that another pool has.",
 		Permanent: true,
 	}
 }

@@ -26,13 +26,16 @@ func busyProcess(t *testing.T) *process {
 		Pool: "app", Database: "app", User: "alice", MaxSize: 10,
 		ClientsIdle: 5, ClientsActive: 3, ClientsWaiting: 2,
 		ServersIdle: 1, ServersActive: 3, ServersConnecting: 1, MaxWait: 1500 * time.Millisecond,
-		Queries: 100, Upstreams: map[string]int{"127.0.0.1:5432": 4}, PinnedTotal: map[string]uint64{"temp_table": 2},
-		QuerySumNanos: 3e9,
+		Upstreams: map[string]int{"127.0.0.1:5432": 4},
+		Counts:    engine.Counts{Queries: 60, PinnedTotal: map[string]uint64{"temp_table": 2}, QuerySumNanos: 3e9},
 	}
 	alice.Query[0], alice.Query[2], alice.Query[engine.HistogramBuckets-1] = 5, 3, 1
-	bob := engine.PoolStats{Pool: "app", Database: "app", User: "bob", MaxSize: 10, ServersIdle: 1, Queries: 1,
-		Upstreams: map[string]int{"127.0.0.1:5432": 1}}
-	f.snapshot = engine.Snapshot{Pools: []engine.PoolStats{alice, bob}}
+	bob := engine.PoolStats{Pool: "app", Database: "app", User: "bob", MaxSize: 10, ServersIdle: 1,
+		Upstreams: map[string]int{"127.0.0.1:5432": 1}, Counts: engine.Counts{Queries: 1}}
+	f.snapshot = engine.Snapshot{
+		Pools:     []engine.PoolStats{alice, bob},
+		Forgotten: map[string]*engine.Counts{"app": {Queries: 40}},
+	}
 	p.counts.logins.count("ok")
 	return p
 }

@@ -60,6 +60,37 @@ func TestAdminAPITellsOfThePools(t *testing.T) {
 	})
 }
 
+// Names that clients invent are refused by Postgres, and forgotten soon.
+func TestInventedDatabasesAreForgotten(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		if direct() {
+			t.Skip("nothing to remember without the pooler")
+		}
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 4"})
+		connect(t, p.Addr).query("SELECT 1")
+		for i := range 100 {
+			if _, err := tryConnect(t, p.Addr, "database", fmt.Sprintf("invented_%d", i)); err == nil || !strings.Contains(err.Error(), "3D000") {
+				t.Fatalf("a database that is not there: %v, want 3D000", err)
+			}
+		}
+		eventually(t, "only the database that is used is known", func() error {
+			var pool struct {
+				Users []struct {
+					Database string `json:"database"`
+				} `json:"users"`
+				ConnectsFailed int `json:"connects_failed"`
+			}
+			if err := p.getJSON("/postgres/pools/app", &pool); err != nil {
+				return err
+			}
+			if len(pool.Users) != 1 || pool.Users[0].Database != "app" || pool.ConnectsFailed != 100 {
+				return fmt.Errorf("%d are known, and %d logins failed", len(pool.Users), pool.ConnectsFailed)
+			}
+			return nil
+		})
+	})
+}
+
 func TestMetricsTellOfThePools(t *testing.T) {
 	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {

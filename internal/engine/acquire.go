@@ -9,56 +9,6 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
-// shardPool is one shard's part of a (pool, database, user).
-type shardPool struct {
-	index   uint32
-	shared  *sharedPool
-	ledger  *pool.Ledger
-	servers map[*server]struct{}
-	clients int
-
-	dialing int
-	// retryAt is when dialing may be tried again, after fails failures in a row; refusal is the last.
-	retryAt int64
-	fails   int
-	refusal *Refusal
-	// dismissed is when its clients were asked to leave, because it was removed.
-	dismissed int64
-	// evictedAt is when other pools were last asked to give up a server for this one.
-	evictedAt int64
-	// expireAt is when the first of the waiters will have waited too long, for which a timer is set. 0: none.
-	expireAt int64
-	stats    poolStats
-}
-
-// pool is this shard's part of a shared pool.
-func (s *Shard) pool(shared *sharedPool) *shardPool {
-	if p := s.byKey[shared.poolKey]; p != nil {
-		return p
-	}
-	p := &shardPool{
-		index:   uint32(len(s.pools)),
-		shared:  shared,
-		ledger:  pool.NewLedger(shared.shared, s.index),
-		servers: map[*server]struct{}{},
-	}
-	p.stats.pins = map[string]uint64{}
-	p.configure()
-	s.pools = append(s.pools, p)
-	s.byKey[shared.poolKey] = p
-	return p
-}
-
-func (p *shardPool) config() *PoolConfig { return p.shared.template.config.Load() }
-
-func (p *shardPool) leaving() bool { return p.shared.template.removed.Load() }
-
-func (p *shardPool) configure() {
-	cfg := p.config()
-	p.ledger.FIFO = cfg.FIFO
-	p.ledger.MaxWaiting = cfg.MaxWaitingClients
-}
-
 // acquire gets a client a server. It reports true if the client has it now; otherwise the client waits, or was
 // refused.
 func (s *Shard) acquire(c *client) bool {
@@ -132,7 +82,7 @@ func (s *Shard) grant(c *client, srv *server) {
 // take makes a server a client's: at once if its session is set as the client's is, else after making it so.
 func (s *Shard) take(c *client, srv *server) bool {
 	p := srv.pool
-	p.stats.acquireTime(s.now - c.since)
+	p.counts.acquireTime(s.now - c.since)
 	if !c.welcomed {
 		if block := s.greeting(c); block != nil { // it has become known meanwhile
 			c.state = clientIdle
@@ -163,7 +113,7 @@ func (s *Shard) link(c *client, srv *server) {
 	if p.config().Mode == Session {
 		srv.Pins |= session.PinSession
 	}
-	p.stats.linked++
+	p.linked++
 	if c.congested {
 		s.pauseServer(srv)
 	}
@@ -197,7 +147,7 @@ func (s *Shard) expire(p *shardPool) {
 			break
 		}
 		p.ledger.PopWaiter()
-		p.stats.waitTimeouts++
+		p.counts.WaitTimeouts++
 		c := s.client(first.Client)
 		s.refuse(c, p.waitedTooLong(time.Duration(s.now-first.Since)))
 		s.proceed(c)
@@ -217,6 +167,9 @@ func (p *shardPool) waitedTooLong(waited time.Duration) *Refusal {
 	if p.refusal != nil {
 		r.Detail = "Waited " + seconds(waited.Round(time.Millisecond)) + "; the last attempt to connect to Postgres failed: " + p.refusal.Error()
 		r.Hint = "See whether Postgres is up and accepts connections."
+		if p.refusal.Hint != "" {
+			r.Hint = p.refusal.Hint
+		}
 	}
 	return r
 }
@@ -225,7 +178,7 @@ func (p *shardPool) waitedTooLong(waited time.Duration) *Refusal {
 func (s *Shard) cancelWait(c *client) {
 	p := s.pools[c.pool]
 	p.ledger.Leave(c.ticket)
-	p.stats.cancels++
+	p.counts.Cancels++
 	s.refuse(c, cancelledByUser)
 	s.proceed(c)
 }

@@ -12,7 +12,9 @@ func (e *Engine) Admit(name string) *Refusal {
 	if e.draining.Load() {
 		return &Refusal{SQLState: "57P03", Message: "the pooler is shutting down", Hint: "Connect to another instance, or try again."}
 	}
-	t := e.template(name)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t := e.templates[name]
 	if t == nil || t.removed.Load() {
 		return refusedUnknownPool(name)
 	}
@@ -32,6 +34,12 @@ func (e *Engine) Leave(name string) {
 	e.template(name).clients.Give()
 }
 
+func (e *Engine) template(name string) *template {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.templates[name]
+}
+
 // Clients is how many clients are admitted, those that log in included.
 func (e *Engine) Clients() int { return e.clients.Taken() }
 
@@ -45,7 +53,12 @@ func refusedFull(limit string, value int) *Refusal {
 }
 
 func refusedUnknownPool(name string) *Refusal {
-	return &Refusal{SQLState: "3D000", Message: "pool \"" + name + "\" does not exist", Permanent: true}
+	return &Refusal{
+		SQLState:  "3D000",
+		Message:   "pool \"" + name + "\" does not exist",
+		Hint:      "It is no longer in the configuration of the pooler.",
+		Permanent: true,
+	}
 }
 
 // permits is a pool's and an upstream's permit for one server, taken together.

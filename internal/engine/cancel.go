@@ -48,7 +48,7 @@ func (s *Shard) cancel(pid, secret uint32) {
 		c.cancelled = c.welcomed // its query has not been sent yet, and is not going to be
 	case clientLinked:
 		if srv := s.serverOf(c); srv.Owes() {
-			s.pools[c.pool].stats.cancels++
+			s.pools[c.pool].counts.Cancels++
 			s.cancelServer(srv)
 		}
 	}

@@ -69,7 +69,6 @@ type client struct {
 
 // attach takes a client over.
 func (s *Shard) attach(in *Client) {
-	shared := s.engine.pool(poolKey{in.Pool, in.Database, in.User})
 	i, sl := s.slots.take(slotClient)
 	if i == 0 || s.stopping {
 		if i != 0 {
@@ -81,7 +80,7 @@ func (s *Shard) attach(in *Client) {
 		return
 	}
 	s.clients++
-	p := s.pool(shared)
+	p := s.join(poolKey{in.Pool, in.Database, in.User})
 	c := &sl.client
 	*c = client{pool: p.index, gen: sl.gen, secret: uint32(s.engine.host.Random())}
 	c.Slot, c.Conn = i, uint64(loop.MakeID(i, sl.gen))
@@ -106,7 +105,7 @@ func (p *shardPool) configureClient(c *client) {
 // fromClient takes what a client sent.
 func (s *Shard) fromClient(c *client, data []byte) {
 	p := s.pools[c.pool]
-	p.stats.received += uint64(len(data))
+	p.counts.BytesReceived += uint64(len(data))
 	if c.held != 0 || c.state == clientWaiting || c.state == clientWelcoming || c.state == clientPreparing || c.congested {
 		s.hold(c, data)
 		if c.mayProceed() && len(s.held.get(c.held)) >= int(c.need) {
@@ -281,7 +280,7 @@ func (s *Shard) unhook(c *client) {
 	case clientLinked:
 		srv := s.serverOf(c)
 		srv.client, c.server = 0, 0
-		p.stats.linked--
+		p.linked--
 		s.abandon(srv, &c.Client)
 	}
 	c.state = clientIdle

@@ -100,12 +100,12 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 	p.ledger.Came()
 	p.dialing--
 	if r.Refused != nil {
-		p.stats.connectsFailed++
+		p.counts.ConnectsFailed++
 		p.giveBack(s, d.upstream)
 		s.dialFailed(p, d.upstream, r.Refused)
 		return
 	}
-	p.stats.connects++
+	p.counts.Connects++
 	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now}
 	srv.Status = 'I'
 	if life := p.config().ServerLifetime; life > 0 {
@@ -200,7 +200,7 @@ func (s *Shard) freed(shared *sharedPool) {
 		if u.starving[s.index].Swap(0) == 0 {
 			continue
 		}
-		for _, p := range s.pools {
+		for p := range s.eachPool {
 			if p.shared.template == shared.template && p.ledger.Missing() > 0 {
 				s.supply(p)
 			}
@@ -233,12 +233,12 @@ func (s *Shard) starve(p *shardPool) {
 func (s *Shard) evict(needy *sharedPool, u *upstream) {
 	var victim *server
 	oldest := loop.Never
-	for _, p := range s.pools {
+	for p := range s.eachPool {
 		if p.shared == needy || p.shared.template != needy.template {
 			continue
 		}
 		p.ledger.EachIdle(func(r pool.Idle) bool {
-			if srv := s.server(r.Server); srv.upstream == u && r.Since < oldest {
+			if srv := s.server(r.Server); srv.upstream.allowance == u.allowance && r.Since < oldest {
 				victim, oldest = srv, r.Since
 			}
 			return true

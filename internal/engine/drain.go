@@ -40,7 +40,7 @@ func (s *Shard) endDrain() {
 		}
 		return true
 	})
-	for _, p := range s.pools {
+	for p := range s.eachPool {
 		if p.leaving() {
 			s.dismiss(p)
 		}
@@ -103,6 +103,7 @@ func (s *Shard) dismiss(p *shardPool) {
 // held of the budgets is given back, and the shard is empty, to be bound to a new driver and run again. What nobody has
 // read of its mail is read then.
 func (s *Shard) Crash(message string, stack []byte) {
+	s.down.Store(true)
 	s.engine.host.Log(Notice{Level: Error, Message: "a bug in the engine closed the connections of one event loop: " + message,
 		Cause: "please report it, with the stack", Stack: stack})
 	for i := uint32(1); i < s.slots.used; i++ {
@@ -111,7 +112,7 @@ func (s *Shard) Crash(message string, stack []byte) {
 			s.engine.Leave(s.pools[sl.client.pool].shared.pool)
 		}
 	}
-	for _, p := range s.pools {
+	for p := range s.eachPool {
 		for srv := range p.servers {
 			give(&p.shared.shared.Size, &srv.upstream.servers)
 		}
@@ -128,6 +129,9 @@ func (s *Shard) Crash(message string, stack []byte) {
 	}
 	for _, d := range s.dials {
 		give(&d.pool.shared.shared.Size, &d.upstream.servers)
+	}
+	for p := range s.eachPool {
+		s.engine.part(p.shared)
 	}
 	for i := range s.ops {
 		if op := &s.ops[i]; op.Kind == loop.Attach && !s.told {

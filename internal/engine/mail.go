@@ -47,7 +47,7 @@ func (s *Shard) receive(m *mail) {
 	case mailConfigured:
 		s.configured()
 	case mailWanted:
-		s.lend(s.pool(m.pool), m.shard)
+		s.lend(m.pool, m.shard)
 	case mailServer:
 		s.arrive(m.moved)
 	case mailFreed:

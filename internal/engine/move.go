@@ -13,20 +13,25 @@ type movedServer struct {
 }
 
 // lend gives another shard an idle server, if there is one to spare.
-func (s *Shard) lend(p *shardPool, to int) {
-	if slot, ok := p.ledger.Lend(to); ok {
-		s.leave(s.server(slot), to)
-		return
+func (s *Shard) lend(shared *sharedPool, to int) {
+	p := s.byKey[shared.poolKey]
+	if p != nil {
+		if slot, ok := p.ledger.Lend(to); ok {
+			s.leave(s.server(slot), to)
+			return
+		}
 	}
-	if !p.shared.shared.Starving(to) {
+	if !shared.shared.Starving(to) {
 		return
 	}
 	// It has none any more; where one rests still, that one is asked, else who asked looks further.
-	if other := p.ledger.Lender(); other >= 0 && other != to {
-		s.engine.shards[other].mail.Post(mail{kind: mailWanted, pool: p.shared, shard: to})
-		return
+	if p != nil {
+		if other := p.ledger.Lender(); other >= 0 && other != to {
+			s.engine.shards[other].mail.Post(mail{kind: mailWanted, pool: shared, shard: to})
+			return
+		}
 	}
-	s.engine.shards[to].mail.Post(mail{kind: mailFreed, pool: p.shared})
+	s.engine.shards[to].mail.Post(mail{kind: mailFreed, pool: shared})
 }
 
 // leave takes a server, which is in no ledger any more, off this loop.
@@ -43,7 +48,7 @@ func (s *Shard) depart(srv *server, ev *loop.Event) {
 	srv.Leave(s.env)
 	s.slots.removeServer(srv)
 	s.servers--
-	p.stats.retire(srv)
+	p.counts.retire(srv)
 	srv.Queries, srv.Transactions = 0, 0
 	delete(p.servers, srv)
 	srv.OnParameter = nil
@@ -53,7 +58,7 @@ func (s *Shard) depart(srv *server, ev *loop.Event) {
 // arrive takes a server over from another shard.
 func (s *Shard) arrive(m *movedServer) {
 	srv := m.server
-	p := s.pool(srv.pool.shared)
+	p := s.join(srv.pool.shared.poolKey)
 	srv.pool = p
 	srv.purpose = idle
 	if _, known := s.profiles[srv.Settings]; !known {

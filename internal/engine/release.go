@@ -22,7 +22,7 @@ func (s *Shard) mayRelease(srv *server, c *client) bool {
 
 // unlink takes a server from its client, and passes it on.
 func (s *Shard) unlink(srv *server, c *client) {
-	srv.pool.stats.linked--
+	srv.pool.linked--
 	srv.client, c.server = 0, 0
 	c.state = clientIdle
 	c.blocked = session.More

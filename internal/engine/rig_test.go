@@ -150,12 +150,19 @@ func (r *rig) client(name string, startup ...Setting) *rigSocket {
 
 func (r *rig) newClient(name, pool string, startup ...Setting) *rigSocket {
 	r.Helper()
+	return r.newClientOf(name, poolKey{pool, "db", "u"}, startup...)
+}
+
+// newClientOf attaches a client of a database and user, and lets nothing happen yet.
+func (r *rig) newClientOf(name string, k poolKey, startup ...Setting) *rigSocket {
+	r.Helper()
+	pool := k.pool
 	if refusal := r.e.Admit(pool); refusal != nil {
 		r.say("%s refused: %s", name, refusal.SQLState)
 		return nil
 	}
 	s := r.socket(name)
-	if refusal := r.e.Attach(Client{FD: s.fd, Pool: pool, Database: "db", User: "u", Startup: startup, Address: "client:1"}); refusal != nil {
+	if refusal := r.e.Attach(Client{FD: s.fd, Pool: pool, Database: k.database, User: k.user, Startup: startup, Address: "client:1"}); refusal != nil {
 		r.Fatal(refusal)
 	}
 	return s

@@ -61,7 +61,7 @@ type server struct {
 
 // fromServer takes what a server sent.
 func (s *Shard) fromServer(srv *server, data []byte) {
-	srv.pool.stats.sent += uint64(len(data))
+	srv.pool.counts.BytesSent += uint64(len(data))
 	c := s.clientOf(srv)
 	var machine *session.Client
 	if c != nil && srv.purpose == linked {
@@ -73,7 +73,7 @@ func (s *Shard) fromServer(srv *server, data []byte) {
 		return
 	}
 	if srv.started != 0 && !srv.Owes() {
-		srv.pool.stats.queryTime(s.now - srv.started)
+		srv.pool.counts.queryTime(s.now - srv.started)
 		srv.started = 0
 	}
 	s.settled(srv)
@@ -89,7 +89,7 @@ func (s *Shard) asked(srv *server) {
 // countPins counts new reasons for which a server stays with its client.
 func (s *Shard) countPins(srv *server) {
 	if fresh := srv.Pins &^ srv.counted; fresh != 0 {
-		fresh.Each(func(reason string) { srv.pool.stats.pins[reason]++ })
+		fresh.Each(func(reason string) { srv.pool.counts.pinned(reason, 1) })
 	}
 	srv.counted = srv.Pins
 }
@@ -159,7 +159,7 @@ func (s *Shard) serverLost(srv *server) {
 		c.state = clientIdle
 		s.again(c)
 	case linked:
-		srv.pool.stats.linked--
+		srv.pool.linked--
 		c.state = clientIdle
 		switch {
 		case mid:
@@ -196,7 +196,7 @@ func (s *Shard) closeServer(srv *server) {
 		s.Send(srv.Conn, terminate)
 	}
 	s.op(loop.Close, srv.Conn)
-	p.stats.retire(srv)
+	p.counts.retire(srv)
 	srv.Drop(s.env)
 	s.slots.removeServer(srv)
 	s.servers--

@@ -17,6 +17,7 @@ type Shard struct {
 	mail     loop.Mailbox[mail]
 	unread   []mail       // taken out of it, and not read yet
 	attached atomic.Int64 // clients attached, those still in the mailbox included
+	down     atomic.Bool  // after Crash, until Bind
 	capacity int
 
 	now    int64
@@ -29,11 +30,14 @@ type Shard struct {
 	// heldMax is maxHeldTotal, but in tests.
 	heldMax int
 
-	pools   []*shardPool
-	byKey   map[poolKey]*shardPool
-	dials   map[uint64]dial
-	cancels map[uint64]cancelling
-	seq     uint64
+	pools []*shardPool // by shardPool.index, with gaps
+	gaps  []uint32
+	byKey map[poolKey]*shardPool
+	// forgotten is what pools that have been forgotten had counted, by the name of the declared pool.
+	forgotten map[string]*Counts
+	dials     map[uint64]dial
+	cancels   map[uint64]cancelling
+	seq       uint64
 	// profiles is what clients' sessions are set to, by key.
 	profiles    map[uint64]*profile
 	profilesMax int
@@ -59,7 +63,8 @@ func (s *Shard) reset() {
 	s.env = session.NewEnv(s)
 	s.slots.reset()
 	s.held, s.heldMax = chunks{}, maxHeldTotal
-	s.pools, s.byKey = nil, map[poolKey]*shardPool{}
+	s.pools, s.gaps, s.byKey = nil, nil, map[poolKey]*shardPool{}
+	s.forgotten = map[string]*Counts{}
 	s.dials, s.cancels = map[uint64]dial{}, map[uint64]cancelling{}
 	s.profiles, s.profilesMax = map[uint64]*profile{0: {}}, minProfiles
 	s.clients, s.servers = 0, 0
@@ -73,6 +78,7 @@ func (s *Shard) Bind(d loop.Driver) {
 	s.capacity = d.Capacity() - min(d.Capacity()/8, 4096) - 1
 	s.timers.Set(loop.Timer{At: s.now + sweepEvery, Kind: timerSweep})
 	s.mail.Bind(d.Wake)
+	s.down.Store(false)
 }
 
 // Stopped reports that the loop may end.

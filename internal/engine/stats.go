@@ -1,128 +1,69 @@
 package engine
 
-import (
-	"math/bits"
-	"sync"
-	"time"
-)
+import "math/bits"
 
-// poolStats is one shard's figures of a pool; its loop's thread alone writes them.
-type poolStats struct {
-	linked                   int
-	received, sent           uint64
-	connects, connectsFailed uint64
-	waitTimeouts, cancels    uint64
-	queries, transactions    uint64 // of servers that are gone
-	acquire, query           Histogram
-	acquireNanos, queryNanos uint64
-	pins                     map[string]uint64
+// Counts is what is counted of a pool since the start.
+type Counts struct {
+	Queries, Transactions    uint64
+	BytesReceived, BytesSent uint64 // from and to clients
+	Connects, ConnectsFailed uint64 // to servers
+	WaitTimeouts, Cancels    uint64
+	// Acquire is how long queries waited for a server, Query how long they took.
+	Acquire, Query                 Histogram
+	AcquireSumNanos, QuerySumNanos uint64
+	// PinnedTotal counts pins, by reason.
+	PinnedTotal map[string]uint64
 }
 
-func (t *poolStats) acquireTime(d int64) {
-	t.acquire[bucket(d)]++
-	t.acquireNanos += uint64(d)
+// Histogram counts durations: bucket i those below 2^i microseconds (and not below 2^(i-1)), the last all others.
+type Histogram [HistogramBuckets]uint64
+
+// HistogramBuckets is up to 2^26 µs, about a minute.
+const HistogramBuckets = 28
+
+// Add adds what other has counted.
+func (t *Counts) Add(other *Counts) {
+	t.Queries += other.Queries
+	t.Transactions += other.Transactions
+	t.BytesReceived += other.BytesReceived
+	t.BytesSent += other.BytesSent
+	t.Connects += other.Connects
+	t.ConnectsFailed += other.ConnectsFailed
+	t.WaitTimeouts += other.WaitTimeouts
+	t.Cancels += other.Cancels
+	for i := range t.Acquire {
+		t.Acquire[i] += other.Acquire[i]
+		t.Query[i] += other.Query[i]
+	}
+	t.AcquireSumNanos += other.AcquireSumNanos
+	t.QuerySumNanos += other.QuerySumNanos
+	for reason, n := range other.PinnedTotal {
+		t.pinned(reason, n)
+	}
 }
 
-func (t *poolStats) queryTime(d int64) {
-	t.query[bucket(d)]++
-	t.queryNanos += uint64(d)
+func (t *Counts) pinned(reason string, n uint64) {
+	if t.PinnedTotal == nil {
+		t.PinnedTotal = map[string]uint64{}
+	}
+	t.PinnedTotal[reason] += n
+}
+
+func (t *Counts) acquireTime(d int64) {
+	t.Acquire[bucket(d)]++
+	t.AcquireSumNanos += uint64(d)
+}
+
+func (t *Counts) queryTime(d int64) {
+	t.Query[bucket(d)]++
+	t.QuerySumNanos += uint64(d)
 }
 
 // bucket is the bucket of a duration in nanoseconds.
 func bucket(d int64) int { return min(bits.Len64(uint64(max(d, 0))/1000), HistogramBuckets-1) }
 
 // retire keeps the counts of a server that goes.
-func (t *poolStats) retire(srv *server) {
-	t.queries += srv.Queries
-	t.transactions += srv.Transactions
-}
-
-// collector gathers the figures of all shards.
-type collector struct {
-	mu      sync.Mutex
-	missing int
-	pools   map[poolKey]*PoolStats
-	loops   []LoopStats
-	out     chan Snapshot
-}
-
-// Snapshot asks every loop for its figures; the channel yields them once, when the last has answered.
-func (e *Engine) Snapshot() <-chan Snapshot {
-	c := &collector{missing: len(e.shards), pools: map[poolKey]*PoolStats{}, loops: make([]LoopStats, len(e.shards)), out: make(chan Snapshot, 1)}
-	for _, s := range e.shards {
-		s.mail.Post(mail{kind: mailSnapshot, collect: c})
-	}
-	return c.out
-}
-
-// collect adds this shard's figures. The last shard completes the snapshot.
-func (s *Shard) collect(c *collector) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.loops[s.index] = LoopStats{Clients: s.clients, Servers: s.servers, Turns: s.turns, Events: s.events}
-	for _, p := range s.pools {
-		out := c.pools[p.shared.poolKey]
-		if out == nil {
-			k := p.shared.poolKey
-			out = &PoolStats{Pool: k.pool, Database: k.database, User: k.user, MaxSize: p.shared.shared.Size.Limit(),
-				Pinned: map[string]int{}, PinnedTotal: map[string]uint64{}, Upstreams: map[string]int{}}
-			c.pools[k] = out
-		}
-		p.addTo(out, s.now)
-	}
-	if c.missing--; c.missing > 0 {
-		return
-	}
-	snap := Snapshot{Loops: c.loops}
-	for _, p := range c.pools {
-		snap.Pools = append(snap.Pools, *p)
-	}
-	c.out <- snap
-}
-
-func (p *shardPool) addTo(out *PoolStats, now int64) {
-	t := &p.stats
-	waiting := p.ledger.Waiting()
-	out.ClientsWaiting += waiting
-	out.ClientsActive += t.linked
-	out.ClientsIdle += p.clients - waiting - t.linked
-	out.ServersConnecting += p.dialing
-	if first, ok := p.ledger.FirstWaiter(); ok {
-		out.MaxWait = max(out.MaxWait, time.Duration(now-first.Since))
-	}
-	for srv := range p.servers {
-		out.Upstreams[srv.upstream.address]++
-		out.Queries += srv.Queries
-		out.Transactions += srv.Transactions
-		switch {
-		case srv.cancels > 0:
-			out.ServersBeingCanceled++
-		case srv.purpose == idle || srv.purpose == leaving:
-			out.ServersIdle++
-		case srv.purpose == linked || srv.purpose == preparing:
-			out.ServersActive++
-		default:
-			out.ServersResetting++
-		}
-		if srv.purpose == linked {
-			srv.Pins.Each(func(reason string) { out.Pinned[reason]++ })
-		}
-	}
-	for reason, n := range t.pins {
-		out.PinnedTotal[reason] += n
-	}
-	out.Queries += t.queries
-	out.Transactions += t.transactions
-	out.BytesReceived += t.received
-	out.BytesSent += t.sent
-	out.Connects += t.connects
-	out.ConnectsFailed += t.connectsFailed
-	out.WaitTimeouts += t.waitTimeouts
-	out.Cancels += t.cancels
-	for i := range t.acquire {
-		out.Acquire[i] += t.acquire[i]
-		out.Query[i] += t.query[i]
-	}
-	out.AcquireSumNanos += t.acquireNanos
-	out.QuerySumNanos += t.queryNanos
+func (t *Counts) retire(srv *server) {
+	t.Queries += srv.Queries
+	t.Transactions += srv.Transactions
 }

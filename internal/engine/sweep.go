@@ -7,7 +7,7 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/pool"
 )
 
-// The kinds of timers.
+// The kinds of timers. One of a pool may find another in its place, which it does no harm.
 const (
 	timerSweep   uint32 = iota // every sweepEvery
 	timerWait                  // the first waiter of pool Ref has waited long enough
@@ -28,9 +28,13 @@ func (s *Shard) due(t loop.Timer) {
 		s.sweep()
 		s.timers.Set(loop.Timer{At: s.now + sweepEvery, Kind: timerSweep})
 	case timerWait:
-		s.expire(s.pools[t.Ref])
+		if p := s.pools[t.Ref]; p != nil {
+			s.expire(p)
+		}
 	case timerRetry:
-		s.supply(s.pools[t.Ref])
+		if p := s.pools[t.Ref]; p != nil {
+			s.supply(p)
+		}
 	case timerFinish:
 		if sl := s.slots.at(loop.ID(t.Ref)); sl != nil && sl.kind == slotClient {
 			s.closeClient(&sl.client)
@@ -40,7 +44,7 @@ func (s *Shard) due(t loop.Timer) {
 	case timerDrain:
 		s.endDrain()
 	case timerDismiss:
-		if p := s.pools[t.Ref]; p.leaving() {
+		if p := s.pools[t.Ref]; p != nil && p.leaving() {
 			s.dismiss(p)
 		}
 	}
@@ -62,7 +66,7 @@ func (s *Shard) cleanOverdue(conn uint64) {
 // sweep closes servers that have rested too long, are too old, or are too many.
 func (s *Shard) sweep() {
 	var out []*server
-	for _, p := range s.pools {
+	for p := range s.eachPool {
 		cfg := p.config()
 		p.ledger.EachIdle(func(r pool.Idle) bool {
 			srv := s.server(r.Server)
@@ -76,16 +80,22 @@ func (s *Shard) sweep() {
 	for _, srv := range out {
 		s.closeServer(srv)
 	}
-	for _, p := range s.pools {
+	for p := range s.eachPool {
 		if p.ledger.Missing() > 0 {
 			s.supply(p)
 		}
 	}
+	s.forgetPools()
 }
 
 // configured takes a new configuration into use.
 func (s *Shard) configured() {
-	for _, p := range s.pools {
+	for name := range s.forgotten {
+		if t := s.engine.template(name); t == nil || t.removed.Load() {
+			delete(s.forgotten, name)
+		}
+	}
+	for p := range s.eachPool {
 		p.configure()
 		s.shrink(p)
 		s.watch(p)

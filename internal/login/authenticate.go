@@ -52,6 +52,7 @@ func (h *handshake) authenticate(user string, auth Auth) error {
 	return &Refusal{
 		SQLState: invalidPassword,
 		Message:  fmt.Sprintf("password authentication failed for user \"%s\"", user),
+		Hint:     "Check the user's name and password; `auth` of the pool says who may log in.",
 		Cause:    err,
 	}
 }

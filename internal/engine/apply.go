@@ -1,0 +1,114 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"github.com/pgmux/caddy-pgmux/internal/pool"
+)
+
+// Apply makes c the configuration: sizes and timeouts of pools that exist change, new pools are there at once,
+// pools no longer named drain. It cannot fail: what can be wrong with a configuration is found before.
+func (e *Engine) Apply(c *Config) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.config.Store(c)
+	e.clients.SetLimit(c.MaxClientConnections)
+	named := map[string]bool{}
+	for i := range c.Pools {
+		p := &c.Pools[i]
+		named[p.Name] = true
+		t := e.templates[p.Name]
+		if t == nil {
+			t = &template{name: p.Name, allowances: map[string]*allowance{}}
+			e.templates[p.Name] = t
+		}
+		t.apply(p, len(e.shards))
+	}
+	used := map[*template]bool{}
+	for _, p := range e.pools {
+		p.shared.Size.SetLimit(p.template.config.Load().PoolSize)
+		used[p.template] = true
+	}
+	for name, t := range e.templates {
+		if named[name] {
+			continue
+		}
+		t.removed.Store(true)
+		if !used[t] && t.clients.Taken() == 0 {
+			delete(e.templates, name)
+		}
+	}
+	for _, s := range e.shards {
+		s.mail.Post(mail{kind: mailConfigured})
+	}
+}
+
+func (t *template) apply(p *PoolConfig, shards int) {
+	t.config.Store(p)
+	t.clients.SetLimit(p.MaxClientConnections)
+	t.removed.Store(false)
+	before := map[string]*upstream{}
+	if list := t.upstreams.Load(); list != nil {
+		for _, u := range *list {
+			before[u.address] = u
+		}
+	}
+	var list []*upstream
+	for _, u := range p.Upstreams {
+		have := before[u.Address]
+		if have == nil || have.role != u.Role {
+			if have != nil {
+				have.removed.Store(true)
+			}
+			have = &upstream{address: u.Address, role: u.Role, allowance: t.allowance(u.Address, shards)}
+		}
+		delete(before, u.Address)
+		limit := u.MaxServerConnections
+		if limit <= 0 {
+			limit = p.MaxServerConnections
+		}
+		have.servers.SetLimit(limit)
+		list = append(list, have)
+	}
+	for _, u := range before {
+		u.removed.Store(true)
+	}
+	t.upstreams.Store(&list)
+}
+
+// allowance is that of an address, with what its servers of earlier configurations have of it.
+func (t *template) allowance(address string, shards int) *allowance {
+	a := t.allowances[address]
+	if a == nil {
+		a = &allowance{starving: make([]atomic.Int64, shards)}
+		t.allowances[address] = a
+	}
+	return a
+}
+
+// join is the pool of that key, for a shard that has no part of it yet; it is made where it is not there.
+func (e *Engine) join(k poolKey) *sharedPool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := e.pools[k]
+	if p == nil {
+		t := e.templates[k.pool]
+		if t == nil {
+			panic("bug: engine: a client of a pool that was never declared")
+		}
+		p = &sharedPool{poolKey: k, template: t, shared: pool.NewShared(len(e.shards), t.config.Load().PoolSize)}
+		e.pools[k] = p
+	}
+	p.shards++
+	return p
+}
+
+// part gives up a shard's part of a pool. The last forgets it, unless a server of it is between shards: its count has
+// to go on with whoever joins next.
+func (e *Engine) part(p *sharedPool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if p.shards--; p.shards == 0 && p.shared.Size.Taken() == 0 {
+		delete(e.pools, p.poolKey)
+	}
+}

@@ -1,0 +1,96 @@
+package engine
+
+import "github.com/pgmux/caddy-pgmux/internal/pool"
+
+// shardPool is one shard's part of a (pool, database, user). It is made when the first client of it comes to the shard,
+// and forgotten when nobody uses it any more.
+type shardPool struct {
+	index   uint32
+	shared  *sharedPool
+	ledger  *pool.Ledger
+	servers map[*server]struct{}
+	clients int
+	linked  int // of them, those that have a server
+
+	dialing int
+	// retryAt is when dialing may be tried again, after fails failures in a row; refusal is the last.
+	retryAt int64
+	fails   int
+	refusal *Refusal
+	// dismissed is when its clients were asked to leave, because it was removed.
+	dismissed int64
+	// evictedAt is when other pools were last asked to give up a server for this one.
+	evictedAt int64
+	// expireAt is when the first of the waiters will have waited too long, for which a timer is set. 0: none.
+	expireAt int64
+	counts   Counts // its loop's thread alone writes them
+}
+
+// join is this shard's part of a pool.
+func (s *Shard) join(k poolKey) *shardPool {
+	if p := s.byKey[k]; p != nil {
+		return p
+	}
+	shared := s.engine.join(k)
+	p := &shardPool{
+		shared:  shared,
+		ledger:  pool.NewLedger(shared.shared, s.index),
+		servers: map[*server]struct{}{},
+	}
+	p.configure()
+	if n := len(s.gaps); n > 0 {
+		p.index = s.gaps[n-1]
+		s.gaps = s.gaps[:n-1]
+		s.pools[p.index] = p
+	} else {
+		p.index = uint32(len(s.pools))
+		s.pools = append(s.pools, p)
+	}
+	s.byKey[k] = p
+	return p
+}
+
+// eachPool is every pool that this shard has a part of.
+func (s *Shard) eachPool(yield func(*shardPool) bool) {
+	for _, p := range s.pools {
+		if p != nil && !yield(p) {
+			return
+		}
+	}
+}
+
+// forgetPools forgets the pools that nobody uses. So there are never more than there are clients and servers, and
+// databases that Postgres has refused within the last ServerLoginRetry, whatever names clients come with.
+func (s *Shard) forgetPools() {
+	for p := range s.eachPool {
+		if !p.unused(s.now) {
+			continue
+		}
+		if name := p.shared.pool; !p.leaving() {
+			if s.forgotten[name] == nil {
+				s.forgotten[name] = &Counts{}
+			}
+			s.forgotten[name].Add(&p.counts)
+		}
+		delete(s.byKey, p.shared.poolKey)
+		s.pools[p.index] = nil
+		s.gaps = append(s.gaps, p.index)
+		s.engine.part(p.shared)
+	}
+}
+
+// unused reports whether nothing would be lost with a pool: it has no client, no server here, elsewhere or between
+// shards, and no pause before the next dial to keep.
+func (p *shardPool) unused(now int64) bool {
+	return p.clients == 0 && p.dialing == 0 && len(p.servers) == 0 && p.shared.shared.Size.Taken() == 0 && now >= p.retryAt
+}
+
+func (p *shardPool) config() *PoolConfig { return p.shared.template.config.Load() }
+
+func (p *shardPool) leaving() bool { return p.shared.template.removed.Load() }
+
+func (p *shardPool) configure() {
+	cfg := p.config()
+	p.ledger.FIFO = cfg.FIFO
+	p.ledger.MaxWaiting = cfg.MaxWaitingClients
+}

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"sync"
+	"time"
+)
+
+// Snapshot is the state of every pool at about one instant.
+type Snapshot struct {
+	Pools []PoolStats
+	// Forgotten is what was counted, by declared pool, for databases and users that nobody has used for so long that they
+	// have been forgotten.
+	Forgotten map[string]*Counts
+	Loops     []LoopStats
+}
+
+// PoolStats is what one (pool, database, user) looks like, summed over the loops.
+type PoolStats struct {
+	Pool, Database, User string
+	// Clients logged in, by what they do: idle have no server and want none, active have one, waiting want one.
+	ClientsIdle, ClientsActive, ClientsWaiting int
+	// Servers, by state.
+	ServersIdle, ServersActive, ServersResetting, ServersBeingCanceled, ServersConnecting int
+	// MaxSize is the pool's size limit.
+	MaxSize int
+	// MaxWait is how long the client that waits longest has waited.
+	MaxWait time.Duration
+	// Pinned clients hold their server beyond a transaction; by reason.
+	Pinned map[string]int
+	// Upstreams is the servers by upstream address.
+	Upstreams map[string]int
+	Counts
+}
+
+// LoopStats is what one event loop has done.
+type LoopStats struct {
+	Clients, Servers int
+	Turns, Events    uint64
+}
+
+// collector gathers the figures of all shards.
+type collector struct {
+	mu        sync.Mutex
+	missing   int
+	pools     map[poolKey]*PoolStats
+	forgotten map[string]*Counts
+	loops     []LoopStats
+	out       chan Snapshot
+}
+
+// Snapshot asks every loop for its figures; the channel yields them once, when the last has answered.
+func (e *Engine) Snapshot() <-chan Snapshot {
+	c := &collector{
+		missing:   len(e.shards),
+		pools:     map[poolKey]*PoolStats{},
+		forgotten: map[string]*Counts{},
+		loops:     make([]LoopStats, len(e.shards)),
+		out:       make(chan Snapshot, 1),
+	}
+	for _, s := range e.shards {
+		s.mail.Post(mail{kind: mailSnapshot, collect: c})
+	}
+	return c.out
+}
+
+// collect adds this shard's figures. The last shard completes the snapshot.
+func (s *Shard) collect(c *collector) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.loops[s.index] = LoopStats{Clients: s.clients, Servers: s.servers, Turns: s.turns, Events: s.events}
+	for p := range s.eachPool {
+		k := p.shared.poolKey
+		out := c.pools[k]
+		if out == nil {
+			out = &PoolStats{Pool: k.pool, Database: k.database, User: k.user, MaxSize: p.shared.shared.Size.Limit(),
+				Pinned: map[string]int{}, Upstreams: map[string]int{}}
+			c.pools[k] = out
+		}
+		p.addTo(out, s.now)
+	}
+	for name, counts := range s.forgotten {
+		out := c.forgotten[name]
+		if out == nil {
+			out = &Counts{}
+			c.forgotten[name] = out
+		}
+		out.Add(counts)
+	}
+	if c.missing--; c.missing > 0 {
+		return
+	}
+	snap := Snapshot{Forgotten: c.forgotten, Loops: c.loops}
+	for _, p := range c.pools {
+		snap.Pools = append(snap.Pools, *p)
+	}
+	c.out <- snap
+}
+
+// addTo adds this shard's part of a pool.
+func (p *shardPool) addTo(out *PoolStats, now int64) {
+	waiting := p.ledger.Waiting()
+	out.ClientsWaiting += waiting
+	out.ClientsActive += p.linked
+	out.ClientsIdle += p.clients - waiting - p.linked
+	out.ServersConnecting += p.dialing
+	if first, ok := p.ledger.FirstWaiter(); ok {
+		out.MaxWait = max(out.MaxWait, time.Duration(now-first.Since))
+	}
+	for srv := range p.servers {
+		out.Upstreams[srv.upstream.address]++
+		out.Queries += srv.Queries
+		out.Transactions += srv.Transactions
+		switch {
+		case srv.cancels > 0:
+			out.ServersBeingCanceled++
+		case srv.purpose == idle || srv.purpose == leaving:
+			out.ServersIdle++
+		case srv.purpose == linked || srv.purpose == preparing:
+			out.ServersActive++
+		default:
+			out.ServersResetting++
+		}
+		if srv.purpose == linked {
+			srv.Pins.Each(func(reason string) { out.Pinned[reason]++ })
+		}
+	}
+	out.Add(&p.counts)
+}
