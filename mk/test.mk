@@ -5,10 +5,10 @@
 STATICCHECK := bin/staticcheck
 # The packages where goroutines, or memory that the kernel writes, meet.
 RACE := ./internal/engine/... ./internal/loop/... ./internal/epoll/... ./internal/sim/... ./internal/login/... \
-	./uring/... ./poolhandler/...
+	./internal/enginetest/... ./internal/pool/... ./uring/... ./poolhandler/...
 step = printf '\n== %s\n' "$(1)"
 
-test: test-deps lint unit race checkptr build e2e test-xcaddy ## everything: lint, unit, race, real Postgres over both drivers, xcaddy
+test: test-deps lint unit race checkptr test-giouring build e2e test-xcaddy ## everything: lint, unit, race, both rings, real Postgres over both drivers, xcaddy
 	@printf '\nAll is well.\n'
 
 test-deps: bin/pgmux-dev ## what the tests need: Postgres by apt, a newer one by npm, where missing and possible

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
 	"github.com/pgmux/caddy-pgmux/internal/loop/looptest"
+	"github.com/pgmux/caddy-pgmux/uring/internal/ring"
 )
 
 // TestDriver runs the suite that every driver passes.
@@ -17,6 +18,7 @@ func TestDriver(t *testing.T) {
 	}{
 		{"default", Options{}},
 		{"plain", Options{plain: true}},
+		{"without features", Options{without: ring.AllFeatures}},
 		{"tight", Options{Entries: 4, Completions: 8, Buffers: 4, BufferBytes: 256}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -48,10 +48,11 @@ const bufferGroup = 0
 
 // New makes a driver, or says in an *Unavailable why there can be none.
 func New(o Options) (*Driver, error) {
-	if err := Probe(); err != nil {
+	o = o.withDefaults()
+	var err error
+	if o.without, err = probe(o.without, ring.SelfTest); err != nil {
 		return nil, err
 	}
-	o = o.withDefaults()
 	d := &Driver{}
 	if err := d.open(o); err != nil {
 		return nil, errors.Join(explain(err), d.Close())
@@ -60,7 +61,7 @@ func New(o Options) (*Driver, error) {
 }
 
 func (d *Driver) open(o Options) (err error) {
-	c := ring.Config{Entries: uint32(o.Entries), Completions: uint32(o.Completions)}
+	c := ring.Config{Entries: uint32(o.Entries), Completions: uint32(o.Completions), Without: o.without}
 	if d.ring, err = ring.New(c); err != nil {
 		return err
 	}

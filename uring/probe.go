@@ -15,10 +15,21 @@ import (
 // Probe reports whether io_uring works here, by using it: an echo through everything a driver needs. Else it returns
 // an *Unavailable.
 func Probe() error {
-	if err := ring.SelfTest(); err != nil {
-		return explain(err)
+	_, err := probe(0, ring.SelfTest)
+	return err
+}
+
+// probe returns the features to do without. If the self-test fails with what newer kernels offer and passes with the
+// least that is needed, that is what there will be: a fault in the new must not cost the old.
+func probe(without ring.Features, selfTest func(ring.Features) error) (ring.Features, error) {
+	err := selfTest(without)
+	if err == nil {
+		return without, nil
 	}
-	return nil
+	if selfTest(ring.AllFeatures) == nil {
+		return ring.AllFeatures, nil
+	}
+	return 0, explain(err)
 }
 
 // explain adds to an error what would change it.

@@ -21,6 +21,44 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// A kernel on which only the newer features fail is used without them; one that fails throughout is not, and the
+// error is the first.
+func TestNewerFeaturesFail(t *testing.T) {
+	failing := func(f ring.Features) func(ring.Features) error {
+		return func(without ring.Features) error {
+			if f&^without != 0 {
+				return unix.ETIMEDOUT
+			}
+			return nil
+		}
+	}
+	if without, err := probe(0, failing(0)); err != nil || without != 0 {
+		t.Errorf("all is well: without %b, %v", without, err)
+	}
+	if without, err := probe(0, failing(ring.NoArray)); err != nil || without != ring.AllFeatures {
+		t.Errorf("without %b, %v", without, err)
+	}
+	refused := func(ring.Features) error { return unix.EPERM }
+	if _, err := probe(0, refused); !errors.Is(err, unix.EPERM) {
+		t.Errorf("refused: %v", err)
+	}
+}
+
+// A driver's ring uses what the ring itself finds, registration included.
+func TestDriverUsesFeatures(t *testing.T) {
+	if ring.Name != "kernel" {
+		t.Skip("the other ring has none")
+	}
+	for _, without := range []ring.Features{0, ring.NoArray | ring.NoIOWait, ring.AllFeatures} {
+		r := newRig(t, Options{without: without})
+		r.do()
+		used := r.ring.Features()
+		if used&without != 0 || (used|without)&ring.RegisteredRing == 0 {
+			t.Errorf("features %03b, told to do without %03b", used, without)
+		}
+	}
+}
+
 // Every way to be refused names its cure.
 func TestCures(t *testing.T) {
 	for _, c := range []struct {

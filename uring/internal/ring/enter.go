@@ -15,6 +15,7 @@ const (
 	enterGetEvents  = 1 << 0
 	enterExtArg     = 1 << 3
 	enterRegistered = 1 << 4
+	enterNoIOWait   = 1 << 7
 )
 
 // waitArg is struct io_uring_getevents_arg and the time it points to.
@@ -70,7 +71,7 @@ func (k *Kernel) Block(nanos int64) error {
 	k.wait.limit(nanos)
 	submit := k.publish()
 	k.enters.Add(1)
-	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, k.enter, submit, 1, enterGetEvents|enterExtArg|k.enterReg,
+	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, k.enter, submit, 1, k.enterWait|k.enterReg,
 		uintptr(unsafe.Pointer(&k.wait)), extArgBytes)
 	if errno == unix.EINTR || errno == unix.ETIME {
 		return nil

@@ -156,6 +156,10 @@ func (g *Giouring) RegisterBuffers(b *Buffers) error {
 // Supports implements Ring.
 func (g *Giouring) Supports(op uint8) bool { return g.probe.IsSupported(op) }
 
+// Features implements Ring: none is used, see Enable; without its array of indexes the library overwrites the header of
+// the ring.
+func (g *Giouring) Features() Features { return 0 }
+
 // Enters implements Ring. The library may enter more than once per call; that is not seen.
 func (g *Giouring) Enters() uint64 { return g.enters }
 

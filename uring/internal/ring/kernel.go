@@ -35,17 +35,19 @@ const (
 	setupTaskrunFlag  = 1 << 9
 	setupSingleIssuer = 1 << 12
 	setupDeferTaskrun = 1 << 13
+	setupNoArray      = 1 << 16
 
 	// SetupFlags of every ring. Kernels before 6.1 refuse DEFER_TASKRUN; on them io_uring is slower than epoll, so
 	// there is no second choice of flags. A ring starts disabled, so that it can be made on one thread and belong to
 	// another: the one that enables it. With TASKRUN_FLAG a word in memory tells that the kernel has something to do, so
-	// that looking is no system call.
+	// that looking is no system call. What newer kernels have on top is in Features.
 	SetupFlags = setupCQSize | setupClamp | setupDisabled | setupSubmitAll | setupSingleIssuer | setupDeferTaskrun | setupTaskrunFlag
 
 	featSingleMmap = 1 << 0
 	featNoDrop     = 1 << 1
 	featExtArg     = 1 << 8
 	featCQESkip    = 1 << 11
+	featNoIOWait   = 1 << 17
 	featsNeeded    = featSingleMmap | featNoDrop | featExtArg | featCQESkip
 
 	offsetRings   = 0
@@ -57,12 +59,15 @@ const (
 
 // Kernel is the ring that speaks to the kernel itself.
 type Kernel struct {
-	fd       int
-	enter    uintptr // the descriptor to enter by: registered, once enabled
-	enterReg uintptr // flag that says so
-	thread   int     // which enabled the ring; 0: none yet
-	rings    []byte  // both queues
-	entryMem []byte
+	fd        int
+	used      Features
+	without   Features
+	enter     uintptr // the descriptor to enter by: registered, once enabled
+	enterReg  uintptr // flag that says so
+	enterWait uintptr // flags of an enter that blocks
+	thread    int     // which enabled the ring; 0: none yet
+	rings     []byte  // both queues
+	entryMem  []byte
 
 	sqHead, sqTail, sqFlags *uint32
 	entries                 []Entry
@@ -79,12 +84,24 @@ var _ Ring = (*Kernel)(nil)
 
 // NewKernel sets a ring up, disabled.
 func NewKernel(c Config) (*Kernel, error) {
-	p := params{completions: c.Completions, flags: SetupFlags}
-	fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, uintptr(c.Entries), uintptr(unsafe.Pointer(&p)), 0)
+	if c.Without&NoArray != 0 {
+		return newKernel(c, 0)
+	}
+	return newKernel(c, setupNoArray)
+}
+
+// newKernel sets a ring up with flags of newer kernels, or, where those are unknown, without.
+func newKernel(c Config, newer uint32) (*Kernel, error) {
+	p := params{completions: c.Completions, flags: SetupFlags | newer}
+	fd, errno := setUp(c.Entries, &p)
+	if errno == unix.EINVAL {
+		p = params{completions: c.Completions, flags: SetupFlags}
+		fd, errno = setUp(c.Entries, &p)
+	}
 	if errno != 0 {
 		return nil, fmt.Errorf("io_uring_setup: %w", errno)
 	}
-	k := &Kernel{fd: int(fd), enter: fd}
+	k := &Kernel{fd: int(fd), without: c.Without, enter: fd, enterWait: enterGetEvents | enterExtArg}
 	if err := k.open(&p); err != nil {
 		k.Close()
 		return nil, err
@@ -92,9 +109,18 @@ func NewKernel(c Config) (*Kernel, error) {
 	return k, nil
 }
 
+func setUp(entries uint32, p *params) (fd uintptr, errno unix.Errno) {
+	fd, _, errno = unix.Syscall(unix.SYS_IO_URING_SETUP, uintptr(entries), uintptr(unsafe.Pointer(p)), 0)
+	return fd, errno
+}
+
 func (k *Kernel) open(p *params) error {
 	if p.features&featsNeeded != featsNeeded {
 		return fmt.Errorf("io_uring_setup: features %#x, need %#x: %w", p.features, uint32(featsNeeded), unix.EINVAL)
+	}
+	if p.features&featNoIOWait != 0 && k.without&NoIOWait == 0 {
+		k.used |= NoIOWait
+		k.enterWait |= enterNoIOWait
 	}
 	if err := k.mapQueues(p); err != nil {
 		return err
@@ -103,6 +129,7 @@ func (k *Kernel) open(p *params) error {
 }
 
 func (k *Kernel) mapQueues(p *params) error {
+	// Where there is no array its offset is 0.
 	bytes := max(int(p.sq.array)+int(p.entries)*4, int(p.cq.cqes)+int(p.completions)*int(unsafe.Sizeof(Completion{})))
 	var err error
 	if k.rings, err = k.mapRing(offsetRings, bytes); err != nil {
@@ -116,6 +143,10 @@ func (k *Kernel) mapQueues(p *params) error {
 	k.cqHead, k.cqTail = word(p.cq.head), word(p.cq.tail)
 	k.entries = unsafe.Slice((*Entry)(unsafe.Pointer(&k.entryMem[0])), p.entries)
 	k.cqes = unsafe.Slice((*Completion)(unsafe.Pointer(&k.rings[p.cq.cqes])), p.completions)
+	if p.flags&setupNoArray != 0 {
+		k.used |= NoArray
+		return nil
+	}
 	// The queue proper is an array of indexes into the entries; ours never changes.
 	order := unsafe.Slice(word(p.sq.array), p.entries)
 	for i := range order {

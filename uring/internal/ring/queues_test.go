@@ -12,7 +12,7 @@ import (
 )
 
 func TestSelfTest(t *testing.T) {
-	if err := SelfTest(); err != nil {
+	if err := SelfTest(testConfig.Without); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -193,7 +193,7 @@ func TestSignals(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	if _, err := New(Config{}); !errors.Is(err, unix.EINVAL) && Name == "kernel" {
+	if _, err := New(Config{Without: testConfig.Without}); !errors.Is(err, unix.EINVAL) && Name == "kernel" {
 		t.Errorf("a ring of no entries: %v, want EINVAL", err)
 	}
 	r, err := New(testConfig)

@@ -66,13 +66,23 @@ func (k *Kernel) Enable() error {
 		return fmt.Errorf("enabling io_uring: %w", errno)
 	}
 	k.thread = unix.Gettid()
-	// Entering by a registered descriptor saves looking it up; without, everything works as well.
-	u := ringUpdate{offset: ^uint32(0), data: uint64(k.fd)}
-	if n, errno := k.register(registerRingFDs, unsafe.Pointer(&u), 1); errno == 0 && n == 1 {
-		k.enter, k.enterReg = uintptr(u.offset), enterRegistered
+	if k.without&RegisteredRing == 0 {
+		k.registerRing()
 	}
 	return nil
 }
+
+// registerRing registers the ring's descriptor with the thread. If that fails, the ring is entered by the descriptor.
+func (k *Kernel) registerRing() {
+	u := ringUpdate{offset: ^uint32(0), data: uint64(k.fd)}
+	if n, errno := k.register(registerRingFDs, unsafe.Pointer(&u), 1); errno == 0 && n == 1 {
+		k.enter, k.enterReg = uintptr(u.offset), enterRegistered
+		k.used |= RegisteredRing
+	}
+}
+
+// Features implements Ring.
+func (k *Kernel) Features() Features { return k.used }
 
 // probe asks which operations the kernel knows.
 func (k *Kernel) probe() error {

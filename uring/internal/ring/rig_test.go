@@ -17,10 +17,13 @@ import (
 // The conformance suite: every operation the driver uses, over whichever ring the build tags select, and the ways in
 // which rings for Go have been seen to fail. Run it plainly, with -race, and with -gcflags=all=-d=checkptr.
 
+var without = flag.Uint("without", 0, "features to do without (see Features), as on an older kernel")
+
 func TestMain(m *testing.M) {
 	flag.Parse()
+	testConfig.Without = Features(*without)
 	if testing.Verbose() {
-		fmt.Println("ring:", Name)
+		fmt.Printf("ring: %s, without %03b\n", Name, testConfig.Without)
 	}
 	os.Exit(m.Run())
 }

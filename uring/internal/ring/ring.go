@@ -34,6 +34,8 @@ type Ring interface {
 	RegisterBuffers(b *Buffers) error
 	// Supports reports that the kernel knows the operation.
 	Supports(op uint8) bool
+	// Features are those in use; RegisteredRing from Enable on.
+	Features() Features
 	// Enters counts the io_uring_enter calls. Only the ring's thread may ask.
 	Enters() uint64
 	// Close cancels what is under way, closes what the file table holds, and frees the ring. Called on the ring's own
@@ -45,4 +47,6 @@ type Ring interface {
 type Config struct {
 	// Entries and Completions are the lengths of the queues, powers of 2.
 	Entries, Completions uint32
+	// Without are the features not to be used even where they can be had.
+	Without Features
 }
