@@ -32,6 +32,7 @@ type pooler struct {
 	Admin     string // of Caddy's admin API
 	upstreams []string
 	driver    string
+	launcher  []string
 	dir       string
 	cmd       *exec.Cmd
 	done      chan struct{}
@@ -46,24 +47,38 @@ type settings struct {
 	Auth string
 	// Upstreams defaults to the server alone.
 	Upstreams []string
+	// Before is the layer4 handlers that connections go through before they reach the pool, one a line.
+	Before string
+	// Launcher is a program and its first arguments that sets something up and then becomes the program named by the
+	// rest of its arguments.
+	Launcher []string
 }
 
 // startPooler starts bin/caddy in front of a server and stops it at the test's end.
 func startPooler(t *testing.T, driver string, server *pgtest.Server, s settings) *pooler {
 	t.Helper()
-	p := &pooler{t: t, driver: driver, upstreams: []string{server.Addr()}, dir: t.TempDir(), out: &logBuffer{}}
-	if len(s.Upstreams) > 0 {
-		p.upstreams = s.Upstreams
-	}
+	p := newPooler(t, driver, server, s)
 	if driver == "direct" {
 		p.Addr = server.Addr()
 		return p
 	}
-	p.Addr, p.Admin = freeAddr(t), freeAddr(t)
-	p.write(s)
 	p.run()
 	t.Cleanup(p.finish)
 	p.awaitListening()
+	return p
+}
+
+// newPooler is a pooler that does not run yet.
+func newPooler(t *testing.T, driver string, server *pgtest.Server, s settings) *pooler {
+	t.Helper()
+	p := &pooler{t: t, driver: driver, upstreams: []string{server.Addr()}, dir: t.TempDir(), out: &logBuffer{}}
+	if len(s.Upstreams) > 0 {
+		p.upstreams = s.Upstreams
+	}
+	if driver != "direct" {
+		p.Addr, p.Admin, p.launcher = freeAddr(t), freeAddr(t), s.Launcher
+		p.write(s)
+	}
 	return p
 }
 
@@ -93,12 +108,12 @@ func (p *pooler) caddyfile(s settings) string {
 	layer4 {
 		%s {
 			route {
-				postgres_pool app
+%s				postgres_pool app
 			}
 		}
 	}
 }
-`, p.Admin, p.driver, indent(2, s.Global), upstreams.String(), indent(3, s.Pool), indent(4, auth), p.Addr)
+`, p.Admin, p.driver, indent(2, s.Global), upstreams.String(), indent(3, s.Pool), indent(4, auth), p.Addr, indent(4, s.Before))
 }
 
 func indent(tabs int, text string) string {
@@ -131,6 +146,9 @@ func (p *pooler) command(args ...string) *exec.Cmd {
 // thread waits until it has ended.
 func (p *pooler) run() {
 	p.cmd = p.command("run", "--config", p.path(), "--adapter", "caddyfile")
+	if words := append(p.launcher, p.cmd.Args...); len(p.launcher) > 0 {
+		p.cmd.Path, p.cmd.Args = words[0], words
+	}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)

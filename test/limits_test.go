@@ -49,7 +49,7 @@ func TestMaxWaitingClients(t *testing.T) {
 		p.awaitWaiting(2)
 		tooMany := connect(t, p.Addr)
 		heard := tooMany.query("SELECT 1")
-		mustContain(t, heard, "ErrorResponse")
+		mustContain(t, heard, "ErrorResponse", "53300")
 		mustNotContain(t, heard, `hint ""`)
 		holder.query("COMMIT")
 		for _, w := range waiters {
