@@ -117,7 +117,11 @@ func (a *arrival) accept(timeout time.Duration, choose chooser) (*login.Client, 
 	}
 	if cancel != nil {
 		if a.running != nil {
-			a.running.Cancel(cancel.PID, cancel.Secret)
+			// A client that waits for the end of this connection knows that its next query is not meant.
+			select {
+			case <-a.running.Cancel(cancel.PID, cancel.Secret):
+			case <-ctx.Done():
+			}
 		}
 		a.conn.Close()
 	}

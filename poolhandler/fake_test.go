@@ -67,8 +67,11 @@ func (f *fakePooler) refuseWith(admit, attach *engine.Refusal) {
 	f.refuse, f.unwilling = admit, attach
 }
 
-func (f *fakePooler) Cancel(pid uint32, secret []byte) {
+func (f *fakePooler) Cancel(pid uint32, secret []byte) <-chan struct{} {
 	f.cancelled <- fmt.Sprintf("%d %x", pid, secret)
+	done := make(chan struct{})
+	close(done)
+	return done
 }
 
 func (f *fakePooler) Snapshot() <-chan engine.Snapshot {

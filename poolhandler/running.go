@@ -22,7 +22,7 @@ type pooler interface {
 	Admit(pool string) *engine.Refusal
 	Leave(pool string)
 	Attach(engine.Client) *engine.Refusal
-	Cancel(pid uint32, secret []byte)
+	Cancel(pid uint32, secret []byte) <-chan struct{}
 	Snapshot() <-chan engine.Snapshot
 	Drain() <-chan struct{}
 }

@@ -10,7 +10,7 @@ import (
 // succeeds, or one Leave.
 func (e *Engine) Admit(name string) *Refusal {
 	if e.draining.Load() {
-		return &Refusal{SQLState: "57P03", Message: "the pooler is shutting down", Hint: "Connect to another instance, or try again."}
+		return refusedShuttingDown
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -26,6 +26,12 @@ func (e *Engine) Admit(name string) *Refusal {
 		return refusedFull("max_client_connections of pool "+name, t.clients.Limit())
 	}
 	return nil
+}
+
+var refusedShuttingDown = &Refusal{
+	SQLState: "57P03",
+	Message:  "the pooler is shutting down",
+	Hint:     "Connect to another instance, or try again.",
 }
 
 // Leave gives an admission back.

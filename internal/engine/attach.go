@@ -10,7 +10,10 @@ func (e *Engine) Attach(c Client) *Refusal {
 		s.attached.Add(-1)
 		return refusedFull("event loop", s.capacity)
 	}
-	s.mail.Post(mail{kind: mailClient, client: c})
+	if !s.mail.Post(mail{kind: mailClient, client: c}) {
+		s.attached.Add(-1)
+		return refusedShuttingDown
+	}
 	return nil
 }
 

@@ -3,8 +3,6 @@ package engine
 import (
 	"encoding/binary"
 	"time"
-
-	"github.com/pgmux/caddy-pgmux/internal/loop"
 )
 
 // A client's cancel key: the process ID is the shard and the slot, the secret is random. Both are ours; the server's
@@ -17,28 +15,44 @@ func (s *Shard) pid(c *client) uint32 { return uint32(s.index)<<slotBits | c.Slo
 const cancelTimeout = 10 * time.Second
 
 // cancelling is a cancel on its way to a server.
-type cancelling struct{ server uint64 } // loop.ID of the server
+type cancelling struct {
+	server uint64 // loop.ID of the server
+	told   []chan struct{}
+}
 
-// Cancel is a client's CancelRequest: pid and secret are what the engine gave it as BackendKeyData.
-func (e *Engine) Cancel(pid uint32, secret []byte) {
+// Cancel is a client's CancelRequest: pid and secret are what the engine gave it as BackendKeyData. The channel is closed
+// when the cancel has been delivered, or there was nothing to cancel: what the client sends from then on is not meant.
+func (e *Engine) Cancel(pid uint32, secret []byte) <-chan struct{} {
+	done := make(chan struct{})
 	shard := int(pid >> slotBits)
 	if shard >= len(e.shards) || len(secret) != 4 {
-		return
+		close(done)
+		return done
 	}
-	e.shards[shard].mail.Post(mail{kind: mailCancel, pid: pid, secret: binary.BigEndian.Uint32(secret)})
+	e.shards[shard].post(mail{kind: mailCancel, pid: pid, secret: binary.BigEndian.Uint32(secret), done: done})
+	return done
 }
 
 // cancel stops what a client is doing, if the key is the client's: a query at the server it has now, or its wait. For
 // a client that does nothing it does nothing.
-func (s *Shard) cancel(pid, secret uint32) {
+func (s *Shard) cancel(pid, secret uint32, done chan struct{}) {
+	if srv := s.cancelOf(pid, secret); srv != nil {
+		s.cancelServer(srv, done)
+		return
+	}
+	close(done)
+}
+
+// cancelOf is the server to cancel, if there is one; what the engine itself can stop is stopped.
+func (s *Shard) cancelOf(pid, secret uint32) *server {
 	slot := pid & (1<<slotBits - 1)
 	if slot == 0 || slot >= s.slots.used {
-		return
+		return nil
 	}
 	sl := s.slots.slot(slot)
 	// One comparison of equal cost whether or not the key is right; the secret of a free slot is not known to anybody.
 	if sl.kind != slotClient || sl.client.secret^secret != 0 {
-		return
+		return nil
 	}
 	c := &sl.client
 	switch c.state {
@@ -49,21 +63,36 @@ func (s *Shard) cancel(pid, secret uint32) {
 	case clientLinked:
 		if srv := s.serverOf(c); srv.Owes() {
 			s.pools[c.pool].counts.Cancels++
-			s.cancelServer(srv)
+			return srv
 		}
+	}
+	return nil
+}
+
+// cancelServer sends a cancel to a server, and has done closed when it is delivered. One at a time: a second would hit the
+// same query, or another.
+func (s *Shard) cancelServer(srv *server, done chan struct{}) {
+	if srv.cancels == 0 && len(srv.secret) > 0 {
+		srv.cancels++
+		s.seq++
+		srv.cancel = s.seq
+		s.cancels[s.seq] = &cancelling{server: srv.Conn}
+		s.engine.host.Cancel(CancelRequest{Ticket: Ticket{s.index, s.seq}, Pool: srv.pool.shared.pool, Upstream: srv.upstream.address,
+			PID: srv.pid, Secret: srv.secret, Timeout: cancelTimeout})
+	}
+	switch under := s.cancels[srv.cancel]; {
+	case done == nil:
+	case under == nil:
+		close(done)
+	default:
+		under.told = append(under.told, done)
 	}
 }
 
-// cancelServer sends a cancel to a server. One at a time: a second would hit the same query, or another.
-func (s *Shard) cancelServer(srv *server) {
-	if srv.cancels > 0 || len(srv.secret) == 0 {
-		return
+func (c *cancelling) tell() {
+	for _, done := range c.told {
+		close(done)
 	}
-	srv.cancels++
-	s.seq++
-	s.cancels[s.seq] = cancelling{srv.Conn}
-	s.engine.host.Cancel(CancelRequest{Ticket: Ticket{s.index, s.seq}, Pool: srv.pool.shared.pool, Upstream: srv.upstream.address,
-		PID: srv.pid, Secret: srv.secret, Timeout: cancelTimeout})
 }
 
 // cancelled takes the news that a cancel has been delivered, or has failed: the server may serve others again.
@@ -73,11 +102,11 @@ func (s *Shard) cancelled(ticket uint64) {
 		return
 	}
 	delete(s.cancels, ticket)
-	sl := s.slots.at(loop.ID(cc.server))
-	if sl == nil || sl.kind != slotServer {
+	cc.tell()
+	srv := s.serverAt(cc.server)
+	if srv == nil {
 		return
 	}
-	srv := sl.server(s)
 	srv.cancels--
 	if srv.purpose == waiting {
 		s.clean(srv)

@@ -254,6 +254,9 @@ func (s *Shard) finishClient(c *client, message []byte) {
 	if c.state == clientFinishing {
 		return
 	}
+	if srv := s.serverOf(c); srv != nil && srv.purpose == linked && srv.MidMessage() {
+		message = nil // in the middle of a message there is no place for an error
+	}
 	s.unhook(c)
 	if len(message) > 0 {
 		s.Send(c.Conn, message)

@@ -139,6 +139,7 @@ func TestClientsThatVanish(t *testing.T) {
 	g := r.client("g")
 	r.says(g, "copy", "Raw: d\x00\x00\x00\x10half")
 	r.leaves(g)
+	r.pass(closeUnheard)
 	r.note("while it waits, for a server that does not answer: nothing")
 	r.says(b, "hang")
 	h := r.client("h")
@@ -157,6 +158,35 @@ func TestAServerThatHangsOn(t *testing.T) {
 	r.leaves(a)
 	r.says(b, "select b")
 	r.pass(cleanTimeout)
+	r.note("and counts for a while longer: nobody hears when Postgres has ended it")
+	r.pass(closeUnheard)
+	r.within(1)
+	r.compare()
+}
+
+// A server that is closed counts until Postgres has ended it, and for closeTimeout at most.
+func TestAServerCountsUntilItHasEnded(t *testing.T) {
+	p := onePool(1)
+	p.ServerLifetime = time.Minute
+	r := newRig(t, 1, p)
+	a, b := r.client("a"), r.client("b")
+	r.says(a, "begin")
+	r.pass(2 * time.Minute)
+	r.servers[0].slow = true
+	r.says(b, "select b")
+	r.note("too old, it is closed when a is done; Postgres takes its time")
+	r.says(a, "commit")
+	r.pass(time.Second)
+	r.note("now it has ended, and b gets another")
+	r.servers[0].socket.ended = true
+	r.settle()
+	r.note("the next never ends: it is not waited for without end")
+	r.says(a, "begin")
+	r.pass(2 * time.Minute)
+	r.servers[1].slow = true
+	r.says(b, "select b")
+	r.says(a, "commit")
+	r.pass(closeTimeout)
 	r.within(1)
 	r.compare()
 }

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
@@ -11,6 +13,7 @@ import (
 type dial struct {
 	pool     *shardPool
 	upstream *upstream
+	orphaned bool // nobody wants it any more: its shard has crashed meanwhile
 }
 
 const (
@@ -51,7 +54,7 @@ func (s *Shard) dial(p *shardPool, u *upstream) {
 	p.ledger.Coming()
 	p.dialing++
 	s.seq++
-	s.dials[s.seq] = dial{p, u}
+	s.dials[s.seq] = dial{pool: p, upstream: u}
 	cfg, k := p.config(), p.shared.poolKey
 	s.engine.host.Dial(DialRequest{Ticket: Ticket{s.index, s.seq}, Pool: k.pool, Database: k.database, User: k.user,
 		Upstream: u.address, Timeout: cfg.ServerConnectTimeout})
@@ -96,12 +99,19 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		return
 	}
 	delete(s.dials, ticket)
+	if d.orphaned {
+		if r.Refused == nil {
+			s.engine.host.CloseFD(r.FD)
+		}
+		s.join(d.pool.shared.poolKey).giveBack(s, d.upstream, (*pool.Budget).Give)
+		return
+	}
 	p := d.pool
 	p.ledger.Came()
 	p.dialing--
 	if r.Refused != nil {
 		p.counts.ConnectsFailed++
-		p.giveBack(s, d.upstream)
+		p.giveBack(s, d.upstream, (*pool.Budget).Give)
 		s.dialFailed(p, d.upstream, r.Refused)
 		return
 	}
@@ -113,12 +123,12 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 	}
 	if s.isWrongReplica(p, d.upstream, r.Params) {
 		s.engine.host.CloseFD(r.FD)
-		p.giveBack(s, d.upstream)
+		p.giveBack(s, d.upstream, (*pool.Budget).Give)
 		s.supply(p)
 		return
 	}
 	if !s.adopt(srv, r.FD) {
-		p.giveBack(s, d.upstream)
+		p.giveBack(s, d.upstream, (*pool.Budget).Give)
 		return
 	}
 	p.fails, p.retryAt, p.refusal = 0, 0, nil
@@ -131,7 +141,7 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 
 // adopt gives a server a slot and its socket to the driver.
 func (s *Shard) adopt(srv *server, fd int) bool {
-	if s.stopping || !s.slots.addServer(srv) {
+	if s.stopped || !s.slots.addServer(srv) {
 		s.engine.host.CloseFD(fd)
 		return false
 	}
@@ -178,9 +188,11 @@ func (s *Shard) dialFailed(p *shardPool, u *upstream, r *Refusal) {
 	s.timers.Set(loop.Timer{At: p.retryAt, Kind: timerRetry, Ref: uint64(p.index)})
 }
 
-// giveBack returns the permits of a server that is no more, and tells those who lack one.
-func (p *shardPool) giveBack(s *Shard, u *upstream) {
-	give(&p.shared.shared.Size, &u.servers)
+// giveBack returns the permits of a server that is no more, and tells those who lack one. How is Give, or Gone where
+// that was announced.
+func (p *shardPool) giveBack(s *Shard, u *upstream, how func(*pool.Budget)) {
+	how(&p.shared.shared.Size)
+	how(&u.servers)
 	for i, other := range s.engine.shards {
 		if i != s.index && p.shared.shared.Starving(i) || u.starving[i].Load() != 0 {
 			other.mail.Post(mail{kind: mailFreed, pool: p.shared})
@@ -191,20 +203,24 @@ func (p *shardPool) giveBack(s *Shard, u *upstream) {
 	}
 }
 
-// freed looks, after a permit has become free, for pools that lack one.
+// freed looks, after a permit has become free, for pools that lack one: whose client has waited longest is first.
 func (s *Shard) freed(shared *sharedPool) {
-	if p := s.byKey[shared.poolKey]; p != nil {
-		s.supply(p)
-	}
 	for _, u := range *shared.template.upstreams.Load() {
-		if u.starving[s.index].Swap(0) == 0 {
-			continue
+		u.starving[s.index].Store(0)
+	}
+	var lacking []*shardPool
+	for p := range s.eachPool {
+		if p.shared.template == shared.template && p.ledger.Missing() > 0 {
+			lacking = append(lacking, p)
 		}
-		for p := range s.eachPool {
-			if p.shared.template == shared.template && p.ledger.Missing() > 0 {
-				s.supply(p)
-			}
-		}
+	}
+	slices.SortFunc(lacking, func(a, b *shardPool) int {
+		x, _ := a.ledger.FirstWaiter()
+		y, _ := b.ledger.FirstWaiter()
+		return cmp.Compare(x.Since, y.Since)
+	})
+	for _, p := range lacking {
+		s.supply(p)
 	}
 }
 
@@ -214,12 +230,17 @@ func (s *Shard) starve(p *shardPool) {
 	if p.shared.shared.Size.Taken() >= p.shared.shared.Size.Limit() || s.now < p.retryAt {
 		return
 	}
+	asked := p.evictedAt
 	for _, u := range *p.shared.template.upstreams.Load() {
 		if limit := u.servers.Limit(); limit <= 0 || u.servers.Taken() < limit {
 			continue
 		}
-		u.starving[s.index].CompareAndSwap(0, max(s.now, 1))
-		if s.now-p.evictedAt < int64(evictEvery) {
+		if first, ok := p.ledger.FirstWaiter(); ok {
+			if since := u.starving[s.index].Load(); since == 0 || first.Since < since {
+				u.starving[s.index].Store(max(first.Since, 1))
+			}
+		}
+		if s.now-asked < int64(evictEvery) {
 			continue
 		}
 		p.evictedAt = s.now
@@ -244,7 +265,7 @@ func (s *Shard) evict(needy *sharedPool, u *upstream) {
 			return true
 		})
 	}
-	if victim != nil && u.starved() {
+	if victim != nil && u.starved() && u.mayLose() {
 		s.closeServer(victim)
 	}
 }
@@ -259,12 +280,16 @@ func (u *upstream) starved() bool {
 	return false
 }
 
+// mayLose reports whether one more server may be closed for others: not all at once, because it takes Postgres a moment
+// to end them, and that may be enough.
+func (u *upstream) mayLose() bool { return u.servers.Leaving() <= u.servers.Limit()/8 }
+
 // yields reports whether a server should be closed at its release because another pool lacks a permit of its upstream:
 // at once if nobody of its own pool waits for it, else if that pool has starved for longer than the first of its own
 // pool's waiters has waited.
 func (s *Shard) yields(srv *server) bool {
 	u := srv.upstream
-	if u.servers.Limit() <= 0 {
+	if u.servers.Limit() <= 0 || !u.mayLose() {
 		return false
 	}
 	first, ok := srv.pool.ledger.FirstWaiter()

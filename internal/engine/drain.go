@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/pool"
 )
 
 // Drain begins the end: new clients are refused with 57P03, idle ones are told 57P01, the others may finish what
@@ -68,12 +69,28 @@ func (s *Shard) stop() {
 		return true
 	})
 	for _, srv := range s.slots.servers {
-		if srv != nil {
+		if srv == nil {
+			continue
+		}
+		if srv.purpose != closing {
 			s.closeServer(srv)
 		}
+		s.serverClosed(srv) // nobody will hear of its end
 	}
+	for _, c := range s.cancels {
+		c.tell()
+	}
+	s.disposeAll(s.unread)
+	s.unread = nil
+	s.disposeAll(s.mail.Shut())
 	if s.engine.running.Add(-1) == 0 {
 		close(s.engine.drained)
+	}
+}
+
+func (s *Shard) disposeAll(messages []mail) {
+	for i := range messages {
+		s.engine.dispose(s, &messages[i])
 	}
 }
 
@@ -114,7 +131,12 @@ func (s *Shard) Crash(message string, stack []byte) {
 	}
 	for p := range s.eachPool {
 		for srv := range p.servers {
-			give(&p.shared.shared.Size, &srv.upstream.servers)
+			how := (*pool.Budget).Give
+			if srv.purpose == closing {
+				how = (*pool.Budget).Gone
+			}
+			how(&p.shared.shared.Size)
+			how(&srv.upstream.servers)
 		}
 		for p.ledger.Waiting() > 0 {
 			p.ledger.PopWaiter()
@@ -127,8 +149,9 @@ func (s *Shard) Crash(message string, stack []byte) {
 			p.ledger.Remove(r.Server)
 		}
 	}
-	for _, d := range s.dials {
-		give(&d.pool.shared.shared.Size, &d.upstream.servers)
+	orphans := s.dials // Postgres counts them until they are answered
+	for _, c := range s.cancels {
+		c.tell()
 	}
 	for p := range s.eachPool {
 		s.engine.part(p.shared)
@@ -139,6 +162,10 @@ func (s *Shard) Crash(message string, stack []byte) {
 		}
 	}
 	s.reset()
+	for ticket, d := range orphans {
+		d.orphaned = true
+		s.dials[ticket] = d
+	}
 	for _, m := range s.unread {
 		s.mail.Post(m)
 	}

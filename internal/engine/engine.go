@@ -57,7 +57,7 @@ type upstream struct {
 // as servers do.
 type allowance struct {
 	servers pool.Budget
-	// starving is, by shard, since when a pool there lacks a permit; 0 if none does.
+	// starving is, by shard, since when a client waits there whose pool lacks a permit; 0 if none does.
 	starving []atomic.Int64
 }
 
@@ -96,7 +96,7 @@ func (e *Engine) Shard(i int) *Shard { return e.shards[i] }
 
 // Dialed answers a DialRequest.
 func (e *Engine) Dialed(t Ticket, r DialResult) {
-	e.shards[t.Shard].mail.Post(mail{kind: mailDialed, ticket: t.Seq, dialed: r})
+	e.shards[t.Shard].post(mail{kind: mailDialed, ticket: t.Seq, dialed: r})
 }
 
 // Cancelled answers a CancelRequest.

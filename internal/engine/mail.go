@@ -31,6 +31,7 @@ type mail struct {
 	moved    *movedServer
 	collect  *collector
 	upstream *upstream
+	done     chan struct{} // closed when a cancel has been delivered, or there was nothing to cancel
 }
 
 // receive takes one message.
@@ -43,7 +44,7 @@ func (s *Shard) receive(m *mail) {
 	case mailCancelled:
 		s.cancelled(m.ticket)
 	case mailCancel:
-		s.cancel(m.pid, m.secret)
+		s.cancel(m.pid, m.secret, m.done)
 	case mailConfigured:
 		s.configured()
 	case mailWanted:
@@ -62,5 +63,33 @@ func (s *Shard) receive(m *mail) {
 		s.collect(m.collect)
 	case mailDrain:
 		s.drain()
+	}
+}
+
+// dispose gives back what a message carries that a stopped shard will not read.
+func (e *Engine) dispose(s *Shard, m *mail) {
+	switch m.kind {
+	case mailClient:
+		e.host.CloseFD(m.client.FD)
+		s.attached.Add(-1)
+		e.Leave(m.client.Pool)
+	case mailDialed:
+		if m.dialed.Refused == nil {
+			e.host.CloseFD(m.dialed.FD)
+		}
+	case mailServer:
+		e.host.CloseFD(m.moved.fd)
+		give(&m.moved.server.pool.shared.shared.Size, &m.moved.server.upstream.servers)
+	case mailCancel:
+		close(m.done)
+	case mailSnapshot:
+		m.collect.answered()
+	}
+}
+
+// post leaves a message that carries something with a shard.
+func (s *Shard) post(m mail) {
+	if !s.mail.Post(m) {
+		s.engine.dispose(s, &m)
 	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/pool"
 	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
@@ -49,10 +50,9 @@ func (s *Shard) depart(srv *server, ev *loop.Event) {
 	s.slots.removeServer(srv)
 	s.servers--
 	p.counts.retire(srv)
-	srv.Queries, srv.Transactions = 0, 0
 	delete(p.servers, srv)
 	srv.OnParameter = nil
-	s.engine.shards[srv.destination].mail.Post(mail{kind: mailServer, moved: m})
+	s.engine.shards[srv.destination].post(mail{kind: mailServer, moved: m})
 }
 
 // arrive takes a server over from another shard.
@@ -65,14 +65,18 @@ func (s *Shard) arrive(m *movedServer) {
 		srv.Pins |= session.PinSettings // its settings are unknown here: cleaned before use
 	}
 	if !s.adopt(srv, m.fd) {
-		p.giveBack(s, srv.upstream)
+		p.giveBack(s, srv.upstream, (*pool.Budget).Give)
 		return
 	}
 	if len(m.early) > 0 {
 		s.fromServer(srv, m.early)
-		if srv.slot == 0 {
+		if srv.purpose == closing {
 			return
 		}
+	}
+	if srv.Dying { // it said so while it was leaving
+		s.closeServer(srv)
+		return
 	}
 	s.clean(srv)
 }

@@ -54,9 +54,16 @@ func (s *Shard) abandon(srv *server, c *session.Client) {
 	srv.purpose = abandoned
 	s.timers.Set(loop.Timer{At: s.now + int64(cleanTimeout), Kind: timerClean, Ref: srv.Conn})
 	if srv.started != 0 && srv.Owes() {
-		s.cancelServer(srv)
+		s.cancelAbandoned(srv)
 	}
 	s.settled(srv)
+}
+
+// cancelAbandoned cancels what an abandoned server runs for nobody, and again after a while: a cancel can come before
+// its query, or hit only the first of several.
+func (s *Shard) cancelAbandoned(srv *server) {
+	s.cancelServer(srv, nil)
+	s.timers.Set(loop.Timer{At: s.now + int64(cancelAgain), Kind: timerCancel, Ref: srv.Conn})
 }
 
 // rollBack ends the transaction that was left open, if there is one.
@@ -80,7 +87,7 @@ func (s *Shard) clean(srv *server) {
 		return
 	}
 	query := srv.pool.config().ServerResetQuery
-	if query == "" {
+	if query == "" || srv.Pins&session.PinSeed != 0 {
 		s.closeServer(srv)
 		return
 	}
@@ -100,7 +107,7 @@ func (s *Shard) release(srv *server) {
 		return
 	}
 	p := srv.pool
-	if srv.upstream.removed.Load() || p.leaving() || srv.expires != 0 && s.now >= srv.expires || s.yields(srv) {
+	if srv.upstream.removed.Load() || p.leaving() && p.shared.shared.Waiting() == 0 || srv.expires != 0 && s.now >= srv.expires || s.yields(srv) {
 		s.closeServer(srv)
 		return
 	}

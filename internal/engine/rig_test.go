@@ -77,6 +77,7 @@ type rigServer struct {
 	hanging bool // until it is cancelled
 	copying bool
 	mute    bool
+	slow    bool // it does not end when it is told to
 	queries []string
 }
 
@@ -545,10 +546,12 @@ func (s *rigServer) message(typ byte, body string) {
 		s.answer(frame(pgwire.CommandComplete, "SELECT 1\x00"))
 	case pgwire.Close:
 		s.answer(frame(pgwire.CloseComplete))
+	case pgwire.Describe: // of what nobody has: only so does the engine itself ask
+		s.answer(pgwire.AppendError(nil, "ERROR", "26000", "no such statement", "", ""))
 	case pgwire.Sync:
 		s.answer(s.ready())
 	case pgwire.Terminate:
-		s.socket.ended = true
+		s.socket.ended = !s.slow
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
-	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
@@ -15,7 +14,8 @@ import (
 //	 ▲                 │  the client leaves       │
 //	 │                 ▼                          ▼
 //	 │◀──────────── abandoned ──▶ rollingBack ──▶ resetting ──▶ idle
-//	 └──▶ leaving (to another shard)
+//	 ├──▶ leaving (to another shard)
+//	 └──▶ closing (from wherever it was)
 type purpose uint8
 
 const (
@@ -27,11 +27,15 @@ const (
 	resetting                  // its session is being cleaned
 	waiting                    // clean, but a cancel is still on its way to it
 	leaving                    // going to another shard
+	closing                    // told to end, and not heard of its end yet
 )
 
 // cleanTimeout bounds how long an abandoned server may take to become clean. After it the server is closed, and
 // Postgres rolls back.
 const cleanTimeout = 30 * time.Second
+
+// cancelAgain is how long an abandoned server may go on after a cancel before it is cancelled again.
+const cancelAgain = 100 * time.Millisecond
 
 // server is one connection to Postgres.
 type server struct {
@@ -55,6 +59,7 @@ type server struct {
 
 	congested, paused bool
 	cancels           int          // on their way to it
+	cancel            uint64       // the last of them, in Shard.cancels
 	counted           session.Pins // pins that have been counted
 	started           int64        // when the query that runs began; 0: none runs
 }
@@ -139,39 +144,6 @@ func (s *Shard) settled(srv *server) {
 	}
 }
 
-// serverLost ends a server whose connection has ended.
-func (s *Shard) serverLost(srv *server) {
-	c := s.clientOf(srv)
-	was := srv.purpose
-	if was == idle {
-		srv.pool.ledger.Remove(srv.slot)
-	}
-	mid, dying := srv.MidMessage(), srv.Dying
-	if c != nil {
-		srv.client, c.server = 0, 0
-	}
-	s.closeServer(srv)
-	if c == nil {
-		return
-	}
-	switch was {
-	case preparing: // nothing of the client's has been sent: it waits on
-		c.state = clientIdle
-		s.again(c)
-	case linked:
-		srv.pool.linked--
-		c.state = clientIdle
-		switch {
-		case mid:
-			s.closeClient(c) // in the middle of a message there is no place for an error
-		case dying:
-			s.finishClient(c, nil) // it has been told by Postgres, word for word
-		default:
-			s.finishClient(c, lostServer.message("FATAL"))
-		}
-	}
-}
-
 var (
 	lostServer = &Refusal{
 		SQLState: "08006",
@@ -185,26 +157,6 @@ var (
 		Hint:     "The pool is being removed or the pooler is shutting down. Connect again.",
 	}
 )
-
-// closeServer closes a server and gives its permits back.
-func (s *Shard) closeServer(srv *server) {
-	p := srv.pool
-	if srv.purpose == idle {
-		p.ledger.Remove(srv.slot)
-	}
-	if srv.Settled() && !srv.Dying && !srv.congested {
-		s.Send(srv.Conn, terminate)
-	}
-	s.op(loop.Close, srv.Conn)
-	p.counts.retire(srv)
-	srv.Drop(s.env)
-	s.slots.removeServer(srv)
-	s.servers--
-	delete(p.servers, srv)
-	p.giveBack(s, srv.upstream)
-}
-
-var terminate = pgwire.AppendEmpty(nil, pgwire.Terminate)
 
 func (s *Shard) pauseServer(srv *server) {
 	if !srv.paused {

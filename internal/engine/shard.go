@@ -36,7 +36,7 @@ type Shard struct {
 	// forgotten is what pools that have been forgotten had counted, by the name of the declared pool.
 	forgotten map[string]*Counts
 	dials     map[uint64]dial
-	cancels   map[uint64]cancelling
+	cancels   map[uint64]*cancelling
 	seq       uint64
 	// profiles is what clients' sessions are set to, by key.
 	profiles    map[uint64]*profile
@@ -65,7 +65,7 @@ func (s *Shard) reset() {
 	s.held, s.heldMax = chunks{}, maxHeldTotal
 	s.pools, s.gaps, s.byKey = nil, nil, map[poolKey]*shardPool{}
 	s.forgotten = map[string]*Counts{}
-	s.dials, s.cancels = map[uint64]dial{}, map[uint64]cancelling{}
+	s.dials, s.cancels = map[uint64]dial{}, map[uint64]*cancelling{}
 	s.profiles, s.profilesMax = map[uint64]*profile{0: {}}, minProfiles
 	s.clients, s.servers = 0, 0
 }
@@ -77,6 +77,9 @@ func (s *Shard) Bind(d loop.Driver) {
 	// Servers need slots too: an eighth of them, and not more than 4,096, is kept for them.
 	s.capacity = d.Capacity() - min(d.Capacity()/8, 4096) - 1
 	s.timers.Set(loop.Timer{At: s.now + sweepEvery, Kind: timerSweep})
+	if s.stopping { // it crashed amid the drain, and has no clients left
+		s.timers.Set(loop.Timer{At: s.now, Kind: timerDrain})
+	}
 	s.mail.Bind(d.Wake)
 	s.down.Store(false)
 }
@@ -161,11 +164,11 @@ func (s *Shard) stepClient(c *client, ev *loop.Event) {
 func (s *Shard) stepServer(srv *server, ev *loop.Event) {
 	switch ev.Kind {
 	case loop.Received:
-		s.fromServer(srv, ev.Data)
-	case loop.Ended, loop.Failed:
-		if srv.purpose != leaving { // its next shard will notice
-			s.serverLost(srv)
+		if srv.purpose != closing {
+			s.fromServer(srv, ev.Data)
 		}
+	case loop.Ended, loop.Failed:
+		s.serverEnded(srv)
 	case loop.Congested:
 		srv.congested = true
 		if c := s.clientOf(srv); c != nil {

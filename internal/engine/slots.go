@@ -122,6 +122,14 @@ func (sl *slot) server(s *Shard) *server { return s.slots.servers[sl.serverAt] }
 // server is the one in that slot.
 func (s *Shard) server(i uint32) *server { return s.slots.slot(i).server(s) }
 
+// serverAt is the one of that connection; nil if there is none.
+func (s *Shard) serverAt(conn uint64) *server {
+	if sl := s.slots.at(loop.ID(conn)); sl != nil && sl.kind == slotServer {
+		return sl.server(s)
+	}
+	return nil
+}
+
 // eachClient calls f for every client until it returns false. f may close it.
 func (t *slots) eachClient(f func(*client) bool) {
 	for i := uint32(1); i < t.used; i++ {

@@ -58,13 +58,18 @@ func (e *Engine) Snapshot() <-chan Snapshot {
 		out:       make(chan Snapshot, 1),
 	}
 	for _, s := range e.shards {
-		s.mail.Post(mail{kind: mailSnapshot, collect: c})
+		s.post(mail{kind: mailSnapshot, collect: c})
 	}
 	return c.out
 }
 
-// collect adds this shard's figures. The last shard completes the snapshot.
+// collect adds this shard's figures.
 func (s *Shard) collect(c *collector) {
+	s.addTo(c)
+	c.answered()
+}
+
+func (s *Shard) addTo(c *collector) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.loops[s.index] = LoopStats{Clients: s.clients, Servers: s.servers, Turns: s.turns, Events: s.events}
@@ -86,6 +91,12 @@ func (s *Shard) collect(c *collector) {
 		}
 		out.Add(counts)
 	}
+}
+
+// answered completes the snapshot when the last shard has.
+func (c *collector) answered() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.missing--; c.missing > 0 {
 		return
 	}

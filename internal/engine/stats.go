@@ -66,4 +66,5 @@ func bucket(d int64) int { return min(bits.Len64(uint64(max(d, 0))/1000), Histog
 func (t *Counts) retire(srv *server) {
 	t.Queries += srv.Queries
 	t.Transactions += srv.Transactions
+	srv.Queries, srv.Transactions = 0, 0
 }

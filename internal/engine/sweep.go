@@ -16,6 +16,8 @@ const (
 	timerClean                 // server Ref should be clean by now
 	timerDrain                 // the drain is over
 	timerDismiss               // the clients of removed pool Ref have had their time
+	timerClosed                // server Ref should have been ended by Postgres
+	timerCancel                // what server Ref runs for nobody may have to be cancelled again
 )
 
 // sweepEvery is how often what rests is looked through: the precision of server_idle_timeout and server_lifetime.
@@ -41,6 +43,14 @@ func (s *Shard) due(t loop.Timer) {
 		}
 	case timerClean:
 		s.cleanOverdue(t.Ref)
+	case timerClosed:
+		if srv := s.serverAt(t.Ref); srv != nil {
+			s.serverClosed(srv)
+		}
+	case timerCancel:
+		if srv := s.serverAt(t.Ref); srv != nil && srv.purpose == abandoned && srv.Owes() {
+			s.cancelAbandoned(srv)
+		}
 	case timerDrain:
 		s.endDrain()
 	case timerDismiss:
@@ -52,11 +62,11 @@ func (s *Shard) due(t loop.Timer) {
 
 // cleanOverdue closes a server that was to be clean by now.
 func (s *Shard) cleanOverdue(conn uint64) {
-	sl := s.slots.at(loop.ID(conn))
-	if sl == nil || sl.kind != slotServer {
+	srv := s.serverAt(conn)
+	if srv == nil {
 		return
 	}
-	switch srv := sl.server(s); srv.purpose {
+	switch srv.purpose {
 	case abandoned, rollingBack, resetting, waiting:
 		s.notice(Warn, "a server did not become clean in time and is closed", srv, "its last query may hang, or the network to Postgres")
 		s.closeServer(srv)

@@ -267,6 +267,10 @@ func (srv *server) parameter(name, value []byte) {
 
 // prepared takes the answer to the query that sets a session as its next client's is.
 func (s *Shard) prepared(srv *server, c *client) {
+	if srv.Dying {
+		s.serverLost(srv)
+		return
+	}
 	if srv.Failed || !srv.Releasable() {
 		refusal := settingsFailed(srv.Failure)
 		srv.client = 0

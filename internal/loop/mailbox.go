@@ -9,6 +9,7 @@ type Mailbox[M any] struct {
 	wake  func()
 	in    []M
 	spare []M
+	shut  bool
 }
 
 // Bind says how to wake the loop. Before that, messages wait.
@@ -22,9 +23,14 @@ func (m *Mailbox[M]) Bind(wake func()) {
 	}
 }
 
-// Post adds a message, and wakes the loop if it is the first since the last Take.
-func (m *Mailbox[M]) Post(message M) {
+// Post adds a message, and wakes the loop if it is the first since the last Take. It reports false after Shut: nobody is
+// going to read the message.
+func (m *Mailbox[M]) Post(message M) bool {
 	m.mu.Lock()
+	if m.shut {
+		m.mu.Unlock()
+		return false
+	}
 	m.in = append(m.in, message)
 	wake := m.wake
 	first := len(m.in) == 1
@@ -32,6 +38,15 @@ func (m *Mailbox[M]) Post(message M) {
 	if first && wake != nil {
 		wake()
 	}
+	return true
+}
+
+// Shut takes no more messages, and returns those that nobody has taken.
+func (m *Mailbox[M]) Shut() []M {
+	m.mu.Lock()
+	m.shut = true
+	m.mu.Unlock()
+	return m.Take()
 }
 
 // Take takes all messages, in order. The slice is valid until the next Take.

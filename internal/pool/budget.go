@@ -4,7 +4,7 @@ import "sync/atomic"
 
 // Budget is a hard limit shared by shards: what is taken never exceeds it, at any instant. The zero Budget has no
 // limit.
-type Budget struct{ taken, limit atomic.Int64 }
+type Budget struct{ taken, limit, going atomic.Int64 }
 
 // SetLimit changes the limit; not positive means none. What is taken beyond a smaller limit is given back in time: see
 // Over.
@@ -36,8 +36,20 @@ func (b *Budget) Give() {
 	}
 }
 
-// Over reports whether more is taken than a limit that was lowered allows.
+// Going announces that a permit is going to be given back; Gone gives it back.
+func (b *Budget) Going() { b.going.Add(1) }
+
+// Gone gives back a permit that was announced as Going.
+func (b *Budget) Gone() {
+	b.going.Add(-1)
+	b.Give()
+}
+
+// Leaving is how many permits are going to be given back soon.
+func (b *Budget) Leaving() int { return int(b.going.Load()) }
+
+// Over reports whether more is taken than a limit that was lowered allows, without what is going to be given back.
 func (b *Budget) Over() bool {
 	limit := b.limit.Load()
-	return limit > 0 && b.taken.Load() > limit
+	return limit > 0 && b.taken.Load()-b.going.Load() > limit
 }

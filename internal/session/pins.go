@@ -19,12 +19,13 @@ const (
 	PinLarge                     // a statement too large to be remembered
 	PinUnknown                   // a text that could not be read for certain
 	PinSession                   // pool_mode session
+	PinSeed                      // setseed, which no reset query undoes
 )
 
 // reasons is the label of each bit, in their order.
 var reasons = [...]string{
 	"settings", "listen", "temporary_table", "advisory_lock", "cursor_with_hold", "sql_prepare", "load",
-	"large_statement", "unknown", "session_mode",
+	"large_statement", "unknown", "session_mode", "seed",
 }
 
 // Each calls f with the name of every reason.
@@ -49,7 +50,8 @@ func pinsOf(f sql.Effects) (p Pins) {
 		effect sql.Effects
 		pin    Pins
 	}{
-		{sql.SetsSession | sql.Resets | sql.CallsSetConfig | sql.Seeds, PinSettings},
+		{sql.SetsSession | sql.Resets | sql.CallsSetConfig, PinSettings},
+		{sql.Seeds, PinSeed},
 		{sql.Listens, PinListen},
 		{sql.Temp, PinTemp},
 		{sql.AdvisoryLock, PinLock},

@@ -85,7 +85,7 @@ func (s *Server) completed(e *Env, c *Client, m []byte) {
 		s.allDeallocated(e, c)
 		s.setUnnamed(e, prepared.None)
 		s.Settings = 0
-		s.Pins &= PinSession
+		s.Pins &= PinSession | PinSeed
 	}
 }
 

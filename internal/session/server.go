@@ -123,13 +123,19 @@ func (s *Server) Abandon(e *Env, c *Client) bool {
 	return true
 }
 
-// finish says what its client owes it: that the COPY has failed, that the batch is over.
+// finish says what its client owes it: that the COPY has failed, that the batch is over. Postgres rolls a batch back
+// whose client leaves before its Sync; so the batch is made to fail first, or Sync would commit it.
 func (s *Server) finish(e *Env) {
+	fails := s.skipping
 	if s.copyIn && !s.copyEnded {
 		e.Wire.Send(s.Conn, e.keep(pgwire.AppendCopyFail(e.room(64), "client disconnected")))
-		s.copyEnded = true
+		s.copyEnded, fails = true, true
 	}
 	if s.open || s.skipping {
+		if !fails {
+			s.owed.push(oweDescribe, prepared.None)
+			e.Wire.Send(s.Conn, e.keep(pgwire.AppendStatement(e.room(64), pgwire.Describe, []byte(prepared.ServerNamePrefix))))
+		}
 		e.Wire.Send(s.Conn, e.keep(pgwire.AppendEmpty(e.room(8), pgwire.Sync)))
 		s.pushSync()
 	}

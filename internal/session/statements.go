@@ -153,7 +153,7 @@ func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
 		return
 	}
 	// If the transaction has failed, or may have, the server is asked all the same: it has to say so.
-	s.mayUndo = s.mayUndo || amid
+	s.mayUndo = s.mayUndo || amid || s.mayRefuse()
 	f.makeRoom(id, state)
 	s.owed.pushNamed(oweParse, id, name)
 	f.replace(length, f.buildParse(e.Statements.ServerName(id), id))
@@ -293,7 +293,7 @@ func (f *feed) ensure(id prepared.StmtID) {
 	if state == prepared.Present {
 		return
 	}
-	s.mayUndo = s.mayUndo || s.open
+	s.mayUndo = s.mayUndo || s.open || s.mayRefuse()
 	f.makeRoom(id, state)
 	e.Statements.Retain(id)
 	s.owed.push(oweParseOurs, id)

@@ -22,7 +22,7 @@ func (s *Server) skipToSync(e *Env, c *Client) {
 // undo takes back what a message did to names, here and on the server, that met an error or, later in the batch, never
 // ran. Later ones are undone first; what begins at the entry after is not undone.
 func (s *Server) undo(e *Env, c *Client, o owed, met bool, after uint32) {
-	if o.unnamed {
+	if o.unnamed && !s.replacesUnnamed(after) {
 		// A Parse that met an error has dropped the unnamed statement; one that never ran has left whatever there was.
 		s.setUnnamed(e, prepared.None)
 		s.stray = !met
@@ -75,4 +75,15 @@ func (s *Server) undoUnnamed(e *Env, c *Client, o owed, met bool, after uint32) 
 		return
 	}
 	c.setUnnamed(e, was)
+}
+
+// replacesUnnamed reports whether a message from the entry at after on, of a batch that is not undone, says what the
+// server's unnamed statement is.
+func (s *Server) replacesUnnamed(after uint32) bool {
+	for i := after; i != s.owed.tail; i++ {
+		if s.owed.at(i).unnamed {
+			return true
+		}
+	}
+	return false
 }

@@ -7,7 +7,7 @@ type Effects uint32
 
 const (
 	// SetsSession is SET x, SET SESSION x, SET TIME ZONE, SET ROLE, SET SESSION AUTHORIZATION, SET SESSION
-	// CHARACTERISTICS.
+	// CHARACTERISTICS, and whatever names pg_settings, where an UPDATE is a SET, but does not begin as a query.
 	SetsSession Effects = 1 << iota
 	// SetsLocal is SET LOCAL, SET TRANSACTION, SET CONSTRAINTS and set_config(…, true): gone with the transaction.
 	SetsLocal

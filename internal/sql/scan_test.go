@@ -247,6 +247,13 @@ func TestSessionObjects(t *testing.T) {
 		{"INSERT INTO t VALUES (nextval('s')) RETURNING currval('s')", Nextval | SequenceState, Insert},
 		{"CREATE TABLE t (a int DEFAULT nextval('s'))", Nextval, Definition},
 		{"SELECT setseed(0.5)", Seeds, Select},
+		{"UPDATE pg_settings SET setting = '1' WHERE name = 'x'", SetsSession, Update},
+		{`UPDATE ONLY pg_catalog."pg_settings" AS s SET setting = '1'`, SetsSession, Update},
+		{"WITH w AS (UPDATE pg_settings SET setting = '1' RETURNING 1) SELECT 1", SetsSession, With},
+		{"EXPLAIN ANALYZE UPDATE pg_settings SET setting = '1'", SetsSession, Explain},
+		{"SELECT 1; UPDATE pg_settings SET setting = '1'", SetsSession | Multi, Select},
+		{"SELECT setting FROM pg_settings", 0, Select},
+		{"(SELECT setting FROM pg_settings)", 0, Select},
 		{"SELECT lastval FROM t", 0, Select},
 
 		{"COPY t FROM STDIN", Copies, Copy},

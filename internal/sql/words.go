@@ -92,6 +92,12 @@ func (s *scanner) nameInP(name []byte, j int) {
 		}
 		return
 	}
+	if is(name, "pg_settings") {
+		if kind, _ := opening(s.first); kind != Select && kind != Show {
+			s.st.Effects |= SetsSession
+		}
+		return
+	}
 	var lower [longestWord]byte
 	if len(name) > len(lower) {
 		return

@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/pool"
+)
+
+// A server that is closed is one of Postgres's connections until Postgres has ended it. Its permits are given back then
+// and not before, so that limits hold as Postgres counts.
+const (
+	// closeTimeout bounds how long Postgres may take to end a server that was told Terminate.
+	closeTimeout = 2 * time.Second
+	// closeUnheard is how long the permits of a server are kept whose connection was cut, because it was not in a state to
+	// be told: nobody hears of its end. Postgres may take longer, if it is busy with a query.
+	closeUnheard = 100 * time.Millisecond
+)
+
+// closeServer begins the end of a server.
+func (s *Shard) closeServer(srv *server) {
+	p := srv.pool
+	if srv.purpose == idle {
+		p.ledger.Remove(srv.slot)
+	}
+	patience := closeUnheard
+	switch {
+	case srv.Dying: // Postgres ends it without being told
+		patience = closeTimeout
+	case srv.Settled() && !srv.congested:
+		s.Send(srv.Conn, terminate)
+		patience = closeTimeout
+	default:
+		s.op(loop.Close, srv.Conn)
+	}
+	s.resumeServer(srv) // else its end would not be heard
+	srv.purpose = closing
+	p.counts.retire(srv)
+	srv.Drop(s.env)
+	srv.OnParameter = nil
+	p.shared.shared.Size.Going()
+	srv.upstream.servers.Going()
+	s.timers.Set(loop.Timer{At: s.now + int64(patience), Kind: timerClosed, Ref: srv.Conn})
+}
+
+var terminate = pgwire.AppendEmpty(nil, pgwire.Terminate)
+
+// serverClosed completes the end of a server: Postgres has ended it, or is not waited for any longer.
+func (s *Shard) serverClosed(srv *server) {
+	p := srv.pool
+	s.op(loop.Close, srv.Conn)
+	s.slots.removeServer(srv)
+	s.servers--
+	delete(p.servers, srv)
+	p.giveBack(s, srv.upstream, (*pool.Budget).Gone)
+}
+
+// serverEnded takes the end of a server's connection.
+func (s *Shard) serverEnded(srv *server) {
+	if srv.purpose == leaving {
+		return // its next shard will notice
+	}
+	if srv.purpose != closing {
+		s.serverLost(srv)
+	}
+	s.serverClosed(srv)
+}
+
+// serverLost ends a server that is of no more use, and tells its client.
+func (s *Shard) serverLost(srv *server) {
+	c := s.clientOf(srv)
+	was := srv.purpose
+	mid, dying := srv.MidMessage(), srv.Dying
+	if c != nil {
+		srv.client, c.server = 0, 0
+	}
+	s.closeServer(srv)
+	if c == nil {
+		return
+	}
+	switch was {
+	case preparing: // nothing of the client's has been sent: it waits on
+		c.state = clientIdle
+		s.again(c)
+	case linked:
+		srv.pool.linked--
+		c.state = clientIdle
+		switch {
+		case mid:
+			s.closeClient(c) // in the middle of a message there is no place for an error
+		case dying:
+			s.finishClient(c, nil) // it has been told by Postgres, word for word
+		default:
+			s.finishClient(c, lostServer.message("FATAL"))
+		}
+	}
+}
