@@ -41,11 +41,12 @@ const outFull = 64 << 10
 
 func (w *World) newBackend(up *Upstream, k key) *Backend {
 	w.lastPID++
+	w.census++
 	ours, theirs := w.connect(2000)
 	b := &Backend{w: w, up: up, key: k, pid: w.lastPID, end: theirs, engine: ours, session: NewSession(Defaults())}
 	b.secret = []byte(fmt.Sprintf("key%d", b.pid))
 	b.tap = tap{w: w, b: b, status: 'I'}
-	b.session.Struck = w.wasStruck
+	b.session.Struck, b.session.Witness = w.wasStruck, b
 	ours.descriptor()
 	ours.served = b
 	theirs.changed = b.wake
@@ -140,30 +141,6 @@ func (b *Backend) complete(attempt uint64) {
 	if !b.end.closed {
 		b.next()
 	}
-}
-
-// cancel is the arrival of a cancel: it stops what runs, or nothing.
-func (b *Backend) cancel(meant *Client, unit int) {
-	if b.end.closed || b.running == nil {
-		return
-	}
-	if b.running.typ == 'Q' && b.tag == "" && tagOf(b.running.body) == "" && b.tap.unit != unit {
-		b.w.Violate("rule 5: a cancel for c%d hits a query of the pooler's own on backend %d: %v", meant.number(), b.pid, *b.running)
-		return
-	}
-	if b.tag == "" {
-		return
-	}
-	hit := b.w.client(clientOfTag(b.tag))
-	if meant != nil && hit != meant || meant == nil && !hit.askedCancel { // nil: work without a tag
-		b.w.Violate("rule 5: a cancel for c%d hits %s on backend %d", meant.number(), b.tag, b.pid)
-		return
-	}
-	b.w.Note("backend %d: %s is cancelled", b.pid, b.tag)
-	b.w.struck[b.tag] = true
-	b.attempt++
-	attempt := b.attempt
-	b.w.After(0, func() { b.complete(attempt) })
 }
 
 // die ends the process in one of the ways in which they do.

@@ -9,30 +9,34 @@ import (
 // Client is an application. It runs a random program, and compares every message it is sent with what a Postgres of
 // its own would have answered (rule 1, rule 4, rule 6).
 type Client struct {
-	w       *World
-	id      int
-	key     key
-	startup []engine.Setting
-	engine  *engine.Engine
-	end     *end
-	program *program
+	w        *World
+	id       int
+	key      key
+	startup  []engine.Setting
+	engine   *engine.Engine
+	end      *end
+	program  *program
+	declared *declared
 
-	session *Session
-	pending []message // sent, not yet fed to the session
-	expect  reader    // what the session has answered, not yet received
-	in      reader
-	out     []byte
-	held    []message // of the present batch, for after its pause
+	session  *Session
+	promises *promises
+	pending  []message // sent, not yet fed to the session
+	expect   reader    // what the session has answered, not yet received
+	in       reader
+	out      []byte
+	held     []message // of the present batch, for after its pause
 
 	pid         uint32
 	secret      []byte
+	admitted    bool
 	welcomed    bool
 	outstanding int // ReadyForQuery to come
 	thinking    bool
-	depth       int // batches under way at most
+	counted     bool // among those who have come to the meeting
+	depth       int  // batches under way at most
 	slow        bool
 
-	askedCancel bool
+	asks        asks
 	mayBeLost   bool // a server died that did its work
 	terminated  bool // its last words are written
 	gone        bool
@@ -54,18 +58,24 @@ func (c *Client) number() int {
 // connect logs the client in.
 func (c *Client) connect() {
 	if r := c.engine.Admit(c.key.pool); r != nil {
+		if !c.mayBeTold(r.SQLState) {
+			c.w.Violate("c%d is refused without a reason: %v", c.id, r)
+		}
 		c.leave("refused: " + r.Error())
 		return
 	}
 	ours, theirs := c.w.connect(1000)
 	c.end = ours
+	c.admitted = true
+	c.w.census++
 	ours.changed = c.wake
 	settings := Defaults()
 	for _, s := range c.startup {
 		settings[s.Name] = s.Value
 	}
 	c.session = NewSession(settings)
-	c.session.Struck = c.w.wasStruck
+	c.promises = newPromises()
+	c.session.Struck, c.session.Witness = c.w.wasStruck, c.promises
 	c.progress = c.w.now
 	in := engine.Client{FD: theirs.descriptor(), Pool: c.key.pool, Database: c.key.database, User: c.key.user,
 		Startup: c.startup, Address: "192.0.2.1:1"}
@@ -145,7 +155,8 @@ func (c *Client) read() {
 
 // ended is the connection's end from the other side.
 func (c *Client) ended() {
-	if c.terminated || c.mayBeLost {
+	// One that is sent away in the middle of a message cannot be told.
+	if c.terminated || c.mayBeLost || c.mayBeSentAway() && len(c.in.buf) > 0 {
 		c.leave("closed")
 		return
 	}
@@ -159,6 +170,10 @@ func (c *Client) proceed() {
 		return
 	}
 	if len(c.held) > 0 {
+		if c.w.Chance(c.w.weather.Vanish / 4) {
+			c.vanish()
+			return
+		}
 		if len(c.out) == 0 && c.caughtUp() {
 			c.push(c.held)
 			c.held = nil
@@ -167,6 +182,10 @@ func (c *Client) proceed() {
 		return
 	}
 	if c.outstanding >= c.depth || len(c.out) > 50_000 {
+		return
+	}
+	if c.program.meeting.holds(c) {
+		c.w.After(Millisecond, c.proceed)
 		return
 	}
 	if c.w.Chance(c.w.weather.Vanish) {
@@ -237,22 +256,6 @@ func (c *Client) push(frames []message) {
 		c.pending = append(c.pending, m)
 		c.out = build(c.out, m.typ, m.body)
 	}
-}
-
-// cancel asks for a cancel, sometimes with the wrong key.
-func (c *Client) cancel() {
-	if c.gone || c.secret == nil {
-		return
-	}
-	if c.w.Chance(0.1) {
-		wrong := append([]byte(nil), c.secret...)
-		wrong[0]++
-		c.engine.Cancel(c.pid, wrong)
-		return
-	}
-	c.w.Note("c%d asks for a cancel", c.id)
-	c.askedCancel = true
-	c.engine.Cancel(c.pid, c.secret)
 }
 
 // hangUp closes after Terminate.

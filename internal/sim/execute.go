@@ -33,6 +33,7 @@ func (s *Session) run(st *statement, args []string, extended bool) *failure {
 	if s.tx == 'E' && !st.exits() {
 		return aborted
 	}
+	s.starts(tag)
 	if err := s.hit(tag); err != nil {
 		return err
 	}
@@ -47,6 +48,9 @@ func (s *Session) run(st *statement, args []string, extended bool) *failure {
 	case notices:
 		s.say('N', []byte("SNOTICE\x00VNOTICE\x00C00000\x00M"+tag+"\x00Rsim\x00\x00"))
 		s.answer(st, [][]byte{[]byte(tag)}, extended)
+	case inserts:
+		s.now.writes = append(s.now.writes, tag)
+		s.say('C', "INSERT 0 1")
 	case fails:
 		return &failure{"22012", "division by zero " + tag}
 	case begins, commits, rollsBack, savepoint, rollsBackTo:
@@ -92,10 +96,12 @@ func (s *Session) exists(st *statement) *failure {
 	return nil
 }
 
-// tagFor is the tag of a statement: its own, or its first parameter's.
+// tagFor is the tag of a statement: its first parameter's, or its own.
 func tagFor(st *statement, args []string) string {
-	if st.tag == "" && len(args) > 0 {
-		return tagOf([]byte(args[0]))
+	if len(args) > 0 {
+		if tag := tagOf([]byte(args[0])); tag != "" {
+			return tag
+		}
 	}
 	return st.tag
 }
@@ -279,6 +285,7 @@ func (s *Session) duringCopy(m message) bool {
 		return true
 	case 'c':
 		s.copying = nil
+		s.current = c.tag
 		s.say('C', "COPY "+strconv.Itoa(c.rows))
 		if !c.extended {
 			s.commitImplicit()

@@ -119,6 +119,8 @@ func (s *Session) execute(name string, limit int) *failure {
 	if p == nil {
 		return &failure{"34000", `portal "` + name + `" does not exist`}
 	}
+	tag := tagFor(p.statement, p.args)
+	s.current = tag
 	if p.statement.verb == nothing {
 		s.say('I')
 		return nil
@@ -126,10 +128,14 @@ func (s *Session) execute(name string, limit int) *failure {
 	if s.tx == 'E' && !p.statement.exits() {
 		return aborted
 	}
-	if !p.run || !p.statement.returnsRows() {
+	if p.run && !p.statement.returnsRows() {
+		return &failure{"55000", `portal "` + name + `" cannot be run`}
+	}
+	if !p.run {
 		p.run = true
 		if p.statement.verb == selects {
-			if err := s.hit(tagFor(p.statement, p.args)); err != nil {
+			s.starts(tag)
+			if err := s.hit(tag); err != nil {
 				return err
 			}
 			if err := s.exists(p.statement); err != nil {

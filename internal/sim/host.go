@@ -11,12 +11,17 @@ var _ engine.Host = (*Host)(nil)
 // Host is the world around the engine: it dials, carries cancels, and listens to the log.
 type Host struct {
 	w       *World
+	run     *Run
 	engine  *engine.Engine
 	weather Weather
 	ups     map[string]*Upstream
 	// connecting counts dials under way, as the limits do.
 	connecting map[key]int
-	dialing    map[string]int
+	dialing    map[place]int
+	// wasted is how many servers were dialed for nobody, since the pooler was told to end.
+	wasted int
+	// tripping: whoever asks for something meets a bug.
+	tripping bool
 }
 
 // Weather is what goes wrong, and how often: chances per occasion.
@@ -33,9 +38,13 @@ type Weather struct {
 
 // Dial opens a server connection, after a while.
 func (h *Host) Dial(r engine.DialRequest) {
+	defer h.trip()
 	k := key{r.Pool, r.Database, r.User}
 	h.connecting[k]++
-	h.dialing[r.Upstream]++
+	at := place{r.Pool, r.Upstream}
+	h.dialing[at]++
+	h.w.census++
+	h.checkDial(at)
 	delay := int64(h.w.Between(int(100*Microsecond), int(3*Millisecond)))
 	if h.w.Chance(h.weather.DialSlow) {
 		delay = min(delay*100, int64(r.Timeout))
@@ -43,7 +52,8 @@ func (h *Host) Dial(r engine.DialRequest) {
 	h.w.Note("dial for %s/%s to %s, ticket %v", r.Database, r.User, r.Upstream, r.Ticket)
 	h.w.After(delay, func() {
 		h.connecting[k]--
-		h.dialing[r.Upstream]--
+		h.dialing[at]--
+		h.w.census++
 		h.answer(r, k)
 	})
 }
@@ -60,46 +70,9 @@ func (h *Host) answer(r engine.DialRequest, k key) {
 	h.engine.Dialed(r.Ticket, engine.DialResult{FD: b.engine.fd, PID: b.pid, Secret: b.secret, Params: b.params()})
 }
 
-// Cancel carries a cancel to a backend. It may arrive late, when the backend does something else. What it is meant for
-// is what the turn sends, so it is looked at when the turn has ended.
-func (h *Host) Cancel(r engine.CancelRequest) {
-	h.w.turnEnds = append(h.w.turnEnds, func() { h.carry(r) })
-}
-
-func (h *Host) carry(r engine.CancelRequest) {
-	b := h.ups[r.Upstream].backends[r.PID]
-	done := func() { h.engine.Cancelled(r.Ticket) }
-	delay := int64(h.w.Between(int(20*Microsecond), int(4*Millisecond)))
-	if b == nil {
-		h.w.After(delay, done)
-		return
-	}
-	if string(b.secret) != string(r.Secret) {
-		h.w.Violate("rule 5: a cancel for backend %d carries another's key", r.PID)
-	}
-	meant, unit := b.tap.owner, b.tap.unit
-	h.w.Note("a cancel for backend %d, which serves c%d", b.pid, meant.number())
-	switch {
-	case b.tap.clean() && b.tap.readyIn < h.w.turn:
-		h.w.Violate("rule 5: a cancel for backend %d, which does nothing", b.pid)
-	case meant != nil && !meant.askedCancel && !meant.gone:
-		h.w.Violate("rule 5: a cancel for c%d, which asked for none", meant.id)
-	}
-	b.tap.cancels++
-	b.tap.cancelUnit = unit
-	h.w.After(delay, func() {
-		if !h.w.Chance(h.weather.LostCancels) {
-			b.cancel(meant, unit)
-		}
-		h.w.After(h.w.latency(), func() {
-			b.tap.cancels--
-			done()
-		})
-	})
-}
-
 // Log notes what the engine has to say. A bug in it is a broken rule.
 func (h *Host) Log(n engine.Notice) {
+	defer h.trip()
 	h.w.Note("log: %s: %s", n.Message, n.Cause)
 	if len(n.Stack) > 0 {
 		h.w.Violate("the engine met a bug: %s\n%s", n.Cause, n.Stack)
@@ -109,6 +82,11 @@ func (h *Host) Log(n engine.Notice) {
 // CloseFD closes a descriptor that nobody has taken.
 func (h *Host) CloseFD(fd int) {
 	e := h.w.ends[fd]
+	if e != nil && e.served != nil && h.w.draining {
+		if h.wasted++; h.wasted > wastedAtMost {
+			h.w.Violate("%d servers have been dialed and thrown away since the pooler was told to end", h.wasted)
+		}
+	}
 	if e == nil || e.changed != nil {
 		h.w.Violate("descriptor %d is closed by somebody who does not own it", fd)
 		return
@@ -116,26 +94,11 @@ func (h *Host) CloseFD(fd int) {
 	e.close()
 }
 
+// wastedAtMost is how many servers may be on their way when the pooler is told to end: as many as all pools may have.
+const wastedAtMost = 60
+
 // Random is chance's.
 func (h *Host) Random() uint64 { return h.w.random.Uint64() }
-
-// servers counts the connections of a pool, and of an upstream, as the limits do: those on their way too.
-func (h *Host) servers() (byKey map[key]int, byUpstream map[string]int) {
-	byKey, byUpstream = map[key]int{}, map[string]int{}
-	for k, n := range h.connecting {
-		byKey[k] += n
-	}
-	for up, n := range h.dialing {
-		byUpstream[up] += n
-	}
-	for _, b := range h.w.backends {
-		if b.alive() {
-			byKey[b.key]++
-			byUpstream[b.up.address]++
-		}
-	}
-	return byKey, byUpstream
-}
 
 // deaths lets backends die from time to time.
 func (h *Host) deaths() {

@@ -167,6 +167,7 @@ func (e *end) abort() {
 
 func (e *end) gone() {
 	e.closed = true
+	e.w.census++
 	e.changed = nil
 	delete(e.w.ends, e.fd)
 }

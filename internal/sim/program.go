@@ -15,6 +15,8 @@ type program struct {
 	statements bool
 	// depth of the transaction the program thinks it is in: it will see to its end.
 	inTransaction int
+	// meeting is its only purpose, if it has one.
+	meeting *meeting
 }
 
 // batch is messages, and how many ReadyForQuery they bring.
@@ -42,13 +44,16 @@ func (b *batch) sync() {
 
 func (p *program) tag() string {
 	p.tags++
-	return fmt.Sprintf("@c%d.%d@", p.c.id, p.tags)
+	return "@" + tagName(p.c.id, p.tags) + "@"
 }
 
 func (p *program) dice(n int) int { return p.c.w.random.IntN(n) }
 
 // next is the next batch; nil at the end.
 func (p *program) next() *batch {
+	if p.meeting != nil {
+		return p.meeting.attend(p)
+	}
 	b := &batch{pause: -1}
 	if p.left--; p.left < 0 {
 		if p.inTransaction == 0 {
@@ -91,7 +96,7 @@ func (p *program) next() *batch {
 
 // simple is a text for a simple Query that leaves nothing behind.
 func (p *program) simple() string {
-	switch p.dice(12) {
+	switch p.dice(15) {
 	case 0:
 		return "SELECT fail('" + p.tag() + "')"
 	case 1:
@@ -99,11 +104,9 @@ func (p *program) simple() string {
 	case 2:
 		return "  /* " + p.tag() + " */ " // empty
 	case 3:
-		t := p.tag()
-		return fmt.Sprintf("SELECT '%s' AS v; SELECT '%s' AS v /* rows=3 */", t, t)
+		return fmt.Sprintf("SELECT '%s' AS v; SELECT '%s' AS v /* rows=3 */", p.tag(), p.tag())
 	case 4:
-		t := p.tag()
-		return fmt.Sprintf("SELECT '%s' AS v; SELECT fail('%s'); SELECT '%s' AS v", t, t, t)
+		return fmt.Sprintf("INSERT INTO t VALUES ('%s'); SELECT fail('%s'); SELECT '%s' AS v", p.tag(), p.tag(), p.tag())
 	case 5:
 		return "SELECT notice('" + p.tag() + "')"
 	case 6:
@@ -112,16 +115,17 @@ func (p *program) simple() string {
 		return fmt.Sprintf("SELECT '%s' AS v /* rows=%d size=%d */", p.tag(), p.dice(400), p.dice(1000))
 	case 8: // a long query
 		return fmt.Sprintf("SELECT '%s' AS v /* %s */", p.tag(), strings.Repeat("y", p.dice(30_000)))
+	case 9, 10, 11:
+		return fmt.Sprintf("INSERT INTO t VALUES ('%s')", p.tag())
 	}
 	return fmt.Sprintf("SELECT '%s' AS v /* rows=%d */", p.tag(), p.dice(4))
 }
 
 // prepared is SQL about prepared statements.
 func (p *program) prepared() string {
-	name := p.anyName()
+	name := p.name()
 	switch p.dice(4) {
 	case 0:
-		name = fmt.Sprintf("q%d", p.dice(2))
 		return fmt.Sprintf("PREPARE %s AS SELECT $1 AS v /* %s */", name, p.tag())
 	case 1:
 		return fmt.Sprintf("EXECUTE %s('%s')", name, p.tag())
@@ -158,20 +162,14 @@ func (p *program) session() string {
 	return fmt.Sprintf("SHOW %s /* %s */", name, t)
 }
 
-// name is one of the few names this client gives to statements; other clients use the same.
+// name is one of the few names this client gives to statements, by the protocol and in SQL; other clients use the same.
 func (p *program) name() string { return fmt.Sprintf("s%d", p.dice(4)) }
-
-// anyName is that, or a name that SQL PREPARE has given. The two sorts are kept apart: that a PREPARE finds its name
-// taken by the protocol, the pooler does not notice.
-func (p *program) anyName() string {
-	if p.dice(3) == 0 {
-		return fmt.Sprintf("q%d", p.dice(2))
-	}
-	return p.name()
-}
 
 // shared is a text that other clients prepare as well.
 func (p *program) shared() string {
+	if p.dice(3) == 0 {
+		return "INSERT INTO t VALUES ($1)"
+	}
 	return fmt.Sprintf("SELECT $1 AS v /* rows=%d size=%d */", p.dice(6), []int{0, 0, 300}[p.dice(3)])
 }
 
@@ -205,7 +203,7 @@ func (p *program) piece(b *batch) {
 			b.add('D', byte('S'), name)
 		}
 	case 5, 6, 7: // execute many times
-		p.bind(b, "", p.anyName())
+		p.bind(b, "", p.name())
 		b.add('E', "", int32(0))
 	case 8: // by portions, through a portal with a name
 		portal := fmt.Sprintf("p%d", p.dice(2))
@@ -219,7 +217,8 @@ func (p *program) piece(b *batch) {
 		p.bind(b, "", "")
 		b.add('E', "", int32(0))
 	default: // a text of its own
-		text := []string{"SELECT fail('%s')", "SELEKT '%s'", "SELECT pg_sleep(0.003), '%s' AS v", "SELECT '%s' AS v /* rows=200 size=300 */", "SELECT notice('%s')"}[p.dice(5)]
+		text := []string{"SELECT fail('%s')", "SELEKT '%s'", "SELECT pg_sleep(0.003), '%s' AS v", "SELECT '%s' AS v /* rows=200 size=300 */",
+			"SELECT notice('%s')", "INSERT INTO t VALUES ('%s')"}[p.dice(6)]
 		b.add('P', "", fmt.Sprintf(text, p.tag()), int16(0))
 		b.add('B', "", "", int16(0), int16(0), int16(0))
 		b.add('E', "", int32(0))

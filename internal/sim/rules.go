@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"slices"
+	"fmt"
 
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 )
@@ -13,33 +13,22 @@ func (r *Run) check() {
 	r.checkIdle()
 }
 
-// checkLimits is rule 8: active + idle + connecting ≤ limit, over all shards. A limit that was made smaller is kept from
-// then on: nothing is added above it.
-func (r *Run) checkLimits() {
-	p := &r.Config.Pools[0]
-	byKey, byUpstream := r.host.servers()
-	for k, n := range byKey {
-		if n > p.PoolSize && n > r.watch.servers[k] {
-			r.Violate("rule 8: %d servers of %v, pool_size is %d", n, k, p.PoolSize)
-		}
-	}
-	for up, n := range byUpstream {
-		if limit := p.MaxServerConnections; limit > 0 && n > limit && n > r.watch.upstreams[up] {
-			r.Violate("rule 8: %d servers of %s, max_server_connections is %d", n, up, limit)
-		}
-	}
-	r.watch.servers, r.watch.upstreams = byKey, byUpstream
-	r.backends = slices.DeleteFunc(r.backends, func(b *Backend) bool { return b.engine.closed && b.end.closed })
-}
-
 // watch is what the checks remember from one step to the next.
 type watch struct {
-	servers   map[key]int
-	upstreams map[string]int
+	levels, spare levels
+	census        uint64 // the world's, when they were taken
 	// both is for how many figures in a row a pool had somebody waiting and a server idle.
 	figures <-chan engine.Snapshot
 	next    int
 	both    map[key]int
+	// waiting is how many waited in the last figures, and over in how many in a row there were too many.
+	waiting, over map[key]int
+	// limits is max_waiting_clients at the last figures.
+	limits map[key]int
+}
+
+func newWatch() watch {
+	return watch{levels: newLevels(), spare: newLevels(), both: map[key]int{}, waiting: map[key]int{}, over: map[key]int{}, limits: map[key]int{}}
 }
 
 const (
@@ -64,9 +53,6 @@ func (r *Run) checkIdle() {
 	select {
 	case s := <-r.watch.figures:
 		r.watch.figures, r.watch.next = nil, r.steps+figuresEvery
-		if r.watch.both == nil {
-			r.watch.both = map[key]int{}
-		}
 		for i := range s.Pools {
 			r.compare(&s.Pools[i])
 		}
@@ -76,6 +62,7 @@ func (r *Run) checkIdle() {
 
 func (r *Run) compare(p *engine.PoolStats) {
 	k := key{p.Pool, p.Database, p.User}
+	r.checkWaiting(k, p.ClientsWaiting)
 	if p.ClientsWaiting == 0 || p.ServersIdle == 0 {
 		r.watch.both[k] = 0
 		return
@@ -91,6 +78,9 @@ func (r *Run) compare(p *engine.PoolStats) {
 func (r *Run) settled() bool { return r.restless() == "" }
 
 func (r *Run) restless() string {
+	if n := r.Engine.Clients(); n > 0 {
+		return fmt.Sprintf("%d clients are counted", n)
+	}
 	for _, b := range r.living() {
 		switch {
 		case !b.tap.clean():

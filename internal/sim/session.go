@@ -16,6 +16,8 @@ type Session struct {
 	// Struck says whether a cancel has hit the statement with this tag. A private session asks what became of it in
 	// the world.
 	Struck func(tag string) bool
+	// Witness, if there is one, is told what the session does.
+	Witness witness
 
 	out      []byte
 	tx       byte // 'I', 'T', 'E'
@@ -32,6 +34,8 @@ type Session struct {
 	opened  bool
 	skip    bool
 	copying *copyIn
+	// current is the tag of the statement that runs.
+	current string
 }
 
 // state is what rolls back.
@@ -39,10 +43,11 @@ type state struct {
 	settings map[string]string
 	local    map[string]string
 	temps    map[string]bool
+	writes   []string // the tags of the statements that have written
 }
 
 func (s state) clone() state {
-	return state{maps.Clone(s.settings), maps.Clone(s.local), maps.Clone(s.temps)}
+	return state{maps.Clone(s.settings), maps.Clone(s.local), maps.Clone(s.temps), slices.Clone(s.writes)}
 }
 
 type mark struct {
@@ -78,7 +83,7 @@ func NewSession(settings map[string]string) *Session {
 		statements: map[string]*statement{},
 		portals:    map[string]*portal{},
 	}
-	s.now = state{maps.Clone(settings), map[string]string{}, map[string]bool{}}
+	s.now = state{settings: maps.Clone(settings), local: map[string]string{}, temps: map[string]bool{}}
 	s.reported = map[string]string{}
 	for name := range reportedNames {
 		s.reported[name] = settings[name]
@@ -86,10 +91,10 @@ func NewSession(settings map[string]string) *Session {
 	return s
 }
 
-// clone is a session that goes its own way from here.
+// clone is a session that goes its own way from here, unseen.
 func (s *Session) clone() *Session {
 	c := *s
-	c.out = nil
+	c.out, c.Witness = nil, nil
 	c.now = s.now.clone()
 	if s.saved != nil {
 		saved := s.saved.clone()
@@ -174,7 +179,20 @@ func (s *Session) Refuse(m message) {
 	s.Feed(m)
 }
 
-func (s *Session) say(typ byte, parts ...any) { s.out = build(s.out, typ, parts...) }
+func (s *Session) say(typ byte, parts ...any) {
+	s.out = build(s.out, typ, parts...)
+	if (typ == 'C' || typ == 'I') && s.Witness != nil {
+		s.Witness.completed(s.current)
+	}
+}
+
+// starts notes that a statement begins to run.
+func (s *Session) starts(tag string) {
+	s.current = tag
+	if s.Witness != nil && tag != "" {
+		s.Witness.ran(tag)
+	}
+}
 
 // ready is where a session goes idle; what has changed is reported just before.
 func (s *Session) ready() {
@@ -211,7 +229,12 @@ func (s *Session) begin() {
 }
 
 func (s *Session) commit() {
-	s.now.local = map[string]string{}
+	if s.Witness != nil {
+		for _, tag := range s.now.writes {
+			s.Witness.committed(tag)
+		}
+	}
+	s.now.local, s.now.writes = map[string]string{}, nil
 	s.saved, s.marks, s.tx, s.opened = nil, nil, 'I', false
 	s.dropPortals()
 }
@@ -254,6 +277,7 @@ func (s *Session) query(text string) {
 		}
 	}
 	if len(list) == 0 {
+		s.current = tagOf([]byte(text))
 		s.say('I')
 	}
 	for _, st := range list {

@@ -16,12 +16,17 @@ var (
 // TestSimCalm: where nothing goes wrong, every client is told exactly what Postgres would have told it, and every
 // rule holds after every step.
 func TestSimCalm(t *testing.T) {
-	run(t, func(w *sim.World) sim.Scenario { return w.Calm() })
+	run(t, func(w *sim.World) sim.Scenario { return w.Calm() }, *seeds)
 }
 
 // TestSimStormy: dials fail, servers die, clients vanish and cancel; the rules hold all the same.
 func TestSimStormy(t *testing.T) {
-	run(t, func(w *sim.World) sim.Scenario { return w.Stormy() })
+	run(t, func(w *sim.World) sim.Scenario { return w.Stormy() }, *seeds)
+}
+
+// TestSimCrashing: shards meet bugs; what they held is given back, and the others do not notice (rule 10).
+func TestSimCrashing(t *testing.T) {
+	run(t, func(w *sim.World) sim.Scenario { return w.Crashing() }, *seeds/2)
 }
 
 // TestSimRepeats: a seed is a course of events; without that, no failure could be looked into.
@@ -39,8 +44,8 @@ func TestSimRepeats(t *testing.T) {
 	}
 }
 
-func run(t *testing.T, plan func(*sim.World) sim.Scenario) {
-	for seed := *first; seed < *first+uint64(*seeds); seed++ {
+func run(t *testing.T, plan func(*sim.World) sim.Scenario, seeds int) {
+	for seed := *first; seed < *first+uint64(max(seeds, 1)); seed++ {
 		w := sim.NewWorld(seed)
 		func() {
 			defer func() {

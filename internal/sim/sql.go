@@ -13,6 +13,7 @@ type verb uint8
 const (
 	nothing verb = iota
 	selects
+	inserts
 	fails
 	sleeps
 	notices
@@ -21,7 +22,7 @@ const (
 	rollsBack
 	savepoint
 	rollsBackTo
-	sets
+	sets // from here on: what may leave something in the session
 	setsLocal
 	setsConfig
 	shows
@@ -114,6 +115,11 @@ func parseOne(text string) *statement {
 	case sql == "": // a comment
 	case first == "SELECT":
 		s.parseSelect(sql)
+	case first == "INSERT":
+		s.verb = inserts
+		if strings.Contains(sql, "$1") {
+			s.params = 1
+		}
 	case first == "BEGIN":
 		s.verb = begins
 	case first == "COMMIT":

@@ -19,8 +19,15 @@ type tap struct {
 	unit  int
 	owner *Client // of the unit; nil while no tag was seen
 	last  *Client // of the last unit that had one
-	// cancels is how many are on their way to this server, and cancelUnit what the last of them is meant for.
+	// stays: the last owner may have left something in the session, so that the server stays with it between units.
+	stays bool
+	// follows: the unit began in the turn in which the one before ended. since is the first unit of those for which the
+	// server may have stayed with its owner.
+	follows bool
+	since   int
+	// cancels is how many are on their way to this server; cancelUnit and cancelled is what the last of them is meant for.
 	cancels, cancelUnit int
+	cancelled           *Client
 }
 
 // clean reports whether the server may be handed over.
@@ -48,7 +55,7 @@ func (t *tap) frame(m message) {
 	}
 	if t.clean() {
 		t.unit++
-		t.owner = nil
+		t.owner, t.follows = nil, t.readyIn == t.w.turn
 	}
 	t.tagged(m)
 	if t.b.dying || t.b.end.closed {
@@ -83,11 +90,41 @@ func (t *tap) tagged(m message) {
 	case t.owner != nil:
 		t.w.Violate("rule 2: backend %d serves c%d and is sent work of c%d (owes %d, open %v, status %c)",
 			t.b.pid, t.owner.id, c.id, t.owed, t.open, t.status)
-	case t.cancels > 0 && t.cancelUnit != t.unit && t.last != c:
+	case t.cancels > 0 && t.cancelUnit != t.unit && !t.stayed(c):
 		t.w.Violate("rule 3: backend %d is handed to c%d while a cancel is on its way to it", t.b.pid, c.id)
 	}
+	if t.owner != c && !t.stayed(c) {
+		t.since = t.unit
+	}
+	if t.last != c {
+		t.stays = false
+	}
+	t.stays = t.stays || leavesTraces(m)
 	c.isServed(t.last != c)
 	t.owner, t.last = c, c
+}
+
+// stayed reports whether the server may have been c's since the unit before: it was, and the pooler had reason to leave it
+// there, or had the client's next work before it saw the end of the last. Of work without a tag nobody knows whose it was.
+func (t *tap) stayed(c *Client) bool {
+	return t.last == c && (t.stays || t.follows || c.declared.sticky) ||
+		t.cancelled == nil && c.asks.made > 0 && c.declared.sticky
+}
+
+// leavesTraces reports whether SQL may leave something in the session; of a text that is very long nobody knows.
+func leavesTraces(m message) bool {
+	if len(m.body) > 16_000 {
+		return true
+	}
+	if m.typ != 'Q' {
+		return false
+	}
+	for _, st := range parseSQL(string(m.body[:len(m.body)-1])) {
+		if st.verb >= sets {
+			return true
+		}
+	}
+	return false
 }
 
 // received hears what the driver delivers to the pooler.

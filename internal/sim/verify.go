@@ -83,6 +83,7 @@ func (c *Client) answer(m message) {
 		c.leave("confused")
 		return
 	}
+	c.acknowledged(m)
 	if m.typ == 'Z' {
 		c.outstanding--
 		c.w.Note("c%d is ready (%c), %d more to come", c.id, m.body[0], c.outstanding)
@@ -131,6 +132,9 @@ func (c *Client) refused(m message) {
 		c.leave("confused")
 		return
 	}
+	if code == "57014" {
+		c.isCancelled()
+	}
 	refused := c.pending[0]
 	c.pending = c.pending[1:]
 	c.session.Refuse(refused)
@@ -156,13 +160,17 @@ func (c *Client) caughtUpForRefusal() bool {
 func (c *Client) mayBeTold(code string) bool {
 	switch code {
 	case "57014": // cancelled while it waited
-		return c.askedCancel
+		return c.asks.made > 0
 	case "08006": // no server in time, or its server was lost
 		return c.mayBeLost || c.w.weather.DialFails > 0 || c.w.scarce
-	case "57P01", "57P03":
+	case "57P01":
+		return c.mayBeSentAway()
+	case "57P03":
 		return c.w.draining
+	case "3D000":
+		return c.declared.removed
 	case "53300":
-		return c.w.limited
+		return c.declared.wasLimited
 	}
 	return false
 }

@@ -158,6 +158,9 @@ func tagOf(b []byte) string {
 	return s[i+1 : i+1+j]
 }
 
+// tagName is the tag of a client's statement, without the signs around it.
+func tagName(client, statement int) string { return fmt.Sprintf("c%d.%d", client, statement) }
+
 // clientOfTag is the number of the client that a tag c12.3 names; -1 if it is none.
 func clientOfTag(tag string) int {
 	var client, query int

@@ -45,22 +45,25 @@ type World struct {
 	backends []*Backend
 	lastPID  uint32
 	struck   map[string]bool // statements that a cancel has hit, by tag
-	turn     int             // how many turns the loops have taken
-	turnEnds []func()        // to be done when the present turn has ended
-	draining bool            // clients may be told to go
-	limited  bool            // clients may be told that there are too many
-	scarce   bool            // clients may be told that there was no server in time
+	// executions is what backends have done with the clients' statements.
+	executions executions
+	turn       int      // how many turns the loops have taken
+	census     uint64   // counts what changes who is connected, or how many may be
+	turnEnds   []func() // to be done when the present turn has ended
+	draining   bool     // clients may be told to go
+	scarce     bool     // clients may be told that there was no server in time
 }
 
 // NewWorld returns an empty world.
 func NewWorld(seed uint64) *World {
 	return &World{
-		Seed:   seed,
-		random: rand.New(rand.NewPCG(seed, 0x51D)),
-		now:    Second,
-		ends:   map[int]*end{},
-		struck: map[string]bool{},
-		lastFD: 1000,
+		Seed:       seed,
+		random:     rand.New(rand.NewPCG(seed, 0x51D)),
+		now:        Second,
+		ends:       map[int]*end{},
+		struck:     map[string]bool{},
+		executions: executions{},
+		lastFD:     1000,
 	}
 }
 

@@ -1,0 +1,118 @@
+package sim
+
+// place is an upstream, as one declared pool uses it: what max_server_connections is about.
+type place struct{ pool, address string }
+
+// levels is how many there are of what has a limit.
+type levels struct {
+	servers map[key]int    // pool_size
+	places  map[place]int  // max_server_connections
+	clients map[string]int // max_client_connections of a pool
+	all     int            // max_client_connections
+}
+
+func newLevels() levels {
+	return levels{map[key]int{}, map[place]int{}, map[string]int{}, 0}
+}
+
+// checkLimits is rule 8, for servers and for clients: never more than the limit, over all shards. A limit that was made
+// smaller, or taken away with what it was about, is kept from then on: nothing is added above it.
+func (r *Run) checkLimits() {
+	if r.watch.census == r.census {
+		return
+	}
+	r.watch.census = r.census
+	was, is := r.watch.levels, &r.watch.spare
+	r.count(is)
+	for k, n := range is.servers {
+		if limit := r.declaredAs(k.pool).config.PoolSize; n > limit && n > was.servers[k] {
+			r.Violate("rule 8: %d servers of %v, pool_size is %d", n, k, limit)
+		}
+	}
+	for at, n := range is.places {
+		d, limit := r.declaredAs(at.pool), 0
+		u := d.upstream(at.address)
+		if u != nil {
+			limit = d.limit(u)
+		}
+		if (limit > 0 && n > limit || u == nil) && n > was.places[at] {
+			r.Violate("rule 8: %d servers of %v, max_server_connections is %d, configured %v", n, at, limit, u != nil)
+		}
+	}
+	for name, n := range is.clients {
+		if limit := r.declaredAs(name).config.MaxClientConnections; limit > 0 && n > limit && n > was.clients[name] {
+			r.Violate("rule 8: %d clients of %s, max_client_connections is %d", n, name, limit)
+		}
+	}
+	if limit := r.Config.MaxClientConnections; limit > 0 && is.all > limit && is.all > was.all {
+		r.Violate("rule 8: %d clients, max_client_connections is %d", is.all, limit)
+	}
+	if n := r.Engine.Clients(); n < is.all {
+		r.Violate("rule 8: the engine counts %d clients, and %d are connected", n, is.all)
+	}
+	r.watch.levels, r.watch.spare = r.watch.spare, was
+}
+
+// count counts as the limits do: connections on their way too, and those the engine has not closed.
+func (r *Run) count(l *levels) {
+	clear(l.servers)
+	clear(l.places)
+	clear(l.clients)
+	l.all = 0
+	for k, n := range r.host.connecting {
+		l.servers[k] += n
+	}
+	for at, n := range r.host.dialing {
+		l.places[at] += n
+	}
+	left := r.backends[:0]
+	for _, b := range r.backends {
+		if b.alive() {
+			l.servers[b.key]++
+			l.places[place{b.key.pool, b.up.address}]++
+		}
+		if !b.engine.closed || !b.end.closed {
+			left = append(left, b)
+		}
+	}
+	clear(r.backends[len(left):])
+	r.backends = left
+	for _, c := range r.clients {
+		if c.admitted && !c.end.peer.closed {
+			l.clients[c.key.pool]++
+			l.all++
+		}
+	}
+}
+
+// checkDial checks that a server is wanted where the configuration says that it may be.
+func (h *Host) checkDial(at place) {
+	d := h.run.declaredAs(at.pool)
+	switch u := d.upstream(at.address); {
+	case u == nil:
+		h.w.Violate("a server of %v is dialed, which is not configured", at)
+	case !d.takesWrites(u):
+		h.w.Violate("a server of %v is dialed, which is a replica beside others", at)
+	}
+}
+
+// overWaiting is how many figures in a row may show more clients waiting than max_waiting_clients: those of several
+// shards are not of one instant.
+const overWaiting = 5
+
+// checkWaiting is rule 9 for the queue. One that had a server and lost it before it was used waits again however many
+// do; that takes a server that died, or a limit that was made smaller.
+func (r *Run) checkWaiting(k key, waiting int) {
+	d := r.declaredAs(k.pool)
+	limit := max(d.config.MaxWaitingClients, r.watch.limits[k]) // it may have been larger when they began to wait
+	r.watch.limits[k] = d.config.MaxWaitingClients
+	if d.config.MaxWaitingClients <= 0 || waiting <= limit || waiting <= r.watch.waiting[k] {
+		r.watch.over[k] = 0
+	} else {
+		r.watch.over[k]++
+	}
+	r.watch.waiting[k] = waiting
+	if n := r.watch.over[k]; n > overWaiting || n > 0 && r.Shards == 1 && r.weather == (Weather{}) {
+		r.Violate("rule 9: %d clients of %v wait, max_waiting_clients is %d", waiting, k, limit)
+	}
+}

@@ -1,0 +1,112 @@
+package sim
+
+import (
+	"math"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+)
+
+// reckon checks, when the clients have left, that whatever happened every permit has been given back: as many clients as
+// there may be are let in again, and as many as there may be servers have one at the same time. It reports whether the
+// world may go on.
+func (r *Run) reckon() bool {
+	r.Note("the reckoning, in fair weather")
+	r.reckoning = true
+	r.weather, r.host.weather = Weather{}, Weather{}
+	r.doomed = make([]crashPoint, r.Shards)
+	for _, d := range r.declared {
+		d.removed = false
+		d.config.Mode, d.config.QueryWaitTimeout, d.config.MaxWaitingClients = engine.Transaction, 0, 0
+	}
+	r.apply()
+	for _, d := range r.declared {
+		r.reckonClients(d)
+		m := &meeting{size: r.possible(d)}
+		for range m.size {
+			r.arrive(d)
+			c := r.clients[len(r.clients)-1]
+			c.key.user = "user0"
+			c.program = &program{c: c, meeting: m}
+		}
+		if !r.until(r.now+horizon, r.clientsGone) {
+			r.Violate("rule 8: of %d clients of %s that need a server at the same time %d have one", m.size, d.config.Name, m.there)
+			return false
+		}
+		if !r.until(r.now+40*Second, r.settled) {
+			r.leftovers()
+			return false
+		}
+	}
+	return true
+}
+
+// reckonClients checks max_client_connections, when nobody is there.
+func (r *Run) reckonClients(d *declared) {
+	limit := smallest(d.config.MaxClientConnections, r.Config.MaxClientConnections)
+	if limit == math.MaxInt {
+		return
+	}
+	for n := range limit {
+		if refused := r.Engine.Admit(d.config.Name); refused != nil {
+			r.Violate("rule 8: client %d of %d is refused: %v", n+1, limit, refused)
+			return
+		}
+	}
+	if r.Engine.Admit(d.config.Name) == nil {
+		r.Violate("rule 8: %d clients of %d are let in", limit+1, limit)
+	}
+	for range limit {
+		r.Engine.Leave(d.config.Name)
+	}
+}
+
+// possible is how many clients of one user may have a server at the same time.
+func (r *Run) possible(d *declared) int {
+	servers := 0
+	for i := range d.config.Upstreams {
+		if u := &d.config.Upstreams[i]; d.takesWrites(u) {
+			servers += min(smallest(d.limit(u)), d.config.PoolSize)
+		}
+	}
+	return min(servers, smallest(d.config.PoolSize, d.config.MaxClientConnections, r.Config.MaxClientConnections))
+}
+
+// smallest is the smallest limit; one that is not positive is none.
+func smallest(limits ...int) int {
+	least := math.MaxInt
+	for _, n := range limits {
+		if n > 0 {
+			least = min(least, n)
+		}
+	}
+	return least
+}
+
+// meeting is clients that begin transactions, and commit when all have begun.
+type meeting struct{ size, there int }
+
+// attend is the program of one of them: nil while it waits for the others, or is done.
+func (m *meeting) attend(p *program) *batch {
+	b := &batch{pause: -1}
+	switch p.tags {
+	case 0:
+		b.query("BEGIN /* " + p.tag() + " */")
+	case 1:
+		b.query("COMMIT /* " + p.tag() + " */")
+	default:
+		return nil
+	}
+	return b
+}
+
+// holds reports whether a client has to wait for the others.
+func (m *meeting) holds(c *Client) bool {
+	if m == nil || c.program.tags != 1 {
+		return false
+	}
+	if c.outstanding == 0 && !c.counted {
+		c.counted = true
+		m.there++
+	}
+	return m.there < m.size
+}

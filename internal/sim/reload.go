@@ -1,0 +1,160 @@
+package sim
+
+import (
+	"slices"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+)
+
+// declared is a pool as the configuration has it, or had it last.
+type declared struct {
+	config  engine.PoolConfig
+	removed bool
+	// statements: it was pool_mode statement at first, and its clients know no transactions.
+	statements bool
+	// What has been so at any time: its clients may be told of it.
+	wasRemoved, wasLimited bool
+	// sticky: a server may stay with a client that has left nothing in its session.
+	sticky bool
+}
+
+func newDeclared(p engine.PoolConfig) *declared {
+	p.Upstreams = slices.Clone(p.Upstreams)
+	return &declared{config: p, statements: p.Mode == engine.Statement}
+}
+
+// apply tells the engine what is declared now.
+func (r *Run) apply() {
+	c := r.Config
+	c.Pools = nil
+	for _, d := range r.declared {
+		p := &d.config
+		d.wasRemoved = d.wasRemoved || d.removed
+		d.wasLimited = d.wasLimited || c.MaxClientConnections > 0 || p.MaxClientConnections > 0 || p.MaxWaitingClients > 0
+		d.sticky = d.sticky || p.Mode == engine.Session || p.MaxPreparedStatements == 0
+		if !d.removed {
+			c.Pools = append(c.Pools, *p)
+			c.Pools[len(c.Pools)-1].Upstreams = slices.Clone(p.Upstreams)
+		}
+	}
+	r.census++
+	r.Engine.Apply(&c)
+}
+
+// reload changes the configuration as somebody would who tunes, moves servers, and changes his mind.
+func (r *Run) reload() {
+	if r.reckoning {
+		return
+	}
+	d := r.declared[r.random.IntN(len(r.declared))]
+	switch n := r.random.IntN(10); {
+	case d.removed:
+		r.bringBack(d)
+		return
+	case n < 5:
+		r.tune(d)
+	case n < 9:
+		r.move(d)
+	default:
+		r.remove(d)
+	}
+	r.Note("reload: removed %v, %+v", d.removed, d.config)
+	r.apply()
+}
+
+// tune changes sizes and times, and the mode where clients can live with it.
+func (r *Run) tune(d *declared) {
+	p := &d.config
+	p.PoolSize = r.Between(1, 6)
+	p.FIFO = r.Chance(0.5)
+	p.Mode = []engine.Mode{engine.Transaction, engine.Session, engine.Statement}[r.random.IntN(3)]
+	if p.Mode == engine.Statement && !d.statements {
+		p.Mode = engine.Transaction
+	}
+	if p.MaxPreparedStatements > 0 {
+		p.MaxPreparedStatements = r.Between(1, 20)
+	}
+	if p.MaxServerConnections > 0 {
+		p.MaxServerConnections = r.Between(r.Users, 6)
+	}
+	if p.MaxClientConnections > 0 {
+		p.MaxClientConnections = r.Between(1, 8)
+	}
+	if p.MaxWaitingClients > 0 {
+		p.MaxWaitingClients = r.Between(1, 10)
+	}
+	if r.Config.MaxClientConnections > 0 {
+		r.Config.MaxClientConnections = r.Between(1, r.Clients)
+	}
+}
+
+// move changes the upstreams of a pool: one is taken out, put in again, or becomes something else.
+func (r *Run) move(d *declared) {
+	p := &d.config
+	u := r.upstream(r.random.IntN(addresses), r.Users)
+	at := slices.IndexFunc(p.Upstreams, func(v engine.Upstream) bool { return v.Address == u.Address })
+	switch {
+	case at < 0:
+		p.Upstreams = append(p.Upstreams, u)
+	case r.Chance(0.5) && len(p.Upstreams) > 1:
+		p.Upstreams = slices.Delete(p.Upstreams, at, at+1)
+	default:
+		u.Role = engine.Role(r.random.IntN(3))
+		p.Upstreams[at] = u
+	}
+}
+
+// remove takes a pool out. Most are missed before long.
+func (r *Run) remove(d *declared) {
+	d.removed = true
+	if r.Chance(0.8) {
+		r.After(int64(r.random.IntN(int(20*Millisecond))), func() { r.bringBack(d) })
+	}
+}
+
+// bringBack declares a removed pool again, and some of its clients come back.
+func (r *Run) bringBack(d *declared) {
+	if !d.removed || r.draining || r.reckoning {
+		return
+	}
+	d.removed = false
+	r.Note("reload: %s is declared again", d.config.Name)
+	r.apply()
+	for range r.Between(1, r.Clients) {
+		r.arrive(d)
+	}
+}
+
+// declaredAs is the pool of that name.
+func (r *Run) declaredAs(name string) *declared {
+	for _, d := range r.declared {
+		if d.config.Name == name {
+			return d
+		}
+	}
+	panic("bug: no pool " + name)
+}
+
+// upstream is how a pool uses an address now; nil if it does not.
+func (d *declared) upstream(address string) *engine.Upstream {
+	for i := range d.config.Upstreams {
+		if u := &d.config.Upstreams[i]; u.Address == address {
+			return u
+		}
+	}
+	return nil
+}
+
+// takesWrites reports whether an upstream gets servers: replicas do not, beside one that is none.
+func (d *declared) takesWrites(u *engine.Upstream) bool {
+	return u.Role != engine.RoleReplica ||
+		!slices.ContainsFunc(d.config.Upstreams, func(v engine.Upstream) bool { return v.Role != engine.RoleReplica })
+}
+
+// limit is how many servers a pool may have of an upstream; 0 is no limit.
+func (d *declared) limit(u *engine.Upstream) int {
+	if u.MaxServerConnections > 0 {
+		return u.MaxServerConnections
+	}
+	return max(d.config.MaxServerConnections, 0)
+}
