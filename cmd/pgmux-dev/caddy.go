@@ -5,15 +5,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-
-	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 )
 
 // caddyProcess is Caddy while it runs for the playground.
@@ -56,15 +53,32 @@ func startCaddy(program, config, home string, env ...string) (*caddyProcess, err
 	return c, nil
 }
 
-// stop ends Caddy: it lets clients finish what they do, but not for long.
-func (c *caddyProcess) stop() {
+// How long clients may finish what they do, and how soon a person learns that they are waited for.
+const (
+	drainPatience = 10 * time.Second
+	userPatience  = time.Second
+)
+
+// stop ends Caddy: it lets clients finish what they do, but not for long, and less so if it is interrupted again.
+func (c *caddyProcess) stop() error {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	again, unsubscribe := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer unsubscribe()
 	select {
 	case <-c.done:
-	case <-time.After(10 * time.Second):
-		_ = c.cmd.Process.Kill()
-		<-c.done
+		return nil
+	case <-time.After(userPatience):
+		fmt.Printf("clients have %v to finish their transactions; Ctrl-C again ends them\n", drainPatience)
+	case <-again.Done():
 	}
+	select {
+	case <-c.done:
+	case <-time.After(drainPatience):
+	case <-again.Done():
+	}
+	_ = c.cmd.Process.Kill()
+	<-c.done
+	return nil
 }
 
 // driver is what Caddy's log says of the I/O driver in use.
@@ -80,17 +94,4 @@ func (c *caddyProcess) driver() string {
 func (c *caddyProcess) logTail() string {
 	text, _ := os.ReadFile(c.logPath)
 	return string(text[max(0, len(text)-4096):])
-}
-
-// tryQuery asks through the pool.
-func (p playground) tryQuery(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, pgtest.DSN(p.Pooler, p.User, p.Password, p.Database))
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, "SELECT 1")
-	return err
 }

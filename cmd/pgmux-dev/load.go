@@ -28,7 +28,10 @@ func load(ctx context.Context, args []string) error {
 		return err
 	}
 	if err := p.tryQuery(ctx); err != nil {
-		return fmt.Errorf("%w (%v)", errNoPlayground, err)
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("%w (the last one does not answer: %v)", errNoPlayground, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, *duration)
 	defer cancel()
@@ -38,11 +41,14 @@ func load(ctx context.Context, args []string) error {
 		all.Go(func() { m.client(ctx, p, *think) })
 	}
 	v := newView(os.Stdout, p, *clients, *duration)
-	v.show(ctx, m)
+	err = v.show(ctx, m)
 	cancel()
 	all.Wait()
 	v.sum(m)
-	return nil
+	if last := m.lastError(); err == nil && m.read().total() == 0 && last != "" {
+		err = fmt.Errorf("no transaction succeeded; the last error: %s", last)
+	}
+	return err
 }
 
 // client does transactions until the end, over one connection as long as that lives.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sys/unix"
 )
 
 // pool is what GET /postgres/pools/app says, as far as the view shows it.
@@ -33,18 +35,33 @@ type view struct {
 	terminal bool
 	drawn    int // lines of the last picture
 	began    time.Time
+	heard    time.Time // when the admin API last answered
 	primary  *pgx.Conn // to ask Postgres itself
 	most     int       // connections it has seen
 }
 
+// silence is how long the admin API may be silent until the playground counts as gone.
+const silence = 3 * time.Second
+
 func newView(out *os.File, p playground, clients int, duration time.Duration) *view {
-	info, err := out.Stat()
-	return &view{out: out, p: p, clients: clients, duration: duration, began: time.Now(),
-		terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
+	now := time.Now()
+	return &view{out: out, p: p, clients: clients, duration: duration, began: now, heard: now, terminal: width(out) > 0}
 }
 
-// show draws until the end.
-func (v *view) show(ctx context.Context, m *meter) {
+// width is how many characters a line of the terminal holds; 0 if there is no terminal.
+func width(out *os.File) int {
+	size, err := unix.IoctlGetWinsize(int(out.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	if size.Col == 0 {
+		return 80 // a terminal that does not say
+	}
+	return int(size.Col)
+}
+
+// show draws until the end, or until the playground is gone.
+func (v *view) show(ctx context.Context, m *meter) error {
 	interval := time.Second
 	if v.terminal {
 		interval = 250 * time.Millisecond
@@ -57,7 +74,7 @@ func (v *view) show(ctx context.Context, m *meter) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case now := <-tick.C:
 			window, times = append(window, m.read()), append(times, now)
 			if over := len(window) - 1 - int(time.Second/interval); over > 0 {
@@ -65,50 +82,86 @@ func (v *view) show(ctx context.Context, m *meter) {
 			}
 			recent := window[len(window)-1].since(window[0])
 			v.draw(ctx, m, recent, now.Sub(times[0]))
+			if time.Since(v.heard) > silence {
+				return errors.New("the playground is gone")
+			}
 		}
 	}
 }
 
-// draw shows one picture.
+// draw shows one picture, or says why there is none.
 func (v *view) draw(ctx context.Context, m *meter, recent *counts, over time.Duration) {
 	s, err := v.poolNow(ctx)
 	if ctx.Err() != nil {
 		return
 	}
 	if err != nil {
-		fmt.Fprintf(v.out, "the admin API does not answer: %v\n", err)
+		v.put("the admin API does not answer: " + err.Error())
 		return
 	}
+	v.heard = time.Now()
 	seen := v.connectionsSeen(ctx)
 	v.most = max(v.most, seen)
-	rate := float64(recent.total()) / max(over.Seconds(), 0.001)
-	p50, p99 := recent.quantile(0.5), recent.quantile(0.99)
+	speed := fmt.Sprintf("%.0f transactions/s   p50 %v   p99 %v   errors %d", float64(recent.total())/max(over.Seconds(), 0.001),
+		brief(recent.quantile(0.5)), brief(recent.quantile(0.99)), m.errors.Load())
 	if !v.terminal {
-		fmt.Fprintf(v.out, "%3.0fs  clients %d (idle %d, active %d, waiting %d)  servers %d of %d  Postgres sees %d  "+
-			"transactions/s %.0f  p50 %v  p99 %v  errors %d\n", time.Since(v.began).Seconds(), s.Clients.Total, s.Clients.Idle,
-			s.Clients.Active, s.Clients.Waiting, s.Size, s.MaxSize, seen, rate, p50, p99, m.errors.Load())
+		v.put(fmt.Sprintf("%3.0fs   clients %d (active %d, waiting %d, idle %d)   servers %d of %d   Postgres sees %d   %s",
+			time.Since(v.began).Seconds(), s.Clients.Total, s.Clients.Active, s.Clients.Waiting, s.Clients.Idle,
+			s.Size, s.MaxSize, seen, speed))
 		return
 	}
+	// What stands beside a bar needs some 55 characters.
+	bars := min(max(width(v.out)-56, 10), 40)
 	lines := []string{
 		fmt.Sprintf("%d clients on %s, %.0f s of %v   (Ctrl-C ends it)", v.clients, v.p.Pooler, time.Since(v.began).Seconds(), v.duration),
 		"",
-		fmt.Sprintf("clients  %4d   %s  idle %d, active %d, waiting %d", s.Clients.Total,
-			bar(s.Clients.Active, s.Clients.Waiting, v.clients, 40), s.Clients.Idle, s.Clients.Active, s.Clients.Waiting),
-		fmt.Sprintf("servers  %4d   %s  of %d", s.Size, bar(s.Servers.Active, s.Servers.Idle, s.MaxSize, 40), s.MaxSize),
-		fmt.Sprintf("Postgres %4d   connections, by its own pg_stat_activity; never more than %d so far", seen, v.most),
+		fmt.Sprintf("clients  %4d   %s  █ active %d  ▒ waiting %d  · idle %d", s.Clients.Total,
+			bar(s.Clients.Active, s.Clients.Waiting, v.clients, bars), s.Clients.Active, s.Clients.Waiting, s.Clients.Idle),
+		fmt.Sprintf("servers  %4d   %s  █ active %d  ▒ idle %d  of %d", s.Size,
+			bar(s.Servers.Active, s.Servers.Idle, s.MaxSize, bars), s.Servers.Active, s.Servers.Idle, s.MaxSize),
+		fmt.Sprintf("Postgres %4d   connections in its own pg_stat_activity, at most %d so far", seen, v.most),
 		"",
-		fmt.Sprintf("%.0f transactions/s   p50 %v   p99 %v   errors %d", rate, p50, p99, m.errors.Load()),
+		speed,
 	}
 	if last := m.lastError(); last != "" {
 		lines = append(lines, "last error: "+last)
 	}
-	if v.drawn > 0 {
-		fmt.Fprintf(v.out, "\033[%dA", v.drawn)
+	v.put(lines...)
+}
+
+// put writes lines, on a terminal over those before. None may wrap, for then the cursor would not find back.
+func (v *view) put(lines ...string) {
+	if !v.terminal {
+		fmt.Fprintln(v.out, strings.Join(lines, "\n"))
+		return
 	}
+	var b strings.Builder
+	if v.drawn > 0 {
+		fmt.Fprintf(&b, "\033[%dA", v.drawn)
+	}
+	b.WriteString("\033[J") // all below is cleared
 	for _, l := range lines {
-		fmt.Fprintf(v.out, "\033[2K%s\n", l)
+		b.WriteString(cut(l, width(v.out)) + "\n")
 	}
 	v.drawn = len(lines)
+	fmt.Fprint(v.out, b.String())
+}
+
+// cut shortens a text to one line of a width.
+func cut(text string, width int) string {
+	runes := []rune(strings.ReplaceAll(text, "\n", " "))
+	return string(runes[:min(len(runes), width)])
+}
+
+// brief is a duration to three digits or so.
+func brief(d time.Duration) time.Duration {
+	switch {
+	case d >= 100*time.Millisecond:
+		return d.Round(time.Millisecond)
+	case d >= time.Millisecond:
+		return d.Round(100 * time.Microsecond)
+	}
+	return d
 }
 
 // bar draws two shares of a whole.
@@ -155,12 +208,16 @@ func (v *view) connectionsSeen(ctx context.Context) int {
 	return n
 }
 
-// sum tells how it went.
+// sum tells how it went; the last error with it, which a line a second does not show.
 func (v *view) sum(m *meter) {
 	if v.primary != nil {
 		v.primary.Close(context.Background())
 	}
 	all := m.read()
-	fmt.Fprintf(v.out, "\n%d clients did %d transactions in %.0f s (p50 %v, p99 %v, %d errors); Postgres saw at most %d connections.\n",
-		v.clients, all.total(), time.Since(v.began).Seconds(), all.quantile(0.5), all.quantile(0.99), m.errors.Load(), v.most)
+	fmt.Fprintf(v.out, "\n%d clients did %d transactions in %.0f s (p50 %v, p99 %v, %d errors).\nPostgres saw at most %d connections.\n",
+		v.clients, all.total(), time.Since(v.began).Seconds(), brief(all.quantile(0.5)), brief(all.quantile(0.99)), m.errors.Load(),
+		v.most)
+	if last := m.lastError(); last != "" {
+		fmt.Fprintf(v.out, "The last error: %s\n", last)
+	}
 }

@@ -35,12 +35,14 @@ func unprivileged() (account, error) {
 	return account{}, fmt.Errorf("running as root, and there is neither a user postgres nor nobody to run Postgres as")
 }
 
-// command prepares a server program to run as the account, in a directory it may enter, speaking English.
+// command prepares a server program to run as the account, in a directory it may enter, speaking English. When the context
+// ends, what it has started ends with it.
 func (a account) command(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT, Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	if a.name != "" {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid), NoSetGroups: false}
 	}
