@@ -3,13 +3,18 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 )
@@ -159,8 +164,7 @@ func TestTrap55ReloadUnderLoad(t *testing.T) {
 		if err := p.reload(base); err != nil {
 			t.Fatal(err)
 		}
-		// So that the pool is full of servers when the descriptors are first counted.
-		pgbench(t, server, p.dsn("app"), "--client=100", "--no-vacuum", "--time=1", "--builtin=tpcb-like", "--protocol=prepared")
+		p.fill(20 - 1) // held keeps one, for its temporary table
 		before := p.descriptors()
 		cmd := pgbenchCommand(server, p.dsn("app"), "--client=100", "--jobs=2", "--no-vacuum", "--time=6",
 			"--builtin=tpcb-like", "--protocol=prepared")
@@ -179,7 +183,7 @@ func TestTrap55ReloadUnderLoad(t *testing.T) {
 		})
 		for i := range 10 {
 			changed := base
-			changed.Pool = fmt.Sprintf("pool_size %d\nquery_wait_timeout %ds", 20-i%2, 30+i)
+			changed.Pool = fmt.Sprintf("pool_size %d\nquery_wait_timeout %ds", 19+i%2, 30+i)
 			if err := p.reload(changed); err != nil {
 				t.Error(err)
 			}
@@ -190,13 +194,38 @@ func TestTrap55ReloadUnderLoad(t *testing.T) {
 		demandClean(t, out.String())
 		mustContain(t, held.query("SELECT 'kept', count(*) FROM kept"), "kept")
 		held.query("COMMIT")
+		p.fill(20 - 1)
+		// Admin connections come and go: ours, that of the last reload, and one being accepted.
+		const admins = 3
 		eventually(t, "no descriptor is leaked by ten reloads", func() error {
-			if now := p.descriptors(); now > before+20+6 { // the pool may have grown to its 20 servers meanwhile
+			now := p.descriptors()
+			if now > before+admins {
 				return fmt.Errorf("%d open, %d before", now, before)
 			}
+			t.Logf("%d descriptors, %d before", now, before)
 			return nil
 		})
 	})
+}
+
+// fill opens so many servers, by as many transactions at once, and lets them rest.
+func (p *pooler) fill(servers int) {
+	p.t.Helper()
+	var clients []*client
+	for range servers {
+		c := connect(p.t, p.Addr)
+		c.query("BEGIN")
+		clients = append(clients, c)
+	}
+	all, err := p.stats()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, c := range clients {
+		c.query("COMMIT")
+		c.leave()
+	}
+	p.awaitClients(all.Clients.Total - servers)
 }
 
 func TestReloadAppliesSizesAndRefusesNonsense(t *testing.T) {
@@ -235,6 +264,176 @@ func TestReloadAppliesSizesAndRefusesNonsense(t *testing.T) {
 			}
 			return err
 		})
+	})
+}
+
+// A configuration can be fine in itself, and fail only when it is put in force: then the one before is, as if nothing
+// had been asked.
+func TestReloadRefusedAtItsStartChangesNothing(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		if direct() {
+			t.Skip("nothing to reload")
+		}
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 2\nquery_wait_timeout 1h"})
+		taken, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer taken.Close()
+		inTransaction, idle, waiter := connect(t, p.Addr), connect(t, p.Addr), connect(t, p.Addr)
+		inTransaction.query("BEGIN; SET LOCAL my.mark = 'kept'")
+		before, err := p.get("/config/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Which app starts first is chance: sometimes the pools are, sometimes the listeners.
+		for round := range 8 {
+			code, answer := p.post("/load", withTakenListener(t, before, taken.Addr().String()))
+			if code == http.StatusOK || !strings.Contains(answer, "address already in use") {
+				t.Fatalf("a configuration whose address is taken: %d %s", code, answer)
+			}
+			mustContain(t, inTransaction.query("SHOW my.mark"), "kept", "DataRow")
+			mustContain(t, idle.query("SELECT 'idle'"), "idle", "DataRow")
+			// With a pool_size of 1, or a query_wait_timeout of a millisecond, this would not be served.
+			idle.query("BEGIN")
+			waiter.say(simple("SELECT 'waited'"))
+			p.awaitWaited(20 * time.Millisecond)
+			idle.query("COMMIT")
+			mustContain(t, waiter.hear(1), "waited", "DataRow")
+			newcomer := connect(t, p.Addr)
+			mustContain(t, newcomer.query(fmt.Sprintf("SELECT 'newcomer %d'", round)), "newcomer", "DataRow")
+			newcomer.leave()
+			if now, err := p.get("/config/"); err != nil || now != before {
+				t.Fatalf("the configuration is now %v %s, was %s", err, now, before)
+			}
+			if s, err := p.stats(); err != nil || s.MaxSize != 2 {
+				t.Fatalf("after a refused configuration: %+v, %v", s, err)
+			}
+		}
+		mustContain(t, inTransaction.query("COMMIT"), "COMMIT")
+		// What was refused is not in the way of what is not.
+		if err := p.reload(settings{Pool: "pool_size 3"}); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := p.stats(); err != nil || s.MaxSize != 3 {
+			t.Fatalf("after a good configuration: %+v, %v", s, err)
+		}
+	})
+}
+
+// post sends JSON to the admin API.
+func (p *pooler) post(path, body string) (code int, answer string) {
+	p.t.Helper()
+	response, err := http.Post("http://"+p.Admin+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+// awaitWaited waits until a client has waited so long for a server.
+func (p *pooler) awaitWaited(d time.Duration) {
+	p.t.Helper()
+	eventually(p.t, fmt.Sprintf("somebody has waited %v", d), func() error {
+		var pools []struct {
+			MaxWaitSeconds float64 `json:"max_wait_seconds"`
+		}
+		err := p.getJSON("/postgres/pools", &pools)
+		if err == nil && (len(pools) != 1 || pools[0].MaxWaitSeconds < d.Seconds()) {
+			err = fmt.Errorf("got %+v", pools)
+		}
+		return err
+	})
+}
+
+// withTakenListener is a configuration with other settings for its pool, and one more listener, at an address.
+func withTakenListener(t *testing.T, configuration, address string) string {
+	t.Helper()
+	var c struct {
+		Admin json.RawMessage `json:"admin"`
+		Apps  struct {
+			Layer4 struct {
+				Servers map[string]json.RawMessage `json:"servers"`
+			} `json:"layer4"`
+			Postgres map[string]json.RawMessage `json:"postgres"`
+		} `json:"apps"`
+	}
+	if err := json.Unmarshal([]byte(configuration), &c); err != nil {
+		t.Fatal(err)
+	}
+	var pools map[string]map[string]any
+	if err := json.Unmarshal(c.Apps.Postgres["pools"], &pools); err != nil {
+		t.Fatal(err)
+	}
+	pools["app"]["pool_size"] = 1
+	pools["app"]["query_wait_timeout"] = "1ms"
+	pools["app"]["max_client_connections"] = 1
+	pools["another"] = pools["app"]
+	changed, err := json.Marshal(pools)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Apps.Postgres["pools"] = changed
+	c.Apps.Layer4.Servers["taken"] = json.RawMessage(`{"listen": ["` + address + `"], "routes": [{"handle": ` +
+		`[{"handler": "postgres_pool", "pool": "another"}]}]}`)
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestReloadChangesTimeouts(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		if direct() {
+			t.Skip("nothing to reload")
+		}
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 3\nquery_wait_timeout 1h"})
+		var holders []*client
+		for range 3 {
+			c := connect(t, p.Addr)
+			c.query("BEGIN")
+			holders = append(holders, c)
+		}
+		early, late, patient := connect(t, p.Addr), connect(t, p.Addr), connect(t, p.Addr)
+		early.say(simple("SELECT 'early'"))
+		p.awaitWaiting(1)
+		if err := p.reload(settings{Pool: "pool_size 3\nquery_wait_timeout 200ms"}); err != nil {
+			t.Fatal(err)
+		}
+		mustContain(t, early.hear(1), "08006", "within 0.2s (query_wait_timeout)")
+		mustContain(t, late.query("SELECT 'late'"), "08006", "within 0.2s (query_wait_timeout)")
+		if err := p.reload(settings{Pool: "pool_size 3\nquery_wait_timeout 1h"}); err != nil {
+			t.Fatal(err)
+		}
+		patient.say(simple("SELECT 'patient'"))
+		p.awaitWaited(400 * time.Millisecond) // twice what it would have been given before
+		for _, c := range holders {
+			mustContain(t, c.query("COMMIT"), "COMMIT")
+		}
+		mustContain(t, patient.hear(1), "patient", "DataRow")
+
+		if n, err := server.Connections(within(t), "app"); err != nil || n != 3 {
+			t.Fatalf("%d servers rest, %v, want 3", n, err)
+		}
+		if err := p.reload(settings{Pool: "pool_size 3\nserver_idle_timeout 1s"}); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "servers that rest are closed", func() error {
+			n, err := server.Connections(within(t), "app")
+			if err == nil && n > 0 {
+				err = fmt.Errorf("%d connections", n)
+			}
+			return err
+		})
+		for _, c := range append(holders, early, late, patient) {
+			mustContain(t, c.query("SELECT 'still here'"), "still here", "DataRow")
+		}
 	})
 }
 
