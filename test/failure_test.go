@@ -246,7 +246,7 @@ func TestServersKilledOnTheirWayBetweenLoops(t *testing.T) {
 		}
 		p := startPooler(t, driver, server, settings{Global: "event_loops 4", Pool: "pool_size 4"})
 		w := startWork(t, p.dsn("app"), 8, threeQueries)
-		for range 150 {
+		for range 60 {
 			if err := server.Exec(within(t), "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "+
 				"WHERE datname = 'app' AND backend_type = 'client backend'"); err != nil {
 				t.Fatal(err)
