@@ -33,7 +33,7 @@ func (s *Shard) drain() {
 	s.checkDrained()
 }
 
-// endDrain ends whoever is left.
+// endDrain ends whoever is left, and gives their last bytes a moment.
 func (s *Shard) endDrain() {
 	s.slots.eachClient(func(c *client) bool {
 		if c.state != clientFinishing {
@@ -47,7 +47,8 @@ func (s *Shard) endDrain() {
 		}
 	}
 	if s.stopping {
-		s.stop()
+		s.timers.Set(loop.Timer{At: s.now + int64(finishTimeout), Kind: timerStop})
+		s.checkDrained()
 	}
 }
 
@@ -65,7 +66,7 @@ func (s *Shard) stop() {
 	}
 	s.stopped = true
 	s.slots.eachClient(func(c *client) bool {
-		s.closeClient(c) // what it was told last leaves in this turn, unless it reads slowly
+		s.closeClient(c) // it has been told, and reads too slowly to have heard
 		return true
 	})
 	for _, srv := range s.slots.servers {

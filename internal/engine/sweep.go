@@ -15,6 +15,7 @@ const (
 	timerFinish                // client Ref has had its time for its last bytes
 	timerClean                 // server Ref should be clean by now
 	timerDrain                 // the drain is over
+	timerStop                  // and the last clients have had time for their last bytes
 	timerDismiss               // the clients of removed pool Ref have had their time
 	timerClosed                // server Ref should have been ended by Postgres
 	timerCancel                // what server Ref runs for nobody may have to be cancelled again
@@ -53,6 +54,8 @@ func (s *Shard) due(t loop.Timer) {
 		}
 	case timerDrain:
 		s.endDrain()
+	case timerStop:
+		s.stop()
 	case timerDismiss:
 		if p := s.pools[t.Ref]; p != nil && p.leaving() {
 			s.dismiss(p)
