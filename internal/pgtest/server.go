@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -193,19 +194,32 @@ func (s *Server) Close() error {
 	return err
 }
 
-// FreePort picks a port nobody listens on. It lies below the range from which the system takes the ports of
+// FreePort picks a port nobody listens on, and never the same again. It lies below the range from which the system takes the ports of
 // outgoing connections, so that nobody gets it while the server is down for a restart.
 func FreePort() (int, error) {
-	for range 100 {
+	givenMu.Lock()
+	defer givenMu.Unlock()
+	for range 1000 {
 		port := 20000 + rand.IntN(12000)
+		if given[port] {
+			continue
+		}
 		l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			l.Close()
+			given[port] = true
 			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("no free port found between 20000 and 32000")
 }
+
+// given are the ports that FreePort has returned: whoever got one may not listen on it yet, and Caddy lets two listen
+// on the same.
+var (
+	givenMu sync.Mutex
+	given   = map[int]bool{}
+)
 
 // tail is the end of a text.
 func tail(text string, n int) string {
