@@ -12,9 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
-	"golang.org/x/sys/unix"
+	"github.com/pgmux/caddy-pgmux/internal/loop/looptest"
 )
 
 // forbidUring as first argument makes the test binary forbid itself io_uring and become the program that the other
@@ -26,37 +25,12 @@ func init() {
 		return
 	}
 	runtime.LockOSThread() // the filter is this thread's, and so the program's that it becomes
-	err := refuseUring()
+	err := looptest.ForbidUring(false)
 	if err == nil {
 		err = syscall.Exec(os.Args[2], os.Args[2:], os.Environ())
 	}
 	fmt.Fprintln(os.Stderr, forbidUring+":", err)
 	os.Exit(1)
-}
-
-// refuseUring makes io_uring_setup fail with EPERM, as the seccomp profiles of Docker and containerd do.
-func refuseUring() error {
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("giving up privileges: %w", err)
-	}
-	const (
-		load, jumpIfEqual, answer = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
-		allow, errno              = 0x7fff0000, 0x00050000
-		setMode                   = 1
-	)
-	filter := []unix.SockFilter{
-		{Code: load, K: 0}, // the system call's number
-		{Code: jumpIfEqual, Jf: 1, K: unix.SYS_IO_URING_SETUP},
-		{Code: answer, K: errno | uint32(unix.EPERM)},
-		{Code: answer, K: allow},
-	}
-	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	_, _, e := unix.Syscall(unix.SYS_SECCOMP, setMode, 0, uintptr(unsafe.Pointer(&program)))
-	runtime.KeepAlive(filter)
-	if e != 0 {
-		return fmt.Errorf("installing a seccomp filter: %w", e)
-	}
-	return nil
 }
 
 // withoutUring is the launcher of a program that may not use io_uring.

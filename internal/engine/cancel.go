@@ -72,8 +72,7 @@ func (s *Shard) cancelOf(pid, secret uint32) *server {
 // cancelServer sends a cancel to a server, and has done closed when it is delivered. One at a time: a second would hit the
 // same query, or another.
 func (s *Shard) cancelServer(srv *server, done chan struct{}) {
-	if srv.cancels == 0 && len(srv.secret) > 0 {
-		srv.cancels++
+	if srv.cancel == 0 && len(srv.secret) > 0 {
 		s.seq++
 		srv.cancel = s.seq
 		s.cancels[s.seq] = &cancelling{server: srv.Conn}
@@ -89,10 +88,12 @@ func (s *Shard) cancelServer(srv *server, done chan struct{}) {
 	}
 }
 
+// tell lets those go on who waited for it, once.
 func (c *cancelling) tell() {
 	for _, done := range c.told {
 		close(done)
 	}
+	c.told = nil
 }
 
 // cancelled takes the news that a cancel has been delivered, or has failed: the server may serve others again.
@@ -107,7 +108,7 @@ func (s *Shard) cancelled(ticket uint64) {
 	if srv == nil {
 		return
 	}
-	srv.cancels--
+	srv.cancel = 0
 	if srv.purpose == waiting {
 		s.clean(srv)
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
-	"github.com/pgmux/caddy-pgmux/internal/pool"
 )
 
 // A server that is closed is one of Postgres's connections until Postgres has ended it. Its permits are given back then
@@ -53,7 +52,19 @@ func (s *Shard) serverClosed(srv *server) {
 	s.slots.removeServer(srv)
 	s.servers--
 	delete(p.servers, srv)
-	p.giveBack(s, srv.upstream, (*pool.Budget).Gone)
+	srv.givePermits()
+	p.announce(s, srv.upstream)
+}
+
+// givePermits returns a server's permits.
+func (srv *server) givePermits() {
+	size, servers := &srv.pool.shared.shared.Size, &srv.upstream.servers
+	if srv.purpose == closing {
+		size.Gone()
+		servers.Gone()
+		return
+	}
+	give(size, servers)
 }
 
 // serverEnded takes the end of a server's connection.
@@ -82,6 +93,11 @@ func (s *Shard) serverLost(srv *server) {
 	switch was {
 	case preparing: // nothing of the client's has been sent: it waits on
 		c.state = clientIdle
+		if c.cancelled {
+			s.refuse(c, cancelledByUser)
+			s.proceed(c)
+			return
+		}
 		s.again(c)
 	case linked:
 		srv.pool.linked--

@@ -80,23 +80,36 @@ func TestCancel(t *testing.T) {
 	r := newRig(t, 1, onePool(1))
 	a, b := r.client("a"), r.client("b")
 	key := func(s *rigSocket) (uint32, []byte) { return s.id.Slot(), []byte{0, 0, 0, 7} }
+	delivered := func(done <-chan struct{}) bool {
+		r.settle()
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	}
 	r.note("for a client that does nothing: nothing")
-	r.e.Cancel(key(a))
-	r.settle()
+	if !delivered(r.e.Cancel(key(a))) {
+		t.Error("who cancels nothing waits")
+	}
 	r.says(a, "hang")
 	r.says(b, "select b")
 	r.note("for one that waits: 57014, out of the queue")
-	r.e.Cancel(key(b))
-	r.settle()
+	if !delivered(r.e.Cancel(key(b))) {
+		t.Error("who cancels a wait waits")
+	}
 	r.says(b, "select b again")
 	r.note("with a wrong secret: nothing")
-	r.e.Cancel(a.id.Slot(), []byte{0, 0, 0, 8})
-	r.settle()
+	if !delivered(r.e.Cancel(a.id.Slot(), []byte{0, 0, 0, 8})) {
+		t.Error("who has a wrong secret waits")
+	}
 	r.note("for a query: one request, however often it comes; the server goes to b when it is delivered")
 	r.holdCancels = true
-	r.e.Cancel(key(a))
-	r.e.Cancel(key(a))
-	r.settle()
+	first, second := r.e.Cancel(key(a)), r.e.Cancel(key(a))
+	if delivered(first) || delivered(second) {
+		t.Error("a cancel counts as delivered before it is")
+	}
 	r.note("the query ends by itself meanwhile: the server is held back")
 	r.servers[0].hanging = false
 	r.servers[0].answer([]byte("C\x00\x00\x00\x0bHANGED\x00"), r.servers[0].ready())
@@ -106,7 +119,9 @@ func TestCancel(t *testing.T) {
 	}
 	r.note("delivered, too late to do harm")
 	r.holdCancels = false
-	r.settle()
+	if !delivered(first) || !delivered(second) {
+		t.Error("who cancelled is not told that it was delivered")
+	}
 	r.compare()
 }
 
@@ -188,6 +203,25 @@ func TestAServerCountsUntilItHasEnded(t *testing.T) {
 	r.says(a, "commit")
 	r.pass(closeTimeout)
 	r.within(1)
+	r.compare()
+}
+
+// One who cancels while a server is set up for it is not served by another when that one dies, nor is a later query of
+// its taken for the one that was cancelled.
+func TestACancelAsAServerIsSetUp(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	a, b := r.client("a"), r.client("b", Setting{"TimeZone", "CET"})
+	r.says(a, "select a")
+	r.servers[0].mute = true
+	r.says(b, "select b")
+	r.note("b cancels, and the server that is being set as b wants it dies")
+	r.e.Cancel(b.id.Slot(), []byte{0, 0, 0, 7})
+	r.servers[0].socket.ended = true
+	r.settle()
+	r.note("what b says next is served")
+	r.says(b, "select b again")
+	r.says(a, "select a")
+	r.says(b, "select b once more")
 	r.compare()
 }
 

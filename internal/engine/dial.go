@@ -103,7 +103,7 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		if r.Refused == nil {
 			s.engine.host.CloseFD(r.FD)
 		}
-		s.join(d.pool.shared.poolKey).giveBack(s, d.upstream, (*pool.Budget).Give)
+		s.join(d.pool.shared.poolKey).giveBack(s, d.upstream)
 		return
 	}
 	p := d.pool
@@ -111,7 +111,7 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 	p.dialing--
 	if r.Refused != nil {
 		p.counts.ConnectsFailed++
-		p.giveBack(s, d.upstream, (*pool.Budget).Give)
+		p.giveBack(s, d.upstream)
 		s.dialFailed(p, d.upstream, r.Refused)
 		return
 	}
@@ -123,12 +123,12 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 	}
 	if s.isWrongReplica(p, d.upstream, r.Params) {
 		s.engine.host.CloseFD(r.FD)
-		p.giveBack(s, d.upstream, (*pool.Budget).Give)
+		p.giveBack(s, d.upstream)
 		s.supply(p)
 		return
 	}
 	if !s.adopt(srv, r.FD) {
-		p.giveBack(s, d.upstream, (*pool.Budget).Give)
+		p.giveBack(s, d.upstream)
 		return
 	}
 	p.fails, p.retryAt, p.refusal = 0, 0, nil
@@ -188,11 +188,14 @@ func (s *Shard) dialFailed(p *shardPool, u *upstream, r *Refusal) {
 	s.timers.Set(loop.Timer{At: p.retryAt, Kind: timerRetry, Ref: uint64(p.index)})
 }
 
-// giveBack returns the permits of a server that is no more, and tells those who lack one. How is Give, or Gone where
-// that was announced.
-func (p *shardPool) giveBack(s *Shard, u *upstream, how func(*pool.Budget)) {
-	how(&p.shared.shared.Size)
-	how(&u.servers)
+// giveBack returns the permits of a server that did not come to be, and tells those who lack one.
+func (p *shardPool) giveBack(s *Shard, u *upstream) {
+	give(&p.shared.shared.Size, &u.servers)
+	p.announce(s, u)
+}
+
+// announce tells those who lack a permit that one has become free.
+func (p *shardPool) announce(s *Shard, u *upstream) {
 	for i, other := range s.engine.shards {
 		if i != s.index && p.shared.shared.Starving(i) || u.starving[i].Load() != 0 {
 			other.mail.Post(mail{kind: mailFreed, pool: p.shared})

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
-	"github.com/pgmux/caddy-pgmux/internal/pool"
 )
 
 // Drain begins the end: new clients are refused with 57P03, idle ones are told 57P01, the others may finish what
@@ -132,12 +131,7 @@ func (s *Shard) Crash(message string, stack []byte) {
 	}
 	for p := range s.eachPool {
 		for srv := range p.servers {
-			how := (*pool.Budget).Give
-			if srv.purpose == closing {
-				how = (*pool.Budget).Gone
-			}
-			how(&p.shared.shared.Size)
-			how(&srv.upstream.servers)
+			srv.givePermits()
 		}
 		for p.ledger.Waiting() > 0 {
 			p.ledger.PopWaiter()

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"github.com/pgmux/caddy-pgmux/internal/loop"
-	"github.com/pgmux/caddy-pgmux/internal/pool"
 	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
@@ -65,7 +64,7 @@ func (s *Shard) arrive(m *movedServer) {
 		srv.Pins |= session.PinSettings // its settings are unknown here: cleaned before use
 	}
 	if !s.adopt(srv, m.fd) {
-		p.giveBack(s, srv.upstream, (*pool.Budget).Give)
+		p.giveBack(s, srv.upstream)
 		return
 	}
 	if len(m.early) > 0 {

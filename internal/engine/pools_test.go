@@ -145,3 +145,23 @@ func TestTheLimitOfAnUpstreamOutlivesItsConfiguration(t *testing.T) {
 	r.within(1)
 	r.compare()
 }
+
+// A loop that has lost its driver gets no new clients while there is another.
+func TestALoopThatIsDownGetsNoClients(t *testing.T) {
+	r := newRig(t, 3, onePool(1))
+	r.quiet = true
+	down := r.e.Shard(1)
+	down.down.Store(true)
+	for range 10 {
+		r.client("c")
+	}
+	if n := down.attached.Load(); n != 0 {
+		t.Errorf("it got %d clients", n)
+	}
+	for i := range r.e.Shards() {
+		r.e.Shard(i).down.Store(true)
+	}
+	if r.e.leastClients() == nil {
+		t.Error("nobody takes clients when all are down")
+	}
+}

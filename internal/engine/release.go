@@ -91,7 +91,7 @@ func (s *Shard) clean(srv *server) {
 		s.closeServer(srv)
 		return
 	}
-	if srv.cancels > 0 {
+	if srv.cancel != 0 {
 		srv.purpose = waiting // a late cancel must not hit the reset
 		return
 	}
@@ -102,12 +102,12 @@ func (s *Shard) clean(srv *server) {
 
 // release passes a clean server on: to the first who waits, here or elsewhere, or to rest.
 func (s *Shard) release(srv *server) {
-	if srv.cancels > 0 {
+	if srv.cancel != 0 {
 		srv.purpose = waiting
 		return
 	}
 	p := srv.pool
-	if srv.upstream.removed.Load() || p.leaving() && p.shared.shared.Waiting() == 0 || srv.expires != 0 && s.now >= srv.expires || s.yields(srv) {
+	if s.mustGo(srv) {
 		s.closeServer(srv)
 		return
 	}
@@ -121,4 +121,14 @@ func (s *Shard) release(srv *server) {
 	case pool.ToClose:
 		s.closeServer(srv)
 	}
+}
+
+// mustGo reports whether a server that is free is wanted no longer: its upstream has been removed, or its pool, in which
+// nobody waits any more; it is too old; or others need its place.
+func (s *Shard) mustGo(srv *server) bool {
+	p := srv.pool
+	return srv.upstream.removed.Load() ||
+		p.leaving() && p.shared.shared.Waiting() == 0 ||
+		srv.expires != 0 && s.now >= srv.expires ||
+		s.yields(srv)
 }

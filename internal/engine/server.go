@@ -58,8 +58,7 @@ type server struct {
 	expires int64
 
 	congested, paused bool
-	cancels           int          // on their way to it
-	cancel            uint64       // the last of them, in Shard.cancels
+	cancel            uint64       // the one on its way to it, in Shard.cancels; 0: none
 	counted           session.Pins // pins that have been counted
 	started           int64        // when the query that runs began; 0: none runs
 }

@@ -122,7 +122,7 @@ func (p *shardPool) addTo(out *PoolStats, now int64) {
 		out.Queries += srv.Queries
 		out.Transactions += srv.Transactions
 		switch {
-		case srv.cancels > 0:
+		case srv.cancel != 0:
 			out.ServersBeingCanceled++
 		case srv.purpose == idle || srv.purpose == leaving:
 			out.ServersIdle++
