@@ -70,7 +70,7 @@ func startGame(t testing.TB, connections int) *game {
 	go func() {
 		defer close(g.ended)
 		g.far.Submit(farOps)
-		loop.Run(&g.farCore, g.far)
+		loop.Run(&g.farCore, g.far, func(int) {})
 		g.far.Close()
 	}()
 	g.near.Submit(nearOps)
@@ -80,7 +80,7 @@ func startGame(t testing.TB, connections int) *game {
 // play goes on until the near core has seen n more messages.
 func (g *game) play(n int) {
 	g.core.limit = g.core.spent + n
-	loop.Run(&g.core, g.near)
+	loop.Run(&g.core, g.near, func(int) {})
 }
 
 func (g *game) end() {
@@ -155,7 +155,7 @@ func TestFewEntersUnderLoad(t *testing.T) {
 		}
 		before := enters()
 		core.limit = core.spent + connections
-		loop.Run(&core, d)
+		loop.Run(&core, d, func(int) {})
 		took += enters() - before
 		for _, f := range far {
 			if _, err := io.ReadFull(f, ball); err != nil {

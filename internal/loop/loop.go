@@ -71,7 +71,7 @@ const (
 type Event struct {
 	Kind  EventKind
 	Errno int32 // with Failed: the system's error number
-	FD    int32 // with Detached
+	FD    int32 // with Detached; a core that takes it writes Taken here
 	Conn  ID
 	Data  []byte
 }
@@ -108,6 +108,21 @@ type Op struct {
 	FD     int32 // with Attach
 	Conn   ID
 	Data   []byte // with Send
+	Layer  Layer  // with Attach: what stands between the socket's bytes and the core's; nil: nothing
+}
+
+// Layer stands between the bytes of a socket and those that a core sends and receives: TLS, after its handshake
+// (package internal/secure). One goroutine at a time uses it. It outlives a Detach: attach the socket with it again.
+type Layer interface {
+	// Open takes bytes of the socket and appends what they carry to plain. ended: the peer has said, inside the layer,
+	// that it will send no more. An error is final.
+	Open(cipher, plain []byte) (out []byte, ended bool, err error)
+	// Seal appends to cipher what carries b, and whatever the layer itself has to say before it. An error is final.
+	Seal(cipher, b []byte) ([]byte, error)
+	// Own appends to cipher what the layer itself has to say: alerts, key updates. Often nothing.
+	Own(cipher []byte) []byte
+	// End appends to cipher what tells the peer that no more is sent.
+	End(cipher []byte) []byte
 }
 
 // Core is what a driver drives.
@@ -142,14 +157,31 @@ type Driver interface {
 	Close() error
 }
 
-// Run drives the core until it stops.
-func Run(c Core, d Driver) {
+// Taken is the FD of a Detached event whose descriptor the core has made its own.
+const Taken = -1
+
+// Run drives the core until it stops. Descriptors of Detached events that the core has not taken then, also because it
+// panics, are given to lost.
+func Run(c Core, d Driver, lost func(fd int)) {
+	var events []Event
+	var now int64
+	defer func() { Untaken(events, lost) }()
 	for !c.Stopped() {
-		events, now := d.Wait(c.Deadline())
+		events, now = d.Wait(c.Deadline())
 		c.Tick(now)
 		for i := range events {
 			c.Step(&events[i])
 		}
 		d.Submit(c.Ops())
+	}
+}
+
+// Untaken gives the descriptors of Detached events that nobody has taken to lost.
+func Untaken(events []Event, lost func(fd int)) {
+	for i := range events {
+		if e := &events[i]; e.Kind == Detached && e.FD != Taken {
+			lost(int(e.FD))
+			e.FD = Taken
+		}
 	}
 }

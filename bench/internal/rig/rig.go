@@ -71,7 +71,7 @@ func (r *Rig) Run() {
 		runtime.LockOSThread()
 		defer close(r.ended)
 		defer r.driver.Close()
-		loop.Run(r, r.driver)
+		loop.Run(r, r.driver, func(int) {})
 	}()
 }
 
