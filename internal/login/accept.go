@@ -2,17 +2,22 @@ package login
 
 import (
 	"context"
-	"encoding/binary"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/pgmux/caddy-pgmux/internal/secure"
 )
 
 // Config is how clients are let in.
 type Config struct {
+	// TLS is how clients may encrypt; nil: they may not. It is what secure.ServerConfig has made, once for all clients.
+	TLS *tls.Config
+	// Late is what a client is told that has said what it wants and then takes too long; nil: nothing.
+	Late *Refusal
 	// Choose is called with what the client asks for, before it has proved anything, and says how it has to prove
 	// who it is, or why it need not try.
 	Choose func(*Startup) (Auth, *Refusal)
@@ -21,21 +26,29 @@ type Config struct {
 // Auth is how one client proves who it is.
 type Auth struct {
 	Method      Method
-	Credentials Credentials // not used by Trust, and may be nil there
+	Credentials Credentials // not used by Trust and Cert, and may be nil there
+	// CertUser is the users that the common name of a client's certificate may log in as; a name that it has not may log in
+	// as the user of that name. NeedCert: whatever the method, a verified certificate has to allow the user.
+	CertUser map[string][]string
+	NeedCert bool
 }
 
 // Client is a client that has been let in. AuthenticationOk was the last thing it was sent.
 type Client struct {
 	Startup
-	// Unread is what the client sent after its last login message.
+	// Unread is what the client sent after its last login message, decrypted.
 	Unread []byte
+	// Layer decrypts what comes after that; nil if nothing is encrypted. It does not know the connection any more.
+	Layer *secure.Conn
 }
 
 // CancelRequest is what a connection was opened for that asks for a cancel and nothing else. It is not answered:
-// whoever delivers the cancel then closes the connection.
+// whoever delivers the cancel then calls Done.
 type CancelRequest struct {
 	PID    uint32
 	Secret []byte // 4 to 256 bytes
+
+	secure *secure.Conn // nil if it came in clear
 }
 
 // Accept takes a new connection in: it reads what the client wants and lets it prove who it is. already is what
@@ -44,17 +57,23 @@ type CancelRequest struct {
 // After an error the connection is closed. If the error is a [*Refusal] the client has been told; otherwise there
 // was nobody to tell or nothing to be understood, and Postgres would have closed silently too: io.EOF means that
 // nothing was asked at all, context.DeadlineExceeded that it took too long. Until Accept returns, the
-// connection's deadline is the context's; afterwards it has none.
+// connection's deadline is the context's; afterwards it has none. An encrypted client's connection is the caller's
+// again too, with the Client's Layer between its bytes and what they mean.
 func Accept(ctx context.Context, conn net.Conn, already []byte, cfg Config) (*Client, *CancelRequest, error) {
 	release := keepTo(ctx, conn)
-	h := &handshake{reader: newReader(conn, already)}
-	client, cancel, err := h.run(cfg)
+	h := &handshake{reader: newReader(conn, already), cfg: cfg}
+	client, cancel, err := h.run(ctx)
 	if err = release(err); err == nil {
 		return client, cancel, nil
 	}
+	if errors.Is(err, context.DeadlineExceeded) && h.asked && cfg.Late != nil {
+		late := *cfg.Late
+		late.Cause = err
+		err = &late
+	}
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
-		Refuse(conn, refusal)
+		h.refuse(conn, refusal)
 		return nil, nil, err
 	}
 	conn.Close()
@@ -63,18 +82,26 @@ func Accept(ctx context.Context, conn net.Conn, already []byte, cfg Config) (*Cl
 
 // handshake is one login.
 //
-//	        ┌── SSLRequest, GSSENCRequest: N ──┐ (once each)
-//	        ▼                                  │
-//	first packet ──────────────────────────────┘
+//	 TLS at once (ALPN postgresql)
+//	   │    ┌── SSLRequest: N, or S and TLS ─┐ (each once, and not after S)
+//	   │    │   GSSENCRequest: N             │
+//	   ▼    ▼                                │
+//	first packet ────────────────────────────┘
 //	   │      └── CancelRequest: done
 //	   └── StartupMessage ── NegotiateProtocolVersion? ── authentication ── AuthenticationOk: done
 type handshake struct {
 	*reader
-	out []byte // to be sent before the next read
+	cfg    Config
+	secure *secure.Conn // once the connection is encrypted; then the reader reads it
+	out    []byte       // to be sent before the next read
+	asked  bool         // the client has said what it wants
 }
 
-func (h *handshake) run(cfg Config) (*Client, *CancelRequest, error) {
-	packet, cancel, err := h.firstPacket()
+func (h *handshake) run(ctx context.Context) (*Client, *CancelRequest, error) {
+	if err := h.directTLS(ctx); err != nil {
+		return nil, nil, err
+	}
+	packet, cancel, err := h.firstPacket(ctx)
 	if err != nil || cancel != nil {
 		return nil, cancel, err
 	}
@@ -82,92 +109,32 @@ func (h *handshake) run(cfg Config) (*Client, *CancelRequest, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	auth, refusal := cfg.Choose(startup)
+	h.asked = true
+	startup.TLS = h.tlsInfo()
+	auth, refusal := h.cfg.Choose(startup)
 	if refusal != nil {
 		return nil, nil, h.refused(refusal)
 	}
-	if err := h.authenticate(startup.User, auth); err != nil {
+	if err := h.prove(ctx, startup, auth); err != nil {
 		return nil, nil, err
 	}
 	h.queue(&pgproto3.AuthenticationOk{})
 	if err := h.flush(); err != nil {
 		return nil, nil, err
 	}
-	return &Client{Startup: *startup, Unread: h.unread()}, nil, nil
+	client := &Client{Startup: *startup, Unread: h.unread()}
+	return client, nil, h.release(client)
 }
 
-// firstPacket reads up to the packet that says what the client wants.
-func (h *handshake) firstPacket() (*startupPacket, *CancelRequest, error) {
-	declined := map[uint32]bool{}
-	for {
-		body, err := h.packet()
-		if err != nil {
-			return nil, nil, err
-		}
-		switch code := binary.BigEndian.Uint32(body); {
-		case code == cancelRequestCode:
-			cancel, err := parseCancel(body)
-			return nil, cancel, err
-		case (code == sslRequestCode || code == gssEncRequestCode) && !declined[code]:
-			declined[code] = true
-			if err := h.decline(code); err != nil {
-				return nil, nil, err
-			}
-		default:
-			packet, refusal := parseStartupPacket(body)
-			if refusal != nil {
-				return nil, nil, refusal
-			}
-			return packet, nil, nil
-		}
-	}
-}
-
-// packet reads a packet without a type, and returns its body: at least the 4 bytes of its code.
-func (h *handshake) packet() ([]byte, error) {
-	header, err := h.next(4)
-	if err != nil {
-		return nil, err
-	}
-	size := int64(binary.BigEndian.Uint32(header)) - 4
-	if size < 4 || size > maxStartupBytes {
-		return nil, fmt.Errorf("invalid length of startup packet: %d", size)
-	}
-	body, err := h.next(int(size))
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return body, err
-}
-
-func parseCancel(body []byte) (*CancelRequest, error) {
-	secret := body[min(len(body), 8):]
-	if len(secret) < minCancelKeyBytes || len(secret) > maxCancelKeyBytes {
-		return nil, fmt.Errorf("invalid length of query cancel packet: %d", len(body))
-	}
-	return &CancelRequest{PID: binary.BigEndian.Uint32(body[4:]), Secret: append([]byte(nil), secret...)}, nil
-}
-
-// decline answers a request for encryption with no. A client must wait for the answer before it goes on; what it
-// has sent beforehand is refused, as Postgres does, lest bytes that somebody has slipped in before the encryption
-// be taken for its own.
-func (h *handshake) decline(code uint32) error {
-	h.out = append(h.out, 'N')
-	if err := h.flush(); err != nil {
+// prove lets the client prove that it is the user: by its certificate, by the method, or both.
+func (h *handshake) prove(ctx context.Context, startup *Startup, auth Auth) error {
+	if err := auth.wantCertificate(startup.TLS); err != nil {
 		return err
 	}
-	if len(h.unread()) == 0 {
-		return nil
+	if err := h.authenticate(ctx, startup.User, startup.Database, auth); err != nil {
+		return err
 	}
-	what := "SSL"
-	if code == gssEncRequestCode {
-		what = "GSSAPI encryption"
-	}
-	return &Refusal{
-		SQLState: protocolViolation,
-		Message:  "received unencrypted data after " + what + " request",
-		Detail:   "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.",
-	}
+	return auth.checkCertificate(startup.TLS, startup.User)
 }
 
 // negotiate tells the client what of its wishes there is not, and resolves the others.
@@ -177,7 +144,7 @@ func (h *handshake) negotiate(packet *startupPacket) (*Startup, error) {
 	}
 	if packet.needsNegotiation() {
 		h.queue(&pgproto3.NegotiateProtocolVersion{
-			NewestMinorProtocol: newestProtocol, // Postgres sends the major version with it
+			NewestMinorProtocol: packet.protocol(), // Postgres sends the major version with it
 			UnrecognizedOptions: packet.unknownExtensions,
 		})
 	}

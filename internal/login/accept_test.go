@@ -30,12 +30,15 @@ func TestAcceptResolvesTheStartup(t *testing.T) {
 		},
 		"the last options count":   {startup("user", "u", "options", "-F", "options", "-ca=1"), Startup{User: "u", Database: "u", Settings: []Setting{{"a", "1"}}}},
 		"replication switched off": {startup("user", "u", "replication", "0"), Startup{User: "u", Database: "u"}},
-		"newer protocol":           {packet(3<<16|2, "user", "u", ""), Startup{User: "u", Database: "u"}},
+		"physical replication":     {startup("user", "u", "replication", "yes"), Startup{User: "u", Database: "u", Replication: "yes"}},
+		"logical replication":      {startup("user", "u", "replication", "database"), Startup{User: "u", Database: "u", Replication: "database"}},
+		"protocol 3.2":             {packet(3<<16|2, "user", "u", ""), Startup{User: "u", Database: "u", Protocol: 3<<16 | 2}},
+		"newer protocol":           {packet(3<<16|9, "user", "u", ""), Startup{User: "u", Database: "u", Protocol: 3<<16 | 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			connect(t, "tcp", address).Write(test.sends)
 			a := result(t, results)
-			test.want.Protocol = 3 << 16
+			test.want.Protocol = max(test.want.Protocol, 3<<16)
 			if a.err != nil || !reflect.DeepEqual(a.client.Startup, test.want) {
 				t.Fatalf("got %+v, %v", a.client, a.err)
 			}
@@ -50,8 +53,7 @@ func TestAcceptRefusesStartups(t *testing.T) {
 		state string
 		want  string
 	}{
-		"physical replication": {startup("user", "u", "replication", "yes"), "0A000", "replication"},
-		"logical replication":  {startup("user", "u", "replication", "database"), "0A000", "replication"},
+		"replication, perhaps": {startup("user", "u", "replication", "perhaps"), "22023", "invalid value"},
 		"an option not a setting": {startup("user", "u", "options", "-c a=1 -F"), "0A000",
 			`"-F" in startup parameter "options" is not supported`},
 		"a word in options": {startup("user", "u", "options", "a=1"), "42601", "invalid command-line argument for server process: a=1"},

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -25,13 +26,19 @@ type accepted struct {
 // accepting runs Accept on every connection to the address, and tells what became of each.
 func accepting(t testing.TB, timeout time.Duration, auth Auth) (address string, results <-chan accepted) {
 	t.Helper()
+	return acceptingTLS(t, timeout, auth, nil)
+}
+
+func acceptingTLS(t testing.TB, timeout time.Duration, auth Auth, config *tls.Config) (address string, results <-chan accepted) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
 	told := make(chan accepted, 100)
-	cfg := Config{Choose: func(s *Startup) (Auth, *Refusal) {
+	late := &Refusal{SQLState: "57014", Message: "canceling authentication due to timeout"}
+	cfg := Config{TLS: config, Late: late, Choose: func(s *Startup) (Auth, *Refusal) {
 		if s.Database == "nowhere" {
 			return Auth{}, &Refusal{SQLState: "3D000", Message: `database "nowhere" does not exist`, Hint: "There are others."}
 		}

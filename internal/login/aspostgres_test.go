@@ -3,19 +3,39 @@ package login
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 )
 
-// What a client sends is answered as Postgres answers it, word for word.
+// What a client sends is answered as Postgres 18 answers it, word for word, and as older ones but for the protocol's
+// version, which was 3.0 with them.
 func TestAcceptAnswersAsPostgres(t *testing.T) {
-	p := needPostgres(t)
-	if version := p.exec(t, "SHOW server_version_num"); version >= "180000" {
-		t.Skipf("we speak as Postgres 15 to 17 do, which know protocol 3.0 only; this is %s", version)
+	for _, version := range pgtest.Versions() {
+		t.Run(fmt.Sprint("Postgres ", version), func(t *testing.T) { answersAsPostgres(t, version) })
 	}
+}
+
+// passwordRoles are roles named for their method, as methodHBA has them.
+var passwordRoles = []pgtest.Role{
+	{Name: "by_scram", Password: "secret of by_scram"},
+	{Name: "by_plain", Password: "secret of by_plain"},
+	{Name: "by_trust"},
+}
+
+var methodHBA = []string{
+	"host all by_scram,unknown 127.0.0.1/32 scram-sha-256",
+	"host all by_plain 127.0.0.1/32 password",
+	"local all all trust",
+}
+
+func answersAsPostgres(t *testing.T, version int) {
+	p := pgtest.Start(t, pgtest.Options{Version: version, Roles: passwordRoles, HBA: methodHBA})
 	ssl, gss := packet(sslRequestCode), packet(gssEncRequestCode)
 	sasl := func(mechanism string, size int32, data string) []byte {
 		body := binary.BigEndian.AppendUint32(append([]byte(mechanism), 0), uint32(size))
@@ -39,8 +59,14 @@ func TestAcceptAnswersAsPostgres(t *testing.T) {
 		"protocol 4.1":                {packet(4<<16|1, "user", "x", "")},
 		"unknown request":             {packet(1234<<16 | 5681)},
 		"protocol 3.2":                {packet(3<<16|2, "user", "by_trust", "database", "postgres", "")},
+		"protocol 3.1":                {packet(3<<16|1, "user", "by_trust", "database", "postgres", "")},
+		"protocol 3.3":                {packet(3<<16|3, "user", "by_trust", "database", "postgres", "")},
+		"protocol 3.2 and extensions": {packet(3<<16|2, "_pq_.b", "1", "user", "by_trust", "_pq_.a", "", "database", "postgres", "")},
+		"protocol 3.3 and extension":  {packet(3<<16|3, "_pq_.b", "1", "user", "by_trust", "database", "postgres", "")},
+		"protocol 3.65535":            {packet(3<<16|65535, "user", "by_trust", "database", "postgres", "")},
+		"protocol 3.9 and SCRAM":      {packet(3<<16|9, "user", "by_scram", "database", "postgres", "")},
 		"protocol 3.9999":             {packet(3<<16|9999, "user", "by_trust", "database", "postgres", "")},
-		"protocol extensions":         {startup("_pq_.b", "1", "user", "by_trust", "_pq_.a", "", "_pq_.a", "2", "database", "postgres")},
+		"extensions":                  {startup("_pq_.b", "1", "user", "by_trust", "_pq_.a", "", "_pq_.a", "2", "database", "postgres")},
 		"extension and 3.1":           {packet(3<<16|1, "_pq_.b", "1", "user", "by_trust", "database", "postgres", "")},
 		"extension, but no user":      {packet(3<<16|1, "_pq_.b", "1", "")},
 		"no user":                     {startup("database", "postgres")},
@@ -100,22 +126,25 @@ func TestAcceptAnswersAsPostgres(t *testing.T) {
 		"plain: empty":                {startup("user", "by_plain", "database", "postgres"), []byte("p\x00\x00\x00\x05\x00")},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if version < 18 && (strings.HasPrefix(name, "protocol 3") || strings.HasPrefix(name, "extension")) {
+				t.Skip("Postgres 18 brought protocol 3.2")
+			}
 			auth := Auth{Method: Trust, Credentials: Users{
 				"by_scram": password(t, "secret of by_scram"), "by_plain": password(t, "secret of by_plain"),
 			}}
 			switch {
-			case strings.HasPrefix(name, "SCRAM"):
+			case strings.Contains(name, "SCRAM"):
 				auth.Method = ScramSHA256
 			case strings.Contains(string(sends[0]), "by_plain"):
 				auth.Method = Plain
 			}
 			ours, _ := accepting(t, 5*time.Second, auth)
-			server := p.tcp()
+			server := p.Addr()
 			if strings.Contains(name, "GSS") { // which Postgres may have, but not on Unix sockets
-				server = p.unix()
+				server = fmt.Sprintf("unix/%s:%d", p.SocketDir, p.Port)
 			}
 			want, got := converse(t, server, sends), converse(t, ours, sends)
-			if got != want {
+			if strings.ReplaceAll(want, "supports 3.0 to 3.0", "supports 3.0 to 3.2") != got {
 				t.Errorf("\nPostgres says %s\n      we say %s", want, got)
 			}
 		})

@@ -1,8 +1,11 @@
 package login
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -17,18 +20,47 @@ import (
 
 // welcoming lets clients in and then answers every query with nothing, as a pool would.
 func welcoming(t testing.TB, auth Auth) (host, port string, outcomes <-chan accepted) {
-	address, results := accepting(t, 10*time.Second, auth)
+	return welcomingTLS(t, auth, nil)
+}
+
+func welcomingTLS(t testing.TB, auth Auth, config *tls.Config) (host, port string, outcomes <-chan accepted) {
+	address, results := acceptingTLS(t, 10*time.Second, auth, config)
 	told := make(chan accepted, 100)
 	go func() {
 		for a := range results {
 			if a.client != nil {
-				go serve(a.conn)
+				go serve(sessionOf(a))
 			}
 			told <- a
 		}
 	}()
 	host, port, _ = net.SplitHostPort(address)
 	return host, port, told
+}
+
+// sessionOf is what the client and we say to each other from now on, in clear.
+func sessionOf(a accepted) net.Conn {
+	if a.client.Layer == nil {
+		return rewound{a.conn, io.MultiReader(bytes.NewReader(a.client.Unread), a.conn)}
+	}
+	return &sealing{&released{Conn: a.conn, layer: a.client.Layer, plain: a.client.Unread}}
+}
+
+// sealing writes through the layer too, what the driver of an event loop does. One goroutine uses it.
+type sealing struct{ *released }
+
+func (s *sealing) Write(b []byte) (int, error) {
+	sealed, err := s.layer.Seal(nil, b)
+	if err != nil {
+		return 0, err
+	}
+	_, err = s.Conn.Write(sealed)
+	return len(b), err
+}
+
+func (s *sealing) Close() error {
+	s.Conn.Write(s.layer.End(nil))
+	return s.Conn.Close()
 }
 
 func serve(conn net.Conn) {

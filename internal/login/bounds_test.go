@@ -37,9 +37,14 @@ func TestTrap36AcceptIsBounded(t *testing.T) {
 	})
 	t.Run("silence before the proof", func(t *testing.T) {
 		address, results := accepting(t, 100*time.Millisecond, Auth{Method: ScramSHA256, Credentials: Users{}})
-		connect(t, "tcp", address).Write(startup("user", "u"))
+		conn := connect(t, "tcp", address)
+		conn.Write(startup("user", "u"))
 		if a := result(t, results); !errors.Is(a.err, context.DeadlineExceeded) {
 			t.Fatal(a.err)
+		}
+		conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if said, _ := io.ReadAll(conn); !strings.Contains(string(said), "57014") {
+			t.Fatalf("told %q, want 57014", said)
 		}
 	})
 	t.Run("every byte alone", func(t *testing.T) {

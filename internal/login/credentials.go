@@ -1,26 +1,37 @@
 package login
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 )
 
-// Credentials knows users' secrets. Lookup may block, and several logins call it at the same time.
+// Identity is who wants to log in, and where.
+type Identity struct{ User, Database string }
+
+// Credentials knows users' secrets. Several logins call it at the same time.
 type Credentials interface {
-	// Lookup returns the user's secret, and whether there is such a user.
-	Lookup(user string) (Secret, bool)
+	// Lookup returns the user's secret, and whether there is such a user. It may block until the context ends; an error
+	// says that it cannot be known now.
+	Lookup(ctx context.Context, who Identity) (Secret, bool, error)
+	// Again is called when a login has failed with a secret that Lookup gave: it returns what there is now, if that is
+	// something else.
+	Again(ctx context.Context, who Identity, failed Secret) (Secret, bool)
 }
 
 // Users is a fixed set of users.
 type Users map[string]Secret
 
 // Lookup implements Credentials.
-func (u Users) Lookup(user string) (Secret, bool) {
-	s, ok := u[user]
-	return s, ok
+func (u Users) Lookup(_ context.Context, who Identity) (Secret, bool, error) {
+	s, ok := u[who.User]
+	return s, ok, nil
 }
+
+// Again implements Credentials: they are fixed.
+func (u Users) Again(context.Context, Identity, Secret) (Secret, bool) { return Secret{}, false }
 
 // Check says which users could not log in by this method, why, and what to do. It names the first few.
 func (u Users) Check(m Method) error {
@@ -65,10 +76,25 @@ func (u Users) Warm() {
 type Chain []Credentials
 
 // Lookup implements Credentials.
-func (c Chain) Lookup(user string) (Secret, bool) {
+func (c Chain) Lookup(ctx context.Context, who Identity) (Secret, bool, error) {
 	for _, credentials := range c {
-		if s, ok := credentials.Lookup(user); ok {
-			return s, true
+		if s, ok, err := credentials.Lookup(ctx, who); ok || err != nil {
+			return s, ok, err
+		}
+	}
+	return Secret{}, false, nil
+}
+
+// Again implements Credentials. Only whoever has answered is asked again: nobody behind it may answer in its place.
+func (c Chain) Again(ctx context.Context, who Identity, failed Secret) (Secret, bool) {
+	for i, credentials := range c {
+		if i == len(c)-1 {
+			return credentials.Again(ctx, who, failed)
+		}
+		if _, ok, err := credentials.Lookup(ctx, who); err != nil {
+			return Secret{}, false
+		} else if ok {
+			return credentials.Again(ctx, who, failed)
 		}
 	}
 	return Secret{}, false

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/pgmux/caddy-pgmux/internal/secure"
 )
 
 // Target is a server, and who we are to be there.
@@ -21,12 +24,27 @@ type Target struct {
 	Secret Secret
 	// Startup is the run-time parameters of the StartupMessage, in order.
 	Startup []Setting
+	// Replication is the parameter of that name; mostly empty.
+	Replication string
+	// TLS is how to encrypt; nil: not at all.
+	TLS *ServerTLS
+}
+
+// ServerTLS is how a connection to a server is encrypted. Unix sockets never are.
+type ServerTLS struct {
+	// Config has the authorities, the client's certificate and, unless it is the upstream's host, ServerName. With
+	// InsecureSkipVerify nothing is verified but what VerifyConnection verifies.
+	Config *tls.Config
+	// Required: a server that does not encrypt is no server. Otherwise the connection is then in clear.
+	Required bool
 }
 
 // Server is a logged-in connection to a server, at its first ReadyForQuery, idle, with nothing unread.
 type Server struct {
 	// FD is the connected, non-blocking, close-on-exec socket. The caller's.
 	FD int
+	// Layer encrypts; nil if the connection is in clear. It does not know the connection any more.
+	Layer *secure.Conn
 	// PID and Secret are the server's BackendKeyData.
 	PID    uint32
 	Secret []byte
@@ -41,9 +59,13 @@ func Dial(ctx context.Context, t Target) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &serverLogin{reader: newReader(conn, nil), target: t}
+	s := &serverLogin{target: t}
 	release := keepTo(ctx, conn)
-	if err = release(s.run()); err == nil {
+	err = s.run(ctx, conn)
+	if err == nil {
+		err = s.handOver()
+	}
+	if err = release(err); err == nil {
 		s.server.FD, err = TakeFD(conn)
 	}
 	if err != nil {
@@ -73,14 +95,17 @@ func explain(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
 		return fmt.Errorf("the server closed the connection during login (is it Postgres, and not shutting down?): %w", err)
 	}
-	return err
+	return explainAlert(err)
 }
 
 // sendStartup asks for protocol 3.0. pgproto3's encoder writes parameters in random order, this one as they are.
 func (s *serverLogin) sendStartup() error {
 	out := []byte{0, 0, 0, 0, 0, 3, 0, 0}
-	settings := append([]Setting{{"user", s.target.User}, {"database", s.target.Database}}, s.target.Startup...)
-	for _, setting := range settings {
+	settings := []Setting{{"user", s.target.User}, {"database", s.target.Database}}
+	if s.target.Replication != "" {
+		settings = append(settings, Setting{"replication", s.target.Replication})
+	}
+	for _, setting := range append(settings, s.target.Startup...) {
 		if setting.Name == "" || strings.ContainsRune(setting.Name+setting.Value, 0) {
 			return permanent("startup parameter %q is empty or has a zero byte in it", setting.Name)
 		}

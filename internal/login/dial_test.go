@@ -237,13 +237,13 @@ func TestCancelServer(t *testing.T) {
 		}
 	}
 	wrong := []byte{s.Secret[0] ^ 1, s.Secret[1], s.Secret[2], s.Secret[3]}
-	if err := CancelServer(withTimeout(t, 5*time.Second), p.tcp(), s.PID, wrong); err != nil {
+	if err := CancelServer(withTimeout(t, 5*time.Second), p.tcp(), nil, s.PID, wrong); err != nil {
 		t.Fatal(err)
 	}
 	if p.exec(t, busy) != "1" {
 		t.Fatal("a wrong key cancels")
 	}
-	if err := CancelServer(withTimeout(t, 5*time.Second), p.unix(), s.PID, s.Secret); err != nil {
+	if err := CancelServer(withTimeout(t, 5*time.Second), p.unix(), nil, s.PID, s.Secret); err != nil {
 		t.Fatal(err)
 	}
 	select {

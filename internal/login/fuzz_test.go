@@ -1,12 +1,15 @@
 package login
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"io"
 	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // Whatever a packet holds, it is understood or refused with a SQLSTATE, names are bounded, and nothing a client
@@ -33,7 +36,7 @@ func FuzzStartupPacket(f *testing.F) {
 			return
 		}
 		if s.User == "" || s.Database == "" || len(s.User) > maxNameBytes || len(s.Database) > maxNameBytes ||
-			s.Protocol != newestProtocol || len(s.Settings) < len(p.settings) {
+			s.Protocol > newestProtocol || s.Protocol>>16 != 3 || len(s.Settings) < len(p.settings) {
 			t.Fatalf("%+v of %q", s, body)
 		}
 	})
@@ -81,7 +84,11 @@ func FuzzAccept(f *testing.F) {
 	f.Add(append(startup("user", "u"), "p\x00\x00\x00\x0bsecret\x00"...), byte(100))
 	f.Add(append(packet(cancelRequestCode), 1, 2, 3, 4, 5, 6, 7, 8), byte(0))
 	auth := Auth{Method: Plain, Credentials: Users{"u": password(f, "not to be guessed")}}
-	cfg := Config{Choose: func(*Startup) (Auth, *Refusal) { return auth, nil }}
+	cfg := Config{TLS: serverSide(hostIdentity()), Choose: func(*Startup) (Auth, *Refusal) { return auth, nil }}
+	hello := helloOf(f)
+	f.Add(hello, byte(20))
+	f.Add(append(packet(sslRequestCode), hello...), byte(8))
+	f.Add(append(packet(gssEncRequestCode), packet(sslRequestCode)...), byte(0))
 	f.Fuzz(func(t *testing.T, sent []byte, portion byte) {
 		ours, theirs := net.Pipe()
 		defer theirs.Close()
@@ -98,6 +105,54 @@ func FuzzAccept(f *testing.F) {
 			t.Fatalf("let in: %+v", client)
 		case err == nil && (cancel == nil || len(cancel.Secret) < minCancelKeyBytes):
 			t.Fatal("no result")
+		}
+	})
+}
+
+// helloOf is how a client begins TLS.
+func helloOf(t testing.TB) []byte {
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	go tls.Client(theirs, &tls.Config{ServerName: "localhost", NextProtos: []string{"postgresql"}}).Handshake()
+	hello := make([]byte, 16<<10)
+	n, err := ours.Read(hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hello[:n]
+}
+
+// The same inside TLS: Accept ends, and lets in nobody without the password.
+func FuzzAcceptInTLS(f *testing.F) {
+	f.Add(startup("user", "u"))
+	f.Add(append(startup("user", "u"), raw2(&pgproto3.SASLInitialResponse{
+		AuthMechanism: "SCRAM-SHA-256-PLUS", Data: []byte("p=tls-server-end-point,,n=,r=ab")})...))
+	f.Add(append(packet(sslRequestCode), packet(cancelRequestCode, "12345678")...))
+	auth := Auth{Method: ScramSHA256, Credentials: Users{"u": password(f, "not to be guessed")}}
+	cfg := Config{TLS: serverSide(hostIdentity()), Choose: func(*Startup) (Auth, *Refusal) { return auth, nil }}
+	config := clientSide()
+	config.ServerName, config.NextProtos = "localhost", []string{"postgresql"}
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		go func() {
+			theirs.SetDeadline(time.Now().Add(5 * time.Second))
+			c := tls.Client(theirs, config)
+			if c.Handshake() != nil {
+				return
+			}
+			go io.Copy(io.Discard, c)
+			c.Write(sent)
+			c.Close()
+		}()
+		client, cancel, err := Accept(withTimeout(t, 5*time.Second), ours, nil, cfg)
+		switch {
+		case client != nil:
+			t.Fatalf("let in: %+v", client)
+		case err == nil && (cancel == nil || len(cancel.Secret) < minCancelKeyBytes):
+			t.Fatal("no result")
+		case cancel != nil:
+			cancel.Done(ours)
 		}
 	})
 }

@@ -25,9 +25,7 @@ type keyCache struct {
 	derivations atomic.Int64 // how often PBKDF2 was run
 
 	mu      sync.Mutex
-	entries map[keyIndex]*keyEntry
-	order   []keyIndex // a ring: order[oldest] is forgotten next, once it is full
-	oldest  int
+	entries bounded[keyIndex, *keyEntry]
 }
 
 type keyIndex [sha256.Size]byte
@@ -38,7 +36,7 @@ type keyEntry struct {
 }
 
 func newKeyCache() *keyCache {
-	c := &keyCache{entries: make(map[keyIndex]*keyEntry)}
+	c := &keyCache{entries: newBounded[keyIndex, *keyEntry](maxCachedKeys)}
 	rand.Read(c.secret[:]) // never fails: it ends the process instead
 	return c
 }
@@ -56,13 +54,19 @@ func (c *keyCache) deriveOnce(password string, salt []byte, iterations int) scra
 	return scram.Derive(prepare(password), salt, iterations)
 }
 
+// remember keeps what deriveOnce has returned, now that the password has proved right.
+func (c *keyCache) remember(password string, salt []byte, iterations int, keys scram.Keys) {
+	e := c.entry(c.index(password, salt, iterations))
+	e.once.Do(func() { e.keys = keys })
+}
+
 // peek returns what derive would, if it is remembered.
 func (c *keyCache) peek(password string, salt []byte, iterations int) (scram.Keys, bool) {
 	i := c.index(password, salt, iterations)
 	c.mu.Lock()
-	e := c.entries[i]
+	_, known := c.entries.get(i)
 	c.mu.Unlock()
-	if e == nil {
+	if !known {
 		return scram.Keys{}, false
 	}
 	return c.derive(password, salt, iterations), true
@@ -71,18 +75,11 @@ func (c *keyCache) peek(password string, salt []byte, iterations int) (scram.Key
 func (c *keyCache) entry(i keyIndex) *keyEntry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := c.entries[i]; e != nil {
-		return e
+	e, known := c.entries.get(i)
+	if !known {
+		e = new(keyEntry)
+		c.entries.put(i, e)
 	}
-	if len(c.order) < maxCachedKeys {
-		c.order = append(c.order, i)
-	} else {
-		delete(c.entries, c.order[c.oldest])
-		c.order[c.oldest] = i
-		c.oldest = (c.oldest + 1) % maxCachedKeys
-	}
-	e := new(keyEntry)
-	c.entries[i] = e
 	return e
 }
 

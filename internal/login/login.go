@@ -3,11 +3,12 @@
 //
 //	application ── Accept ──▶ us ── Dial ──▶ Postgres
 //
-// [Accept] takes an application in: SSLRequest, StartupMessage, authentication, up to AuthenticationOk. [Dial]
+// [Accept] takes an application in: SSLRequest, TLS, StartupMessage, authentication, up to AuthenticationOk. [Dial]
 // connects and logs in to a server, up to its first ReadyForQuery, and hands out the bare socket. [CancelServer]
-// delivers a cancel. Both directions bound time by a context and memory by constants, before they trust anybody.
+// delivers a cancel. Both directions bound time by a context and memory by constants, before they trust anybody. Where
+// the connection is encrypted, package secure does the handshake, and what remains of it goes along with the socket.
 //
-// What protocol messages mean and in which words they are refused follows Postgres 15; where a function says "as
+// What protocol messages mean and in which words they are refused follows Postgres 18; where a function says "as
 // Postgres", a test compares it with one.
 package login
 

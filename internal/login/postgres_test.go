@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 	if realPostgres.stop != nil {
 		realPostgres.stop()
 	}
+	for _, p := range tlsServers {
+		p.Close()
+	}
 	os.Exit(code)
 }
 
@@ -136,7 +139,7 @@ func startOnOwnThread(cmd *exec.Cmd) (exited chan struct{}, err error) {
 // prepare waits for the server and makes the roles.
 func (p *postgres) prepare(exited chan struct{}, log *bytes.Buffer) error {
 	for deadline := time.Now().Add(30 * time.Second); ; {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		conn, err := pgconn.Connect(ctx, p.dsn("postgres"))
 		if err == nil {
 			defer cancel()

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/pgmux/caddy-pgmux/internal/secure"
 )
 
 const (
@@ -15,13 +17,25 @@ const (
 	lingerBytes = 64 << 10
 )
 
-// Refuse tells the client why it is not let in, and closes the connection. A socket that is closed with bytes
-// unread is reset, and the reset may overtake the message; so it ends its own direction first and reads what the
-// client still sends, for half a second at most.
-func Refuse(conn net.Conn, r *Refusal) {
+// Refuse tells the client why it is not let in, and closes the connection, which is not encrypted. A socket that is
+// closed with bytes unread is reset, and the reset may overtake the message; so it ends its own direction first and
+// reads what the client still sends, for half a second at most.
+func Refuse(conn net.Conn, r *Refusal) { lastWords(conn, r.encode()) }
+
+// refuseSealed is Refuse on an encrypted connection.
+func refuseSealed(conn net.Conn, layer *secure.Conn, r *Refusal) {
+	sealed, err := layer.Seal(nil, r.encode())
+	if err != nil {
+		conn.Close()
+		return
+	}
+	lastWords(conn, layer.End(sealed))
+}
+
+func lastWords(conn net.Conn, words []byte) {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(lingerTime))
-	if _, err := conn.Write(r.encode()); err != nil {
+	if _, err := conn.Write(words); err != nil {
 		return
 	}
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {

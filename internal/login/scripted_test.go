@@ -115,6 +115,8 @@ func TestDialServersThatMisbehave(t *testing.T) {
 		{"negative length", "bytes", false, []byte{'S', 0, 0, 0, 3}},
 		{"GSS", "type 7", true, []byte{'R', 0, 0, 0, 8, 0, 0, 0, 7}},
 		{"short authentication", "without a type", false, []byte{'R', 0, 0, 0, 6, 0, 0}},
+		{"PLUS in clear", "takes TLS away", true, raw(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"}})},
+		{"no SCRAM", `["PLAIN"]`, true, raw(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"PLAIN"}})},
 		{"PLUS only", "SCRAM-SHA-256-PLUS", true, raw(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256-PLUS"}})},
 		{"other protocol", "protocol 3.0", false, raw(&pgproto3.NegotiateProtocolVersion{})},
 		{"endless", "more than 1000 messages", false, []byte(string(raw(ok)) + strings.Repeat(string(raw(status("a", "b"))), 1001))},
@@ -144,7 +146,7 @@ func saslServer(t *testing.T, known string, cheat func(final []byte) []byte) str
 		salt := make([]byte, 16)
 		rand.Read(salt)
 		s := scram.NewServer(scram.Derive(known, salt, 1).Verifier(salt, 1), newNonce())
-		conn.Write(raw(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"}}))
+		conn.Write(raw(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-1", "SCRAM-SHA-256"}}))
 		b.SetAuthType(pgproto3.AuthTypeSASL)
 		m, err := b.Receive()
 		if err != nil {
@@ -204,7 +206,7 @@ func TestCancelServerTimesOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	err = CancelServer(withTimeout(t, 50*time.Millisecond), l.Addr().String(), 1, []byte{1, 2, 3, 4})
+	err = CancelServer(withTimeout(t, 50*time.Millisecond), l.Addr().String(), nil, 1, []byte{1, 2, 3, 4})
 	if err == nil || !strings.Contains(err.Error(), "deadline exceeded") {
 		t.Fatal(err)
 	}

@@ -1,11 +1,13 @@
 package login
 
 import (
+	"bytes"
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/scram"
 )
@@ -22,10 +24,12 @@ const (
 	Plain
 	// Trust believes every user name.
 	Trust
+	// Cert needs a verified certificate of the client that names the user, and no secret.
+	Cert
 )
 
 // methodNames is how the configuration writes them.
-var methodNames = [...]string{ScramSHA256: "scram-sha-256", MD5: "md5", Plain: "plain", Trust: "trust"}
+var methodNames = [...]string{ScramSHA256: "scram-sha-256", MD5: "md5", Plain: "plain", Trust: "trust", Cert: "cert"}
 
 func (m Method) String() string { return methodNames[m] }
 
@@ -45,6 +49,9 @@ type Secret struct {
 	kind     secretKind
 	text     string // the password, or "md5" and 32 hex digits
 	verifier scram.Verifier
+
+	validUntil time.Time     // by Postgres's clock; zero: for ever
+	ahead      time.Duration // of our clock, Postgres's was when it was asked
 }
 
 type secretKind uint8
@@ -92,10 +99,25 @@ func (s Secret) String() string { return "(" + kindNames[s.kind] + ")" }
 // GoString keeps secrets out of logs, also with %#v.
 func (s Secret) GoString() string { return s.String() }
 
+// unexpired denies a password that is past its VALID UNTIL, by the clock of the Postgres that has told us.
+func (s Secret) unexpired(now time.Time) error {
+	if s.validUntil.IsZero() || !now.Add(s.ahead).After(s.validUntil) {
+		return nil
+	}
+	return fmt.Errorf("%w: password expired at %s (VALID UNTIL of the role)", errDenied, s.validUntil.UTC().Format(time.RFC3339))
+}
+
+// same tells whether a login by one would end as by the other.
+func (s Secret) same(other Secret) bool {
+	return s.kind == other.kind && s.text == other.text && s.validUntil.Equal(other.validUntil) &&
+		s.verifier.Iterations == other.verifier.Iterations && bytes.Equal(s.verifier.Salt, other.verifier.Salt) &&
+		s.verifier.StoredKey == other.verifier.StoredKey && s.verifier.ServerKey == other.verifier.ServerKey
+}
+
 // Supports says why a user with this secret could not log in by this method, and what to do.
 func (s Secret) Supports(m Method) error {
 	switch {
-	case m == Trust, s.kind == plainSecret, s.kind == scramSecret:
+	case m == Trust, m == Cert, s.kind == plainSecret, s.kind == scramSecret:
 		return nil
 	case s.kind == noSecret:
 		return errors.New("has no password: give it one, or use method trust")

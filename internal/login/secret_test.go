@@ -56,10 +56,10 @@ func TestKeyCacheIsBounded(t *testing.T) {
 	for i := range maxCachedKeys + 10 {
 		c.entry(keyIndex{byte(i), byte(i >> 8), byte(i >> 16)})
 	}
-	if len(c.entries) != maxCachedKeys || len(c.order) != maxCachedKeys {
-		t.Fatalf("%d entries", len(c.entries))
+	if n := len(c.entries.entries); n != maxCachedKeys {
+		t.Fatalf("%d entries", n)
 	}
-	if c.entries[keyIndex{0}] != nil || c.entries[keyIndex{10}] == nil {
+	if c.entries.entries[keyIndex{0}] != nil || c.entries.entries[keyIndex{10}] == nil {
 		t.Fatal("it was not the oldest that was forgotten")
 	}
 }

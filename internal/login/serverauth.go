@@ -37,7 +37,7 @@ func (s *serverLogin) authenticate(body []byte) error {
 
 func (s *serverLogin) sendPlain() error {
 	if s.target.Secret.kind != plainSecret {
-		return s.missing("its password in plain text")
+		return missing(s.target.User, "its password in plain text", s.target.Secret)
 	}
 	return s.send(&pgproto3.PasswordMessage{Password: s.target.Secret.text})
 }
@@ -49,15 +49,15 @@ func (s *serverLogin) sendMD5(body []byte) error {
 	}
 	hash, ok := s.target.Secret.md5Hash(s.target.User)
 	if !ok {
-		return s.missing("a password or an md5 hash")
+		return missing(s.target.User, "a password or an md5 hash", s.target.Secret)
 	}
 	return s.send(&pgproto3.PasswordMessage{Password: md5Answer(hash, m.Salt)})
 }
 
 // missing says what the server's method needs and what there is instead.
-func (s *serverLogin) missing(needed string) error {
+func missing(user, needed string, have Secret) error {
 	return permanent("the server asks user %q for %s, but what we have is %s: give this user's password in auth, "+
-		"or name another user with server_user", s.target.User, needed, kindNames[s.target.Secret.kind])
+		"or name another user with server_user", user, needed, kindNames[have.kind])
 }
 
 // saslExchange is SCRAM with a server.
@@ -71,21 +71,34 @@ func (s *serverLogin) beginSASL(body []byte) error {
 	if err := m.Decode(body); err != nil {
 		return fmt.Errorf("decoding AuthenticationSASL: %w", err)
 	}
-	if !slices.Contains(m.AuthMechanisms, scram.Mechanism) {
-		return permanent("the server offers SASL mechanisms %q and not %s", m.AuthMechanisms, scram.Mechanism)
+	keys, err := s.target.Secret.loginKeys(s.target.User)
+	if err != nil {
+		return err
 	}
-	if s.target.Secret.kind != plainSecret {
-		return s.missing("its password (SCRAM)")
+	s.exchange = &saslExchange{client: scram.NewClient(keys, newNonce())}
+	mechanism, ok := s.exchange.client.Choose(m.AuthMechanisms, s.binding())
+	switch {
+	case s.secure == nil && slices.Contains(m.AuthMechanisms, scram.MechanismPlus):
+		// As libpq has it: the server sees TLS where we see none.
+		return permanent("the server offers %s, and this connection is not encrypted: somebody between takes TLS away; "+
+			"connect to the server itself, or use mode require in server_tls", scram.MechanismPlus)
+	case !ok:
+		return permanent("the server offers SASL mechanisms %q, and we have %s, and on a TLS connection %s",
+			m.AuthMechanisms, scram.Mechanism, scram.MechanismPlus)
 	}
-	password := s.target.Secret.text
-	s.exchange = &saslExchange{client: scram.NewClient(func(salt []byte, iterations int) (scram.Keys, error) {
-		return process.derive(password, salt, iterations), nil
-	}, newNonce())}
 	first, err := s.exchange.client.Step(nil)
 	if err != nil {
 		return err
 	}
-	return s.send(&pgproto3.SASLInitialResponse{AuthMechanism: scram.Mechanism, Data: first})
+	return s.send(&pgproto3.SASLInitialResponse{AuthMechanism: mechanism, Data: first})
+}
+
+// binding is what SCRAM can bind the connection to; nil if there is nothing.
+func (s *serverLogin) binding() []byte {
+	if s.secure == nil {
+		return nil
+	}
+	return s.secure.Binding()
 }
 
 // continueSASL goes on until the server has proved that it knows the password, and does not believe that it is

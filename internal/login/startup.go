@@ -2,6 +2,7 @@ package login
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -13,8 +14,8 @@ const (
 	// maxNameBytes is what Postgres keeps of a longer name (NAMEDATALEN - 1).
 	maxNameBytes = 63
 
-	// newestProtocol is the newest protocol we speak: 3.0.
-	newestProtocol = 3 << 16
+	// newestProtocol is the newest protocol we speak: 3.2, as Postgres 18.
+	newestProtocol = 3<<16 | 2
 
 	cancelRequestCode = 1234<<16 | 5678
 	sslRequestCode    = 1234<<16 | 5679
@@ -28,13 +29,26 @@ const (
 // Startup is what a client asks for.
 type Startup struct {
 	// Protocol is the version in use from now on, major in the upper 16 bits: what the client asked for, or the
-	// newest we speak.
+	// newest we speak. From 3.2 on a client's cancel key may be longer than 4 bytes.
 	Protocol uint32
 	// User and Database are at most 63 bytes, cut where a client sent more, as Postgres cuts them.
 	User, Database string
 	// Settings is every run-time parameter in the order Postgres applies them: those of `options` first, then the
 	// others as they came. A name may come twice; the last one counts.
 	Settings []Setting
+	// Replication is the parameter of that name, if it asks for replication: "database", or a true boolean as it came.
+	// Whoever cannot give it refuses it in Choose.
+	Replication string
+	// TLS is what is known from the encryption; nil: the connection is not encrypted.
+	TLS *TLSInfo
+}
+
+// TLSInfo is what a client's TLS handshake has told.
+type TLSInfo struct {
+	// ServerName is what the client called us (SNI); empty if it did not.
+	ServerName string
+	// Certificate is the client's, verified; nil if it has shown none.
+	Certificate *x509.Certificate
 }
 
 // startupPacket is a StartupMessage as it came, before anybody asked whether it makes sense.
@@ -112,6 +126,9 @@ func (p *startupPacket) add(name, value string) {
 	}
 }
 
+// protocol is the version in use from now on.
+func (p *startupPacket) protocol() uint32 { return min(p.version, newestProtocol) }
+
 // needsNegotiation tells whether the client must be told that it asked for more than there is.
 func (p *startupPacket) needsNegotiation() bool {
 	return p.version > newestProtocol || len(p.unknownExtensions) > 0
@@ -130,33 +147,34 @@ func (p *startupPacket) resolve() (*Startup, *Refusal) {
 		return nil, refusal
 	}
 	return &Startup{
-		Protocol: min(p.version, newestProtocol),
-		User:     cutName(p.user),
-		Database: cutName(p.database),
-		Settings: append(fromOptions, p.settings...),
+		Protocol:    p.protocol(),
+		User:        cutName(p.user),
+		Database:    cutName(p.database),
+		Settings:    append(fromOptions, p.settings...),
+		Replication: p.wantedReplication(),
 	}, nil
 }
 
 func cutName(name string) string { return name[:min(len(name), maxNameBytes)] }
 
-// checkReplication refuses what a pool of ordinary sessions cannot give.
+// checkReplication refuses values that mean nothing.
 func (p *startupPacket) checkReplication() *Refusal {
-	wanted, ok := parseBool(p.replication)
-	switch {
-	case p.replication == "" || ok && !wanted:
+	if _, ok := parseBool(p.replication); ok || p.replication == "" || p.replication == "database" {
 		return nil
-	case ok || p.replication == "database":
-		return &Refusal{
-			SQLState: featureNotSupported,
-			Message:  "replication connections are not supported by this pool",
-			Hint:     "Connect to the server directly for replication.",
-		}
 	}
 	return &Refusal{
 		SQLState: invalidParameterValue,
 		Message:  fmt.Sprintf("invalid value for parameter \"replication\": \"%s\"", p.replication),
 		Hint:     `Valid values are: "false", 0, "true", 1, "database".`,
 	}
+}
+
+// wantedReplication is the parameter if it asks for something.
+func (p *startupPacket) wantedReplication() string {
+	if wanted, _ := parseBool(p.replication); wanted || p.replication == "database" {
+		return p.replication
+	}
+	return ""
 }
 
 // parseBool reads a boolean as Postgres writes them: any unique beginning of true, false, yes, no, on, off, or 1, 0.

@@ -87,7 +87,7 @@ func TestUsersFileFollowsChanges(t *testing.T) {
 		f.mu.Lock()
 		f.checked = time.Time{} // a second has passed
 		f.mu.Unlock()
-		s, ok := f.Lookup(user)
+		s, ok, _ := f.Lookup(t.Context(), Identity{User: user})
 		return fmt.Sprint(s.text, ok)
 	}
 	if got := look("a"); got != "1true" {

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -43,7 +44,12 @@ func OpenUsersFile(path string, onErr func(error)) (*UsersFile, error) {
 }
 
 // Lookup implements Credentials.
-func (f *UsersFile) Lookup(user string) (Secret, bool) { return f.Users().Lookup(user) }
+func (f *UsersFile) Lookup(ctx context.Context, who Identity) (Secret, bool, error) {
+	return f.Users().Lookup(ctx, who)
+}
+
+// Again implements Credentials: the file is looked at once a second anyway.
+func (f *UsersFile) Again(context.Context, Identity, Secret) (Secret, bool) { return Secret{}, false }
 
 // Users is what the file says now. The caller only reads it.
 func (f *UsersFile) Users() Users {

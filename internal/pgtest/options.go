@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -21,6 +22,9 @@ type Options struct {
 	MaxConnections int
 	// Settings is what else goes into postgresql.conf.
 	Settings map[string]string
+	// Files is what else goes into the data directory, such as certificates, which Settings then names: only the server
+	// may read them, as it demands of its key.
+	Files map[string]string
 	// Roles are made before Databases.
 	Roles []Role
 	// Databases are made with the first of Roles, if any, as their owner.
@@ -33,6 +37,13 @@ type Options struct {
 type Role struct {
 	Name, Password string
 	Superuser      bool
+}
+
+// files is what the data directory needs beside what initdb has made, by name.
+func (o Options) files(port int, socketDir string) map[string]string {
+	all := map[string]string{"postgresql.conf": o.conf(port, socketDir), "pg_hba.conf": o.hba()}
+	maps.Copy(all, o.Files)
+	return all
 }
 
 // conf is the text of postgresql.conf.

@@ -123,10 +123,7 @@ func (s *Server) populate(ctx context.Context, from string) error {
 
 // configure writes the configuration files.
 func (s *Server) configure() error {
-	for name, text := range map[string]string{
-		"postgresql.conf": s.options.conf(s.Port, s.SocketDir),
-		"pg_hba.conf":     s.options.hba(),
-	} {
+	for name, text := range s.options.files(s.Port, s.SocketDir) {
 		path := filepath.Join(s.data, name)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			return fmt.Errorf("configuring Postgres: %w", err)

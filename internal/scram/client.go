@@ -21,6 +21,9 @@ type Client struct {
 	nonce string
 	state clientState
 
+	gs2Header string // what we say of channel binding
+	binding   []byte // what the channel is bound to, if it is
+
 	firstBare string
 	signature Key // what the server must answer
 }
@@ -35,17 +38,12 @@ const (
 	clientFailed
 )
 
-const (
-	gs2Header      = "n,,"  // no channel binding
-	boundGS2Header = "biws" // its base64
-)
-
 // NewClient begins a conversation. The nonce is what [AppendNonce] makes of fresh randomness.
 func NewClient(keys KeySource, nonce []byte) *Client {
 	if len(nonce) == 0 || !isNonce(nonce) {
 		panic("bug: scram.NewClient without a printable nonce")
 	}
-	return &Client{keys: keys, nonce: string(nonce)}
+	return &Client{keys: keys, nonce: string(nonce), gs2Header: headerWithout}
 }
 
 // Step takes the server's message, none the first time, and returns the answer, none the last time. Any error
@@ -62,7 +60,7 @@ func (c *Client) Step(message []byte) (answer []byte, err error) {
 	case sendingFirst:
 		c.firstBare = "n=,r=" + c.nonce
 		c.state = awaitingServerFirst
-		return []byte(gs2Header + c.firstBare), nil
+		return []byte(c.gs2Header + c.firstBare), nil
 	case awaitingServerFirst:
 		if answer, err = c.final(message); err == nil {
 			c.state = awaitingServerFinal
@@ -90,7 +88,7 @@ func (c *Client) final(serverFirst []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("answering SCRAM: %w", err)
 	}
-	without := "c=" + boundGS2Header + ",r=" + string(nonce)
+	without := "c=" + c.bound() + ",r=" + string(nonce)
 	authMessage := c.firstBare + "," + string(serverFirst) + "," + without
 	stored := sha256.Sum256(keys.Client[:])
 	proof := keys.Client.xor(mac(stored[:], authMessage))
@@ -129,7 +127,7 @@ func (c *Client) verify(message []byte) error {
 		if err != nil {
 			return err
 		}
-		return &Error{"28000", "server refused the SCRAM exchange", fmt.Sprintf("%q", reason)}
+		return &Error{invalidAuthorization, "server refused the SCRAM exchange", fmt.Sprintf("%q", reason)}
 	}
 	text, err := a.want('v')
 	if err != nil {

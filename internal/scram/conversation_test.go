@@ -51,7 +51,7 @@ func TestClientSpeaksTheRFCExample(t *testing.T) {
 	if got, err := c.Step(nil); string(got) != strings.Replace(rfcClientFirst, "user", "", 1) || err != nil {
 		t.Fatalf("client-first: %q, %v", got, err)
 	}
-	c.firstBare = strings.TrimPrefix(rfcClientFirst, gs2Header) // the example names its user, Postgres's clients do not
+	c.firstBare = strings.TrimPrefix(rfcClientFirst, headerWithout) // the example names its user, Postgres's clients do not
 	if got, err := c.Step([]byte(rfcServerFirst)); string(got) != rfcClientFinal || err != nil {
 		t.Fatalf("client-final: %q, %v", got, err)
 	}

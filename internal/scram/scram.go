@@ -1,8 +1,9 @@
-// Package scram is SCRAM-SHA-256 as Postgres speaks it: two conversations, pure state machines on byte slices.
+// Package scram is SCRAM-SHA-256 as Postgres speaks it, with channel binding or without: two conversations, pure state
+// machines on byte slices.
 //
 // The server side is what we are towards our clients, the client side what we are towards Postgres:
 //
-//	Client                                    Server
+//	Client: Choose                            Server: Offer, Choose
 //	Step(nil)  ──  n,,n=,r=<c>           ──▶  Step    awaiting first
 //	Step       ◀── r=<c><s>,s=<salt>,i=  ──           awaiting final
 //	Step       ──  c=biws,r=<c><s>,p=    ──▶  Step    finished: Authenticated
@@ -11,7 +12,7 @@
 //
 // Any error ends the conversation. Sources: RFC 5802, RFC 7677, and where Postgres differs from them, Postgres:
 // the user name inside the exchange is ignored (the StartupMessage has it), the password is what the caller has
-// prepared with SASLprep, and channel binding is what TLS brings later: "n" and "y" are accepted, "p" is not.
+// prepared with SASLprep, and of channel bindings there is tls-server-end-point (RFC 5929) only.
 //
 // Randomness, passwords' preparation and caching are the caller's. Returned slices are the caller's, those
 // passed in are not kept.
@@ -24,8 +25,11 @@ import (
 	"fmt"
 )
 
-// Mechanism is the SASL name of what this package does.
-const Mechanism = "SCRAM-SHA-256"
+// Mechanism and MechanismPlus are the SASL names of what this package does, without channel binding and with it.
+const (
+	Mechanism     = "SCRAM-SHA-256"
+	MechanismPlus = Mechanism + "-PLUS"
+)
 
 const (
 	// MaxMessageBytes bounds a message of either side; longer ones are refused unread. Postgres accepts as much
@@ -54,8 +58,9 @@ func (e *Error) Error() string {
 }
 
 const (
-	protocolViolation   = "08P01"
-	featureNotSupported = "0A000"
+	protocolViolation    = "08P01"
+	featureNotSupported  = "0A000"
+	invalidAuthorization = "28000"
 )
 
 func malformed(format string, args ...any) error {

@@ -13,8 +13,11 @@ type Server struct {
 	nonce    string
 	state    serverState
 
+	binding []byte // what the channel can be bound to; nil: it cannot
+	plus    bool   // the client has chosen to bind
+
 	clientFirstBare, serverFirst string
-	bound                        string // the base64 of the client's GS2 header, to come back in c=
+	bound                        string // the base64 of the client's GS2 header and the binding, to come back in c=
 	fullNonce                    string
 	clientKey                    Key
 }
@@ -91,36 +94,12 @@ func (s *Server) first(message []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	s.bound = base64.StdEncoding.EncodeToString(message[:header])
+	s.bound = s.boundTo(message[:header])
 	s.clientFirstBare = string(message[header:])
 	s.fullNonce = string(nonce) + s.nonce
 	s.serverFirst = fmt.Sprintf("r=%s,s=%s,i=%d",
 		s.fullNonce, base64.StdEncoding.EncodeToString(s.verifier.Salt), s.verifier.Iterations)
 	return []byte(s.serverFirst), nil
-}
-
-// readHeader checks the GS2 header, "n,," or "y,,", and returns its length.
-func (s *Server) readHeader(message []byte) (int, error) {
-	a := attributes(message)
-	switch a.peek() {
-	case 'n', 'y': // y: the client could bind, but we have not offered it
-	case 'p':
-		return 0, malformed("The client selected %s without channel binding, but the SCRAM message includes channel binding data.", Mechanism)
-	default:
-		return 0, malformed(`Unexpected channel-binding flag "%s".`, printable(a.peek()))
-	}
-	a = a[1:]
-	if a.peek() != ',' {
-		return 0, malformed(`Comma expected, but found character "%s".`, printable(a.peek()))
-	}
-	a = a[1:]
-	switch a.peek() {
-	case ',':
-		return 3, nil
-	case 'a':
-		return 0, &Error{featureNotSupported, "client uses authorization identity, but it is not supported", ""}
-	}
-	return 0, malformed(`Unexpected attribute "%s" in client-first-message.`, printable(a.peek()))
 }
 
 func (s *Server) final(message []byte) ([]byte, error) {
@@ -129,8 +108,8 @@ func (s *Server) final(message []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if string(bound) != s.bound {
-		return nil, &Error{protocolViolation, "unexpected SCRAM channel-binding attribute in client-final-message", ""}
+	if err := s.checkBound(bound); err != nil {
+		return nil, err
 	}
 	nonce, err := a.want('r')
 	if err != nil {
