@@ -16,7 +16,8 @@ func (s *Shard) acquire(c *client) bool {
 	if s.hopeless(c, p) {
 		return false
 	}
-	slot, ticket, answer := p.ledger.Acquire(s.now, c.Slot, uint32(c.Settings))
+	p.arrivals++
+	slot, ticket, answer := p.ledger.Acquire(s.now, c.Slot, uint32(c.Settings), c.priority.queue())
 	c.since = s.now
 	switch answer {
 	case pool.Got:
@@ -41,7 +42,7 @@ func (s *Shard) again(c *client) {
 		s.proceed(c)
 		return
 	}
-	slot, ticket, answer := p.ledger.Rejoin(c.since, c.Slot, uint32(c.Settings))
+	slot, ticket, answer := p.ledger.Rejoin(c.since, c.Slot, uint32(c.Settings), c.priority.queue())
 	if answer == pool.Got {
 		s.grant(c, s.server(slot))
 		return
@@ -69,6 +70,20 @@ func (s *Shard) await(c *client, ticket uint64) {
 	}
 	s.watch(p)
 	s.supply(p)
+	if p.reserveAt == 0 {
+		s.watchReserve(p)
+	}
+}
+
+// queue is what package pool calls a priority.
+func (p Priority) queue() pool.Priority {
+	switch p {
+	case PriorityHigh:
+		return pool.High
+	case PriorityLow:
+		return pool.Low
+	}
+	return pool.Normal
 }
 
 // grant gives a server to a client that has waited for it.
@@ -79,10 +94,9 @@ func (s *Shard) grant(c *client, srv *server) {
 	}
 }
 
-// take makes a server a client's: at once if its session is set as the client's is, else after making it so.
+// take makes a server a client's: at once if its session is set as the client's is, else after making it so; one of which
+// nobody has heard for long is checked before.
 func (s *Shard) take(c *client, srv *server) bool {
-	p := srv.pool
-	p.counts.acquireTime(s.now - c.since)
 	if !c.welcomed {
 		if block := s.greeting(c); block != nil { // it has become known meanwhile
 			c.state = clientIdle
@@ -91,6 +105,11 @@ func (s *Shard) take(c *client, srv *server) bool {
 			return false
 		}
 	}
+	if s.mustCheck(srv) {
+		s.check(c, srv)
+		return false
+	}
+	srv.pool.counts.acquireTime(s.now - c.since)
 	srv.client, c.server = c.Slot, srv.slot
 	if c.Settings != srv.Settings {
 		c.state, srv.purpose = clientPreparing, preparing
@@ -113,7 +132,10 @@ func (s *Shard) link(c *client, srv *server) {
 	if p.config().Mode == Session {
 		srv.Pins |= session.PinSession
 	}
-	p.linked++
+	p.starts++
+	p.linking(s.now, 1)
+	s.startClock(srv)
+	srv.used, srv.dirty = max(s.now, 1), true
 	if c.congested {
 		s.pauseServer(srv)
 	}

@@ -6,9 +6,9 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/pool"
 )
 
-// Admit counts a client in before it logs in; nil if there is room. Every Admit is followed by one Attach that
-// succeeds, or one Leave.
-func (e *Engine) Admit(name string) *Refusal {
+// Admit counts a client in before it logs in; nil if there is room. address is ip:port, or the path of a Unix socket.
+// Every Admit is followed by one Attach that succeeds, with the same address, or one Leave.
+func (e *Engine) Admit(name, address string) *Refusal {
 	if e.draining.Load() {
 		return refusedShuttingDown
 	}
@@ -25,8 +25,16 @@ func (e *Engine) Admit(name string) *Refusal {
 		e.clients.Give()
 		return refusedFull("max_client_connections of pool "+name, t.clients.Limit())
 	}
+	address = kept(address)
+	if limit := t.config.Load().MaxAddressClientConnections; !t.limits.enter(address, limit) {
+		give(&e.clients, &t.clients)
+		return refusedAddress(name, hostOf(address), limit)
+	}
 	return nil
 }
+
+// kept is as much of an address as a client's slot keeps, and so what is known of it when the client leaves.
+func kept(address string) string { return address[:min(len(address), addressLen)] }
 
 var refusedShuttingDown = &Refusal{
 	SQLState: "57P03",
@@ -35,9 +43,15 @@ var refusedShuttingDown = &Refusal{
 }
 
 // Leave gives an admission back.
-func (e *Engine) Leave(name string) {
-	e.clients.Give()
-	e.template(name).clients.Give()
+func (e *Engine) Leave(name, address string) { e.left(e.template(name), address, 0) }
+
+// left gives back what a client was counted in: its admission, and its login if it had come so far.
+func (e *Engine) left(t *template, address string, login loginID) {
+	give(&e.clients, &t.clients)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t.limits.exit(kept(address))
+	t.limits.logOut(login)
 }
 
 func (e *Engine) template(name string) *template {

@@ -53,7 +53,7 @@ func newBench(tb testing.TB, clients, servers int) *bench {
 }
 
 func (b *bench) attach(tb testing.TB, e *Engine) {
-	if r := e.Admit("app"); r != nil {
+	if r := e.Admit("app", "192.0.2.1:54321"); r != nil {
 		tb.Fatal(r)
 	}
 	if r := e.Attach(Client{FD: 1, Pool: "app", Database: "db", User: "u", Address: "192.0.2.1:54321"}); r != nil {

@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/loop"
+)
 
 // Setting is one run-time parameter of a session, as a StartupMessage or a ParameterStatus carries it.
 type Setting struct{ Name, Value string }
@@ -12,12 +16,24 @@ type Client struct {
 	FD int
 	// Unread is what the client sent after its last login message. The engine copies it.
 	Unread []byte
-	// Pool names the pool; Database and User are those the client asked for and was let in as.
+	// Layer decrypts what the socket carries; nil: nothing is encrypted. FD's and Layer's bytes are what Unread has not.
+	Layer loop.Layer
+	// Pool names the pool; Database and User tell which servers serve the client: those of that database, logged in as
+	// that user.
 	Pool, Database, User string
+	// Login is whom the client has logged in as; empty: User. It differs where one user logs in for all.
+	Login string
+	// Priority is the client's place in the queue for servers.
+	Priority Priority
+	// LongKey: the client speaks protocol 3.2, and gets a cancel key of 32 bytes.
+	LongKey bool
+	// Replication is the parameter of that name: the client gets a server of its own, that is dialed with it and with
+	// Startup, and everything goes straight through. Empty: an ordinary client.
+	Replication string
 	// Startup is the run-time parameters of the StartupMessage, without user, database, replication and options;
 	// what `options` set is among them, as parameters, in the order Postgres applies them.
 	Startup []Setting
-	// Address is the client's, for people to read.
+	// Address is the client's, as Admit has got it: ip:port, or the path of a Unix socket.
 	Address string
 }
 
@@ -25,6 +41,9 @@ type Client struct {
 type DialRequest struct {
 	Ticket                         Ticket
 	Pool, Database, User, Upstream string
+	// Replication and Startup are the parameters to log in with, for a client of its own; mostly empty.
+	Replication string
+	Startup     []Setting
 	// Timeout bounds dialing and login together.
 	Timeout time.Duration
 }
@@ -39,6 +58,8 @@ type Ticket struct {
 type DialResult struct {
 	// FD is the connected, non-blocking socket, at its first ReadyForQuery with nothing unread. The engine's.
 	FD int
+	// Layer decrypts what the socket carries; nil: nothing is encrypted.
+	Layer loop.Layer
 	// PID and Secret are the server's BackendKeyData.
 	PID    uint32
 	Secret []byte
@@ -100,8 +121,13 @@ type Notice struct {
 	Level                          Level
 	Message                        string
 	Pool, Database, User, Upstream string
+	// Application is the application_name that the client has given itself when it logged in, if it is about one.
+	Application string
 	// Address is the client's, if it is about a client.
 	Address string
+	// Statement is the beginning of the text of what the client did last, and Elapsed how long ago that was over.
+	Statement string
+	Elapsed   time.Duration
 	// Cause is what went wrong, with a likely cure.
 	Cause string
 	// Stack is the stack of a bug in the engine.

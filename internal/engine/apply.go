@@ -26,7 +26,7 @@ func (e *Engine) Apply(c *Config) {
 	}
 	used := map[*template]bool{}
 	for _, p := range e.pools {
-		p.shared.Size.SetLimit(p.template.config.Load().PoolSize)
+		p.resize()
 		used[p.template] = true
 	}
 	for name, t := range e.templates {
@@ -80,7 +80,7 @@ func (t *template) apply(p *PoolConfig, shards int) {
 func (t *template) allowance(address string, shards int) *allowance {
 	a := t.allowances[address]
 	if a == nil {
-		a = &allowance{starving: make([]atomic.Int64, shards)}
+		a = &allowance{starving: make([]atomic.Int64, shards), turn: make([]atomic.Int64, shards)}
 		t.allowances[address] = a
 	}
 	return a
@@ -90,13 +90,30 @@ func (t *template) allowance(address string, shards int) *allowance {
 func (e *Engine) join(k poolKey) *sharedPool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	t := e.templates[k.pool]
+	if t == nil {
+		panic("bug: engine: a client of a pool that was never declared")
+	}
+	return e.joined(k, t)
+}
+
+// joinDeclared is join for who does not know whether the pool is declared; nil if it is not.
+func (e *Engine) joinDeclared(k poolKey) *sharedPool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t := e.templates[k.pool]
+	if t == nil || t.removed.Load() {
+		return nil
+	}
+	return e.joined(k, t)
+}
+
+// joined counts a shard in. Under Engine.mu.
+func (e *Engine) joined(k poolKey, t *template) *sharedPool {
 	p := e.pools[k]
 	if p == nil {
-		t := e.templates[k.pool]
-		if t == nil {
-			panic("bug: engine: a client of a pool that was never declared")
-		}
 		p = &sharedPool{poolKey: k, template: t, shared: pool.NewShared(len(e.shards), t.config.Load().PoolSize)}
+		p.resize()
 		e.pools[k] = p
 	}
 	p.shards++

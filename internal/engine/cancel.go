@@ -1,15 +1,9 @@
 package engine
 
 import (
-	"encoding/binary"
+	"bytes"
 	"time"
 )
-
-// A client's cancel key: the process ID is the shard and the slot, the secret is random. Both are ours; the server's
-// own key never leaves the pooler.
-const slotBits = 24
-
-func (s *Shard) pid(c *client) uint32 { return uint32(s.index)<<slotBits | c.Slot }
 
 // cancelTimeout bounds a cancel connection.
 const cancelTimeout = 10 * time.Second
@@ -25,17 +19,17 @@ type cancelling struct {
 func (e *Engine) Cancel(pid uint32, secret []byte) <-chan struct{} {
 	done := make(chan struct{})
 	shard := int(pid >> slotBits)
-	if shard >= len(e.shards) || len(secret) != 4 {
+	if shard >= len(e.shards) || len(secret) != shortKeyLen && len(secret) != longKeyLen {
 		close(done)
 		return done
 	}
-	e.shards[shard].post(mail{kind: mailCancel, pid: pid, secret: binary.BigEndian.Uint32(secret), done: done})
+	e.shards[shard].post(mail{kind: mailCancel, pid: pid, secret: bytes.Clone(secret), done: done})
 	return done
 }
 
 // cancel stops what a client is doing, if the key is the client's: a query at the server it has now, or its wait. For
 // a client that does nothing it does nothing.
-func (s *Shard) cancel(pid, secret uint32, done chan struct{}) {
+func (s *Shard) cancel(pid uint32, secret []byte, done chan struct{}) {
 	if srv := s.cancelOf(pid, secret); srv != nil {
 		s.cancelServer(srv, done)
 		return
@@ -44,14 +38,13 @@ func (s *Shard) cancel(pid, secret uint32, done chan struct{}) {
 }
 
 // cancelOf is the server to cancel, if there is one; what the engine itself can stop is stopped.
-func (s *Shard) cancelOf(pid, secret uint32) *server {
+func (s *Shard) cancelOf(pid uint32, secret []byte) *server {
 	slot := pid & (1<<slotBits - 1)
 	if slot == 0 || slot >= s.slots.used {
 		return nil
 	}
 	sl := s.slots.slot(slot)
-	// One comparison of equal cost whether or not the key is right; the secret of a free slot is not known to anybody.
-	if sl.kind != slotClient || sl.client.secret^secret != 0 {
+	if sl.kind != slotClient || !s.holds(&sl.client, secret) {
 		return nil
 	}
 	c := &sl.client
@@ -59,9 +52,14 @@ func (s *Shard) cancelOf(pid, secret uint32) *server {
 	case clientWaiting:
 		s.cancelWait(c)
 	case clientPreparing:
+		if c.welcomed && s.serverOf(c).purpose == checking {
+			s.pools[c.pool].counts.Cancels++
+			s.leaveCheck(c, cancelledByUser)
+			return nil
+		}
 		c.cancelled = c.welcomed // its query has not been sent yet, and is not going to be
 	case clientLinked:
-		if srv := s.serverOf(c); srv.Owes() {
+		if srv := s.serverOf(c); srv.Owes() || srv.straight != nil {
 			s.pools[c.pool].counts.Cancels++
 			return srv
 		}
@@ -109,7 +107,10 @@ func (s *Shard) cancelled(ticket uint64) {
 		return
 	}
 	srv.cancel = 0
-	if srv.purpose == waiting {
+	switch srv.purpose {
+	case waiting:
 		s.clean(srv)
+	case linked:
+		s.delivered(srv)
 	}
 }

@@ -18,6 +18,7 @@ const (
 	clientWaiting                      // waits for a server, for its query
 	clientPreparing                    // has a server whose settings are being made the client's
 	clientLinked                       // has a server
+	clientSeeking                      // wants replication, and waits for a server of its own
 	clientFinishing                    // was told why it is closed; its last bytes are on their way
 )
 
@@ -55,20 +56,23 @@ type client struct {
 	gen    uint32
 
 	state     clientState
+	priority  Priority
 	paused    pause
 	congested bool
 	welcomed  bool
+	longKey   bool            // its cancel key is a long one
 	cancelled bool            // while it was preparing
 	blocked   session.Verdict // Blocked or Await while it waits for its server's answers
 
 	ticket     uint64 // its place in the queue
-	since      int64  // when it began to wait
+	since      int64  // when it began to wait, or to be idle
 	address    [addressLen]byte
 	addressLen uint8
+	login      loginID // whom it has logged in as
 }
 
 // attach takes a client over.
-func (s *Shard) attach(in *Client) {
+func (s *Shard) attach(in *Client, login loginID) {
 	i, sl := s.slots.take(slotClient)
 	if i == 0 || s.stopping {
 		if i != 0 {
@@ -76,23 +80,29 @@ func (s *Shard) attach(in *Client) {
 		}
 		s.engine.host.CloseFD(in.FD)
 		s.attached.Add(-1)
-		s.engine.Leave(in.Pool)
+		s.engine.left(s.engine.template(in.Pool), in.Address, login)
 		return
 	}
 	s.clients++
 	p := s.join(poolKey{in.Pool, in.Database, in.User})
 	c := &sl.client
-	*c = client{pool: p.index, gen: sl.gen, secret: uint32(s.engine.host.Random())}
+	*c = client{pool: p.index, gen: sl.gen, secret: uint32(s.engine.host.Random()), login: login,
+		longKey: in.LongKey}
 	c.Slot, c.Conn = i, uint64(loop.MakeID(i, sl.gen))
+	c.priority = in.Priority
 	c.addressLen = uint8(copy(c.address[:], in.Address))
 	p.clients++
-	profile := s.profile(in.Startup)
-	c.Settings, c.Unreadable, c.BackslashQuotes = profile.key, profile.unreadable, profile.backslashQuotes
-	p.configureClient(c)
-	s.ops = append(s.ops, loop.Op{Kind: loop.Attach, FD: int32(in.FD), Conn: loop.ID(c.Conn)})
+	s.attachOp(loop.Op{FD: int32(in.FD), Conn: loop.ID(c.Conn), Layer: in.Layer})
 	if len(in.Unread) > 0 {
 		s.held.put(&c.held, in.Unread, 0)
 	}
+	if in.Replication != "" {
+		s.seek(c, in)
+		return
+	}
+	profile := s.profile(in.Startup)
+	c.Settings, c.Unreadable, c.BackslashQuotes = profile.key, profile.unreadable, profile.backslashQuotes
+	p.configureClient(c)
 	s.welcome(c)
 }
 
@@ -106,7 +116,12 @@ func (p *shardPool) configureClient(c *client) {
 func (s *Shard) fromClient(c *client, data []byte) {
 	p := s.pools[c.pool]
 	p.counts.BytesReceived += uint64(len(data))
-	if c.held != 0 || c.state == clientWaiting || c.state == clientWelcoming || c.state == clientPreparing || c.congested {
+	if srv := s.serverOf(c); srv != nil && srv.straight != nil {
+		s.straightFromClient(srv, data)
+		return
+	}
+	if c.held != 0 || c.state == clientWaiting || c.state == clientWelcoming || c.state == clientPreparing || c.state == clientSeeking ||
+		c.blocked != session.More || c.congested {
 		s.hold(c, data)
 		if c.mayProceed() && len(s.held.get(c.held)) >= int(c.need) {
 			s.proceed(c)
@@ -183,7 +198,9 @@ func (s *Shard) process(c *client, data []byte) {
 					return
 				}
 			}
-			if srv != nil && !srv.Owes() {
+			if srv == nil {
+				c.since = s.now // what it asked, it has been answered
+			} else if !srv.Owes() {
 				s.settled(srv)
 			}
 			return
@@ -254,7 +271,7 @@ func (s *Shard) finishClient(c *client, message []byte) {
 	if c.state == clientFinishing {
 		return
 	}
-	if srv := s.serverOf(c); srv != nil && srv.purpose == linked && srv.MidMessage() {
+	if srv := s.serverOf(c); srv != nil && srv.purpose == linked && srv.midMessage() {
 		message = nil // in the middle of a message there is no place for an error
 	}
 	s.unhook(c)
@@ -283,8 +300,14 @@ func (s *Shard) unhook(c *client) {
 	case clientLinked:
 		srv := s.serverOf(c)
 		srv.client, c.server = 0, 0
-		p.linked--
+		p.linking(s.now, -1)
+		if srv.straight != nil {
+			s.closeServer(srv)
+			break
+		}
 		s.abandon(srv, &c.Client)
+	case clientSeeking:
+		s.seekNoMore(c)
 	}
 	c.state = clientIdle
 }
@@ -297,9 +320,10 @@ func (s *Shard) closeClient(c *client) {
 	c.Forget(s.env)
 	p.clients--
 	s.clients--
+	address, login := c.Address(), c.login
 	s.slots.give(c.Slot)
 	s.attached.Add(-1)
-	s.engine.Leave(p.shared.pool)
+	s.engine.left(p.shared.template, address, login)
 	s.checkDrained()
 }
 
@@ -310,7 +334,7 @@ func (s *Shard) refuse(c *client, r *Refusal) {
 		s.finishClient(c, r.message("FATAL"))
 		return
 	}
-	c.state, c.cancelled = clientIdle, false
+	c.state, c.cancelled, c.since = clientIdle, false, s.now
 	s.Send(c.Conn, r.message("ERROR"))
 	c.Refuse()
 }

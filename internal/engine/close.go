@@ -19,6 +19,12 @@ const (
 
 // closeServer begins the end of a server.
 func (s *Shard) closeServer(srv *server) {
+	srv.pool.shared.shared.Size.Going()
+	s.endServer(srv)
+}
+
+// endServer is closeServer for a server whose permit of the pool has been announced as Going.
+func (s *Shard) endServer(srv *server) {
 	p := srv.pool
 	if srv.purpose == idle {
 		p.ledger.Remove(srv.slot)
@@ -27,7 +33,7 @@ func (s *Shard) closeServer(srv *server) {
 	switch {
 	case srv.Dying: // Postgres ends it without being told
 		patience = closeTimeout
-	case srv.Settled() && !srv.congested:
+	case srv.Settled() && !srv.congested && !srv.straight.amidRequest():
 		s.Send(srv.Conn, terminate)
 		patience = closeTimeout
 	default:
@@ -38,7 +44,6 @@ func (s *Shard) closeServer(srv *server) {
 	p.counts.retire(srv)
 	srv.Drop(s.env)
 	srv.OnParameter = nil
-	p.shared.shared.Size.Going()
 	srv.upstream.servers.Going()
 	s.timers.Set(loop.Timer{At: s.now + int64(patience), Kind: timerClosed, Ref: srv.Conn})
 }
@@ -54,6 +59,12 @@ func (s *Shard) serverClosed(srv *server) {
 	delete(p.servers, srv)
 	srv.givePermits()
 	p.announce(s, srv.upstream)
+	if srv.replace {
+		p.replacing++
+	}
+	if p.replacing > 0 || p.shared.shared.Size.Taken() < p.minimum() {
+		s.mail.Post(mail{kind: mailFreed, pool: p.shared}) // not now: as in announce
+	}
 }
 
 // givePermits returns a server's permits.
@@ -80,9 +91,16 @@ func (s *Shard) serverEnded(srv *server) {
 
 // serverLost ends a server that is of no more use, and tells its client.
 func (s *Shard) serverLost(srv *server) {
+	if srv.straight != nil {
+		s.straightLost(srv)
+		return
+	}
 	c := s.clientOf(srv)
 	was := srv.purpose
 	mid, dying := srv.MidMessage(), srv.Dying
+	if was == checking {
+		srv.pool.counts.ChecksFailed++
+	}
 	if c != nil {
 		srv.client, c.server = 0, 0
 	}
@@ -91,7 +109,7 @@ func (s *Shard) serverLost(srv *server) {
 		return
 	}
 	switch was {
-	case preparing: // nothing of the client's has been sent: it waits on
+	case preparing, checking: // nothing of the client's has been sent: it waits on
 		c.state = clientIdle
 		if c.cancelled {
 			s.refuse(c, cancelledByUser)
@@ -100,7 +118,7 @@ func (s *Shard) serverLost(srv *server) {
 		}
 		s.again(c)
 	case linked:
-		srv.pool.linked--
+		srv.pool.linking(s.now, -1)
 		c.state = clientIdle
 		switch {
 		case mid:

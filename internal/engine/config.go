@@ -48,21 +48,46 @@ type PoolConfig struct {
 	MaxServerConnections int
 	// MaxClientConnections bounds the clients of this pool. Not positive: no bound of its own.
 	MaxClientConnections int
+	// MaxUserClientConnections and MaxAddressClientConnections bound the clients of this pool that log in as one user, or
+	// come from one address. Not positive: no bound.
+	MaxUserClientConnections    int
+	MaxAddressClientConnections int
 	// MaxWaitingClients bounds the clients of one (database, user) that wait for a server. Not positive: no bound.
 	MaxWaitingClients int
+	// AutoSize lets the size follow the load, between MinPoolSize and what upstreams allow; PoolSize is where it begins.
+	AutoSize bool
+	// MinPoolSize is how many servers of a (database, user) are kept, once there was one. At most PoolSize.
+	MinPoolSize int
+	// Warm is the (database, user) that have MinPoolSize servers from the start.
+	Warm []Identity
+	// ReservePoolSize is how many servers there may be beyond PoolSize once a client has waited ReservePoolTimeout.
+	ReservePoolSize    int
+	ReservePoolTimeout time.Duration
 
 	// QueryWaitTimeout bounds the wait for a server. 0: no bound.
 	QueryWaitTimeout time.Duration
+	// QueryTimeout cancels a query that runs so long; TransactionTimeout ends a client whose transaction is open so long,
+	// IdleTransactionTimeout one that lets a transaction rest so long, ClientIdleTimeout one that asks nothing for so
+	// long. 0: no bound.
+	QueryTimeout           time.Duration
+	TransactionTimeout     time.Duration
+	IdleTransactionTimeout time.Duration
+	ClientIdleTimeout      time.Duration
 	// ServerConnectTimeout bounds dialing and logging in to a server; the Host keeps it.
 	ServerConnectTimeout time.Duration
 	// ServerLoginRetry is the first pause after a failed dial; it doubles, with jitter, to 16 times.
 	ServerLoginRetry time.Duration
 	// ServerIdleTimeout closes a server that was idle this long. 0: never.
 	ServerIdleTimeout time.Duration
-	// ServerLifetime closes a server this old, as soon as it is idle. 0: never.
+	// ServerLifetime closes a server this old, less up to a tenth by chance, as soon as it is idle; where it is in use,
+	// its replacement is there before. 0: never.
 	ServerLifetime time.Duration
+	// ServerCheckInterval: a server that rested this long is asked ServerCheckQuery before it is used again. 0: never.
+	ServerCheckInterval time.Duration
+	ServerCheckQuery    string
 	// ServerResetQuery cleans a server that a client has left state in. Empty: such servers are closed.
 	ServerResetQuery string
+	ServerReset      Reset
 
 	// FIFO takes the idle server that has been idle longest instead of the one used last.
 	FIFO bool
@@ -70,6 +95,31 @@ type PoolConfig struct {
 	// 0: clients' prepared statements are passed through and pin their server.
 	MaxPreparedStatements int
 }
+
+// Identity is a database and the user that logs in to it.
+type Identity struct{ Database, User string }
+
+// Reset says when ServerResetQuery cleans a server.
+type Reset uint8
+
+const (
+	// ResetDirty: when a client has left state in it.
+	ResetDirty Reset = iota
+	// ResetAlways: whenever a client gives it back.
+	ResetAlways
+	// ResetNever: never; a server in which a client has left state is closed.
+	ResetNever
+)
+
+// Priority is a place in the queue for servers.
+type Priority uint8
+
+// The priorities. The zero one is that of those of whom nothing is said.
+const (
+	PriorityNormal Priority = iota
+	PriorityHigh
+	PriorityLow
+)
 
 // Upstream is one address of Postgres.
 type Upstream struct {

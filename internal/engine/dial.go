@@ -13,7 +13,8 @@ import (
 type dial struct {
 	pool     *shardPool
 	upstream *upstream
-	orphaned bool // nobody wants it any more: its shard has crashed meanwhile
+	seeker   uint64 // the replication client it is for; 0: whoever waits
+	orphaned bool   // nobody wants it any more: its shard has crashed meanwhile
 }
 
 const (
@@ -41,7 +42,7 @@ func (s *Shard) supply(p *shardPool) {
 	}
 	for ; missing > 0 && s.now >= p.retryAt; missing-- {
 		u := s.choose(p)
-		if u == nil || !p.takePermits(u) {
+		if u == nil || !p.takePermits(u) && !s.takeReserve(p, u) {
 			s.starve(p)
 			return
 		}
@@ -107,6 +108,10 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		return
 	}
 	p := d.pool
+	if d.seeker != 0 {
+		s.straightDialed(d, r)
+		return
+	}
 	p.ledger.Came()
 	p.dialing--
 	if r.Refused != nil {
@@ -116,11 +121,9 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		return
 	}
 	p.counts.Connects++
-	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now}
+	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now, heard: s.now,
+		layer: r.Layer, chance: float64(s.engine.host.Random()>>11) / (1 << 53)}
 	srv.Status = 'I'
-	if life := p.config().ServerLifetime; life > 0 {
-		srv.expires = s.now + int64(life)
-	}
 	if s.isWrongReplica(p, d.upstream, r.Params) {
 		s.engine.host.CloseFD(r.FD)
 		p.giveBack(s, d.upstream)
@@ -135,8 +138,10 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 	if p.shared.greetings.learn(srv.params) {
 		s.greetAll(p)
 	}
+	p.shared.warm.Store(true)
 	s.release(srv)
 	s.supply(p)
+	s.keepMinimum(p)
 }
 
 // adopt gives a server a slot and its socket to the driver.
@@ -148,7 +153,8 @@ func (s *Shard) adopt(srv *server, fd int) bool {
 	s.servers++
 	srv.pool.servers[srv] = struct{}{}
 	srv.OnParameter = srv.parameter
-	s.ops = append(s.ops, loop.Op{Kind: loop.Attach, KeepFD: true, FD: int32(fd), Conn: loop.ID(srv.Conn)})
+	srv.alarmAt = 0 // that was another shard's
+	s.attachOp(loop.Op{KeepFD: true, FD: int32(fd), Conn: loop.ID(srv.Conn), Layer: srv.layer})
 	return true
 }
 
@@ -171,10 +177,13 @@ func (s *Shard) isWrongReplica(p *shardPool, u *upstream, params []Setting) bool
 // dialFailed decides who is told: at once, if trying again will not help.
 func (s *Shard) dialFailed(p *shardPool, u *upstream, r *Refusal) {
 	p.refusal = r
-	pause := int64(max(p.config().ServerLoginRetry, time.Millisecond)) << min(p.fails, maxRetries)
-	pause += int64(s.engine.host.Random() % uint64(pause/4+1)) // so that pools do not knock all at once
-	p.fails++
-	p.retryAt = s.now + pause
+	if s.now >= p.retryAt { // those dialed together fail together, which is one failure
+		pause := int64(max(p.config().ServerLoginRetry, time.Millisecond)) << min(p.fails, maxRetries)
+		pause += int64(s.engine.host.Random() % uint64(pause/4+1)) // so that pools do not knock all at once
+		p.fails++
+		p.retryAt = s.now + pause
+		s.timers.Set(loop.Timer{At: p.retryAt, Kind: timerRetry, Ref: uint64(p.index)})
+	}
 	k := p.shared.poolKey
 	s.engine.host.Log(Notice{Level: Warn, Message: "connecting to Postgres failed", Pool: k.pool, Database: k.database,
 		User: k.user, Upstream: u.address, Cause: r.Error()})
@@ -185,7 +194,6 @@ func (s *Shard) dialFailed(p *shardPool, u *upstream, r *Refusal) {
 			s.proceed(c)
 		}
 	}
-	s.timers.Set(loop.Timer{At: p.retryAt, Kind: timerRetry, Ref: uint64(p.index)})
 }
 
 // giveBack returns the permits of a server that did not come to be, and tells those who lack one.
@@ -218,19 +226,22 @@ func (s *Shard) freed(shared *sharedPool) {
 		}
 	}
 	slices.SortFunc(lacking, func(a, b *shardPool) int {
-		x, _ := a.ledger.FirstWaiter()
-		y, _ := b.ledger.FirstWaiter()
-		return cmp.Compare(x.Since, y.Since)
+		x, _ := a.ledger.Turn()
+		y, _ := b.ledger.Turn()
+		return cmp.Compare(x, y)
 	})
 	for _, p := range lacking {
 		s.supply(p)
+	}
+	if p := s.byKey[shared.poolKey]; p != nil {
+		s.refill(p)
 	}
 }
 
 // starve notes that a pool lacks permits of its upstreams though it has some of its own, and makes the other pools of
 // those upstreams give up a server that rests.
 func (s *Shard) starve(p *shardPool) {
-	if p.shared.shared.Size.Taken() >= p.shared.shared.Size.Limit() || s.now < p.retryAt {
+	if !s.mayHave(p) || s.now < p.retryAt {
 		return
 	}
 	asked := p.evictedAt
@@ -239,9 +250,7 @@ func (s *Shard) starve(p *shardPool) {
 			continue
 		}
 		if first, ok := p.ledger.FirstWaiter(); ok {
-			if since := u.starving[s.index].Load(); since == 0 || first.Since < since {
-				u.starving[s.index].Store(max(first.Since, 1))
-			}
+			u.lacks(s.index, first.Since, p.ledger)
 		}
 		if s.now-asked < int64(evictEvery) {
 			continue
@@ -250,6 +259,17 @@ func (s *Shard) starve(p *shardPool) {
 		for _, other := range s.engine.shards {
 			other.mail.Post(mail{kind: mailEvict, pool: p.shared, upstream: u})
 		}
+	}
+}
+
+// lacks notes that a pool of which a client waits since then lacks a permit on a shard.
+func (u *upstream) lacks(shard int, since int64, l *pool.Ledger) {
+	was := u.starving[shard].Load()
+	if turn, _ := l.Turn(); was == 0 || turn < u.turn[shard].Load() {
+		u.turn[shard].Store(turn)
+	}
+	if was == 0 || since < was {
+		u.starving[shard].Store(max(since, 1))
 	}
 }
 
@@ -288,17 +308,17 @@ func (u *upstream) starved() bool {
 func (u *upstream) mayLose() bool { return u.servers.Leaving() <= u.servers.Limit()/8 }
 
 // yields reports whether a server should be closed at its release because another pool lacks a permit of its upstream:
-// at once if nobody of its own pool waits for it, else if that pool has starved for longer than the first of its own
-// pool's waiters has waited.
+// at once if nobody of its own pool waits for it, else if that pool starves and the turn of its waiter is before that of
+// its own pool's. It is the order that the ledger keeps within a pool, or a server could go from one to the other for ever.
 func (s *Shard) yields(srv *server) bool {
 	u := srv.upstream
 	if u.servers.Limit() <= 0 || !u.mayLose() {
 		return false
 	}
-	first, ok := srv.pool.ledger.FirstWaiter()
+	turn, ok := srv.pool.ledger.Turn()
 	for i := range u.starving {
 		since := u.starving[i].Load()
-		if since != 0 && (!ok || s.now-since > int64(unfairAfter) && since < first.Since) {
+		if since != 0 && (!ok || s.now-since > int64(unfairAfter) && u.turn[i].Load() < turn) {
 			return true
 		}
 	}

@@ -22,7 +22,7 @@ func (e *Engine) Drain() <-chan struct{} {
 func (s *Shard) drain() {
 	s.stopping = true
 	s.slots.eachClient(func(c *client) bool {
-		if c.state == clientIdle || c.state == clientWelcoming {
+		if c.mayBeDismissed() {
 			s.finishClient(c, goingAway.message("FATAL"))
 		}
 		return true
@@ -30,6 +30,11 @@ func (s *Shard) drain() {
 	timeout := s.engine.config.Load().DrainTimeout
 	s.timers.Set(loop.Timer{At: s.now + int64(timeout), Kind: timerDrain})
 	s.checkDrained()
+}
+
+// mayBeDismissed reports whether a client that is to leave is told so at once: it does nothing, or has not come in yet.
+func (c *client) mayBeDismissed() bool {
+	return c.state == clientIdle || c.state == clientWelcoming || c.state == clientSeeking
 }
 
 // endDrain ends whoever is left, and gives their last bytes a moment.
@@ -103,7 +108,7 @@ func (s *Shard) dismiss(p *shardPool) {
 		if c.pool != p.index || c.state == clientFinishing {
 			return true
 		}
-		if c.state == clientIdle || c.state == clientWelcoming || overdue {
+		if c.mayBeDismissed() || overdue {
 			s.finishClient(c, goingAway.message("FATAL"))
 			return true
 		}
@@ -126,8 +131,11 @@ func (s *Shard) Crash(message string, stack []byte) {
 	for i := uint32(1); i < s.slots.used; i++ {
 		if sl := s.slots.slot(i); sl.kind == slotClient {
 			s.attached.Add(-1)
-			s.engine.Leave(s.pools[sl.client.pool].shared.pool)
+			s.engine.left(s.pools[sl.client.pool].shared.template, sl.client.Address(), sl.client.login)
 		}
+	}
+	for conn := range s.seeking {
+		s.seekNoMore(s.client(loop.ID(conn).Slot()))
 	}
 	for p := range s.eachPool {
 		for srv := range p.servers {
@@ -161,6 +169,7 @@ func (s *Shard) Crash(message string, stack []byte) {
 		d.orphaned = true
 		s.dials[ticket] = d
 	}
+	s.mail.Post(mail{kind: mailConfigured}) // for the pools that have servers from the start
 	for _, m := range s.unread {
 		s.mail.Post(m)
 	}

@@ -24,6 +24,8 @@ type Engine struct {
 	drained  chan struct{}
 	running  atomic.Int64 // shards that have not stopped
 
+	keys keys
+
 	mu        sync.Mutex
 	templates map[string]*template
 	pools     map[poolKey]*sharedPool
@@ -34,7 +36,9 @@ type template struct {
 	name    string
 	config  atomic.Pointer[PoolConfig]
 	clients pool.Budget
+	limits  limits // under Engine.mu
 	removed atomic.Bool
+	seekers atomic.Int32 // replication clients that wait for a server, of all its pools
 	// upstreams are those configured now; servers hold on to theirs.
 	upstreams atomic.Pointer[[]*upstream]
 	// allowances has one for each address that was ever configured: those of servers that are still there count. Under
@@ -59,6 +63,8 @@ type allowance struct {
 	servers pool.Budget
 	// starving is, by shard, since when a client waits there whose pool lacks a permit; 0 if none does.
 	starving []atomic.Int64
+	// turn is, by shard, the pool.Ledger.Turn of such a pool; meaningful while starving is not 0.
+	turn []atomic.Int64
 }
 
 type poolKey struct{ pool, database, user string }
@@ -69,7 +75,11 @@ type sharedPool struct {
 	template  *template
 	shared    *pool.Shared
 	greetings greetings
-	shards    int // that have a part of it; under Engine.mu
+	seekers   atomic.Int32 // replication clients that wait for a server, on all shards
+	load      load
+	// warm: it has had a server, or is to have some from the start; min_pool_size is kept.
+	warm   atomic.Bool
+	shards int // that have a part of it; under Engine.mu
 }
 
 // New returns an engine of so many shards, without a pool. Apply makes them.
@@ -77,6 +87,7 @@ func New(shards int, host Host) *Engine {
 	e := &Engine{
 		host:      host,
 		drained:   make(chan struct{}),
+		keys:      newKeys(host),
 		templates: map[string]*template{},
 		pools:     map[poolKey]*sharedPool{},
 	}

@@ -16,6 +16,7 @@ const (
 	mailLearned                    // what clients are told at login has become known
 	mailSnapshot                   // figures are asked for
 	mailDrain                      // the end begins
+	mailGiveUp                     // a replication client elsewhere lacks a permit of a pool
 )
 
 // mail is a message to a shard.
@@ -24,8 +25,9 @@ type mail struct {
 	shard    int // who asks
 	ticket   uint64
 	pid      uint32
-	secret   uint32
+	secret   []byte
 	client   Client
+	login    loginID // with client
 	dialed   DialResult
 	pool     *sharedPool
 	moved    *movedServer
@@ -38,7 +40,7 @@ type mail struct {
 func (s *Shard) receive(m *mail) {
 	switch m.kind {
 	case mailClient:
-		s.attach(&m.client)
+		s.attach(&m.client, m.login)
 	case mailDialed:
 		s.dialed(m.ticket, &m.dialed)
 	case mailCancelled:
@@ -63,6 +65,8 @@ func (s *Shard) receive(m *mail) {
 		s.collect(m.collect)
 	case mailDrain:
 		s.drain()
+	case mailGiveUp:
+		s.giveUp(m.pool)
 	}
 }
 
@@ -72,7 +76,7 @@ func (e *Engine) dispose(s *Shard, m *mail) {
 	case mailClient:
 		e.host.CloseFD(m.client.FD)
 		s.attached.Add(-1)
-		e.Leave(m.client.Pool)
+		e.left(e.template(m.client.Pool), m.client.Address, m.login)
 	case mailDialed:
 		if m.dialed.Refused == nil {
 			e.host.CloseFD(m.dialed.FD)

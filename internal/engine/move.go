@@ -44,6 +44,7 @@ func (s *Shard) leave(srv *server, to int) {
 // depart sends a server that is off the loop to its next shard.
 func (s *Shard) depart(srv *server, ev *loop.Event) {
 	m := &movedServer{server: srv, fd: int(ev.FD), early: append([]byte(nil), ev.Data...)}
+	ev.FD = loop.Taken
 	p := srv.pool
 	srv.Leave(s.env)
 	s.slots.removeServer(srv)
@@ -51,6 +52,7 @@ func (s *Shard) depart(srv *server, ev *loop.Event) {
 	p.counts.retire(srv)
 	delete(p.servers, srv)
 	srv.OnParameter = nil
+	srv.armed = 0 // its timer stays here
 	s.engine.shards[srv.destination].post(mail{kind: mailServer, moved: m})
 }
 

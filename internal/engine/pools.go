@@ -3,14 +3,19 @@ package engine
 import "github.com/pgmux/caddy-pgmux/internal/pool"
 
 // shardPool is one shard's part of a (pool, database, user). It is made when the first client of it comes to the shard,
-// and forgotten when nobody uses it any more.
+// or because it has servers from the start, and forgotten when nobody uses it any more.
 type shardPool struct {
 	index   uint32
 	shared  *sharedPool
 	ledger  *pool.Ledger
 	servers map[*server]struct{}
 	clients int
-	linked  int // of them, those that have a server
+	linked  int // of them, those that have a server; changed by linking
+
+	// What measure has not added to the pool's load yet: how often a server was asked for, and got, and for how long servers
+	// were in use until busyAt.
+	arrivals, starts uint64
+	busy, busyAt     int64
 
 	dialing int
 	// retryAt is when dialing may be tried again, after fails failures in a row; refusal is the last.
@@ -23,7 +28,11 @@ type shardPool struct {
 	evictedAt int64
 	// expireAt is when the first of the waiters will have waited too long, for which a timer is set. 0: none.
 	expireAt int64
-	counts   Counts // its loop's thread alone writes them
+	// replacing is how many servers are to be dialed for the place of some that were too old.
+	replacing int
+	// reserveAt is when the next client will have waited for reserve_pool_timeout, for which a timer is set. 0: none.
+	reserveAt int64
+	counts    Counts // its loop's thread alone writes them
 }
 
 // join is this shard's part of a pool.
@@ -31,12 +40,29 @@ func (s *Shard) join(k poolKey) *shardPool {
 	if p := s.byKey[k]; p != nil {
 		return p
 	}
-	shared := s.engine.join(k)
+	return s.part(s.engine.join(k))
+}
+
+// joinDeclared is join, or nil if the pool is not declared now.
+func (s *Shard) joinDeclared(k poolKey) *shardPool {
+	if p := s.byKey[k]; p != nil {
+		return p
+	}
+	if shared := s.engine.joinDeclared(k); shared != nil {
+		return s.part(shared)
+	}
+	return nil
+}
+
+// part makes this shard's part of a pool.
+func (s *Shard) part(shared *sharedPool) *shardPool {
 	p := &shardPool{
 		shared:  shared,
 		ledger:  pool.NewLedger(shared.shared, s.index),
 		servers: map[*server]struct{}{},
+		busyAt:  s.now,
 	}
+	shared.load.begin(s.now)
 	p.configure()
 	if n := len(s.gaps); n > 0 {
 		p.index = s.gaps[n-1]
@@ -46,7 +72,7 @@ func (s *Shard) join(k poolKey) *shardPool {
 		p.index = uint32(len(s.pools))
 		s.pools = append(s.pools, p)
 	}
-	s.byKey[k] = p
+	s.byKey[shared.poolKey] = p
 	return p
 }
 
@@ -59,8 +85,9 @@ func (s *Shard) eachPool(yield func(*shardPool) bool) {
 	}
 }
 
-// forgetPools forgets the pools that nobody uses. So there are never more than there are clients and servers, and
-// databases that Postgres has refused within the last ServerLoginRetry, whatever names clients come with.
+// forgetPools forgets the pools that nobody uses. So there are never more than there are clients and servers, pools that
+// keep min_pool_size because they have had a server, and databases that Postgres has refused within the last
+// ServerLoginRetry, whatever names clients come with.
 func (s *Shard) forgetPools() {
 	for p := range s.eachPool {
 		if !p.unused(s.now) {
@@ -80,9 +107,10 @@ func (s *Shard) forgetPools() {
 }
 
 // unused reports whether nothing would be lost with a pool: it has no client, no server here, elsewhere or between
-// shards, and no pause before the next dial to keep.
+// shards, no pause before the next dial to keep, and no min_pool_size.
 func (p *shardPool) unused(now int64) bool {
-	return p.clients == 0 && p.dialing == 0 && len(p.servers) == 0 && p.shared.shared.Size.Taken() == 0 && now >= p.retryAt
+	return p.clients == 0 && p.dialing == 0 && len(p.servers) == 0 && p.shared.shared.Size.Taken() == 0 && now >= p.retryAt &&
+		!p.kept()
 }
 
 func (p *shardPool) config() *PoolConfig { return p.shared.template.config.Load() }

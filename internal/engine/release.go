@@ -22,13 +22,14 @@ func (s *Shard) mayRelease(srv *server, c *client) bool {
 
 // unlink takes a server from its client, and passes it on.
 func (s *Shard) unlink(srv *server, c *client) {
-	srv.pool.linked--
+	srv.pool.linking(s.now, -1)
+	srv.used = max(s.now, 1)
 	srv.client, c.server = 0, 0
-	c.state = clientIdle
+	c.state, c.since = clientIdle, s.now
 	c.blocked = session.More
 	s.resumeClient(c, pauseServerFull)
 	s.resumeServer(srv)
-	s.release(srv)
+	s.clean(srv)
 	if s.stopping || s.pools[c.pool].leaving() {
 		s.finishClient(c, goingAway.message("FATAL"))
 		return
@@ -38,7 +39,7 @@ func (s *Shard) unlink(srv *server, c *client) {
 
 // relieve lets a client go on that had to wait for its server's answers.
 func (s *Shard) relieve(srv *server, c *client) {
-	if c.blocked == session.Blocked && srv.Relieved() || c.blocked == session.Await && srv.Answered() {
+	if c.blocked == session.Blocked && srv.Relieved() || c.blocked == session.Await && srv.mayGoOn(c) {
 		c.blocked = session.More
 		s.proceed(c)
 	}
@@ -51,8 +52,8 @@ func (s *Shard) abandon(srv *server, c *session.Client) {
 		return
 	}
 	s.resumeServer(srv)
-	srv.purpose = abandoned
-	s.timers.Set(loop.Timer{At: s.now + int64(cleanTimeout), Kind: timerClean, Ref: srv.Conn})
+	srv.purpose, srv.used = abandoned, max(s.now, 1)
+	s.limit(srv, cleanTimeout)
 	if srv.started != 0 && srv.Owes() {
 		s.cancelAbandoned(srv)
 	}
@@ -80,15 +81,17 @@ func (s *Shard) rollBack(srv *server) {
 	s.clean(srv)
 }
 
-// clean makes the session of a server that a client has left state in as it was at its start.
+// clean makes the session of a server that a client has left state in as it was at its start, where server_reset is
+// always that of any that a client gives back, and passes it on.
 func (s *Shard) clean(srv *server) {
-	if srv.Pins == 0 {
-		s.release(srv)
-		return
-	}
-	query := srv.pool.config().ServerResetQuery
-	if query == "" || srv.Pins&session.PinSeed != 0 {
+	cfg := srv.pool.config()
+	query := cfg.ServerResetQuery
+	switch {
+	case srv.Pins != 0 && (cfg.ServerReset == ResetNever || query == "" || srv.Pins&session.PinSeed != 0):
 		s.closeServer(srv)
+		return
+	case srv.Pins == 0 && !(srv.dirty && cfg.ServerReset == ResetAlways && query != ""):
+		s.release(srv)
 		return
 	}
 	if srv.cancel != 0 {
@@ -96,7 +99,7 @@ func (s *Shard) clean(srv *server) {
 		return
 	}
 	srv.purpose = resetting
-	s.timers.Set(loop.Timer{At: s.now + int64(cleanTimeout), Kind: timerClean, Ref: srv.Conn})
+	s.limit(srv, cleanTimeout)
 	srv.Ask(s.env, query)
 }
 
@@ -111,7 +114,11 @@ func (s *Shard) release(srv *server) {
 		s.closeServer(srv)
 		return
 	}
-	srv.purpose = idle
+	if s.expired(srv) {
+		s.closeExpired(srv)
+		return
+	}
+	srv.purpose, srv.dirty = idle, false
 	outcome, to := p.ledger.Release(s.now, srv.slot, uint32(srv.Settings))
 	switch outcome {
 	case pool.ToWaiter:
@@ -124,11 +131,10 @@ func (s *Shard) release(srv *server) {
 }
 
 // mustGo reports whether a server that is free is wanted no longer: its upstream has been removed, or its pool, in which
-// nobody waits any more; it is too old; or others need its place.
+// nobody waits any more; or others need its place.
 func (s *Shard) mustGo(srv *server) bool {
 	p := srv.pool
 	return srv.upstream.removed.Load() ||
 		p.leaving() && p.shared.shared.Waiting() == 0 ||
-		srv.expires != 0 && s.now >= srv.expires ||
 		s.yields(srv)
 }

@@ -33,11 +33,15 @@ type rig struct {
 	dials                  []DialRequest
 	cancels                []CancelRequest
 	refuse                 *Refusal
+	refuseSome             func(DialRequest) *Refusal
+	random                 func() uint64
 	params                 []Setting
 	quiet                  bool
 	most                   int // servers there were at once
 	notices                []Notice
-	crashes                bool // bugs may be met
+	crashes                bool       // bugs may be met
+	layer                  loop.Layer // of servers
+	wordy                  bool       // errors are written down with all they say
 }
 
 // rigLoop is the driver of one shard.
@@ -66,6 +70,7 @@ type rigSocket struct {
 	id                   loop.ID
 	ended, told          bool
 	paused, detach, gone bool
+	layer                loop.Layer
 }
 
 // rigServer is a scripted Postgres.
@@ -78,6 +83,8 @@ type rigServer struct {
 	copying bool
 	mute    bool
 	slow    bool // it does not end when it is told to
+	deaf    bool // it does not hear cancels
+	dialed  DialRequest
 	queries []string
 }
 
@@ -133,7 +140,12 @@ func (h *rigHost) CloseFD(fd int) {
 	(*rig)(h).sockets[fd].gone = true
 }
 
-func (h *rigHost) Random() uint64 { return 7 }
+func (h *rigHost) Random() uint64 {
+	if h.random != nil {
+		return h.random()
+	}
+	return 7
+}
 
 func (r *rig) socket(name string) *rigSocket {
 	s := &rigSocket{fd: len(r.sockets), name: name}
@@ -157,16 +169,58 @@ func (r *rig) newClient(name, pool string, startup ...Setting) *rigSocket {
 // newClientOf attaches a client of a database and user, and lets nothing happen yet.
 func (r *rig) newClientOf(name string, k poolKey, startup ...Setting) *rigSocket {
 	r.Helper()
-	pool := k.pool
-	if refusal := r.e.Admit(pool); refusal != nil {
-		r.say("%s refused: %s", name, refusal.SQLState)
+	return r.newClientAs(name, Client{Pool: k.pool, Database: k.database, User: k.user, Startup: startup, Address: "client:1"})
+}
+
+// newClientAs attaches such a client, and lets nothing happen yet.
+func (r *rig) newClientAs(name string, c Client) *rigSocket {
+	r.Helper()
+	refused := func(refusal *Refusal) *rigSocket {
+		if r.wordy {
+			r.say("%s refused: %s", name, r.errorText(refusal.message("FATAL")))
+		} else {
+			r.say("%s refused: %s", name, refusal.SQLState)
+		}
 		return nil
 	}
+	if refusal := r.e.Admit(c.Pool, c.Address); refusal != nil {
+		return refused(refusal)
+	}
 	s := r.socket(name)
-	if refusal := r.e.Attach(Client{FD: s.fd, Pool: pool, Database: k.database, User: k.user, Startup: startup, Address: "client:1"}); refusal != nil {
-		r.Fatal(refusal)
+	c.FD = s.fd
+	if refusal := r.e.Attach(c); refusal != nil {
+		r.e.Leave(c.Pool, c.Address)
+		s.gone = true
+		return refused(refusal)
 	}
 	return s
+}
+
+// clientAs attaches such a client of pool app, database db and user u, where nothing else is said.
+func (r *rig) clientAs(name string, c Client) *rigSocket {
+	r.Helper()
+	for _, field := range []struct {
+		value *string
+		usual string
+	}{{&c.Pool, "app"}, {&c.Database, "db"}, {&c.User, "u"}, {&c.Address, "client:1"}} {
+		if *field.value == "" {
+			*field.value = field.usual
+		}
+	}
+	s := r.newClientAs(name, c)
+	r.settle()
+	return s
+}
+
+// errorText is all that an error says.
+func (r *rig) errorText(m []byte) string {
+	var out []string
+	for _, field := range "SCMDH" {
+		if v := pgwire.ErrorField(m, byte(field)); len(v) > 0 {
+			out = append(out, string(v))
+		}
+	}
+	return strings.Join(out, " | ")
 }
 
 // answerDials lets the upstream answer.
@@ -174,15 +228,19 @@ func (r *rig) answerDials() bool {
 	dials := r.dials
 	r.dials = nil
 	for _, q := range dials {
-		if r.refuse != nil {
-			r.e.Dialed(q.Ticket, DialResult{Refused: r.refuse})
+		refuse := r.refuse
+		if refuse == nil && r.refuseSome != nil {
+			refuse = r.refuseSome(q)
+		}
+		if refuse != nil {
+			r.e.Dialed(q.Ticket, DialResult{Refused: refuse})
 			continue
 		}
-		srv := &rigServer{number: len(r.servers) + 1, status: 'I'}
+		srv := &rigServer{number: len(r.servers) + 1, status: 'I', dialed: q}
 		srv.socket = r.socket(fmt.Sprintf("s%d", srv.number))
 		srv.socket.server = srv
 		r.servers = append(r.servers, srv)
-		r.e.Dialed(q.Ticket, DialResult{FD: srv.socket.fd, PID: uint32(srv.number), Secret: []byte{1, 2, 3, 4}, Params: r.params})
+		r.e.Dialed(q.Ticket, DialResult{FD: srv.socket.fd, Layer: r.layer, PID: uint32(srv.number), Secret: []byte{1, 2, 3, 4}, Params: r.params})
 	}
 	return len(dials) > 0
 }
@@ -193,7 +251,7 @@ func (r *rig) answerCancels() bool {
 	r.cancels = nil
 	for _, q := range cancels {
 		srv := r.servers[q.PID-1]
-		if srv.hanging {
+		if srv.hanging && !srv.deaf {
 			srv.hanging = false
 			srv.fail("57014", "canceling statement due to user request")
 			srv.serve()
@@ -307,7 +365,7 @@ func (l *rigLoop) crash() {
 func (l *rigLoop) perform(op loop.Op) {
 	if op.Kind == loop.Attach {
 		s := l.r.sockets[op.FD]
-		s.loop, s.id, s.paused = l, op.Conn, false
+		s.loop, s.id, s.paused, s.layer = l, op.Conn, false, op.Layer
 		l.conns[op.Conn] = s
 		return
 	}
@@ -351,6 +409,18 @@ func (s *rigSocket) look() {
 	}
 	if r != nil {
 		r.say("→ %s  %s", s.name, messages(b, true))
+		r.sayErrors(b)
+	}
+}
+
+// sayErrors writes down what errors say.
+func (r *rig) sayErrors(b []byte) {
+	for r.wordy && len(b) >= pgwire.HeaderLen && pgwire.FrameLen(b) <= len(b) {
+		m := b[:pgwire.FrameLen(b)]
+		b = b[len(m):]
+		if m[0] == pgwire.ErrorResponse {
+			r.say("      %s", r.errorText(m))
+		}
 	}
 }
 

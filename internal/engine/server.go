@@ -9,8 +9,9 @@ import (
 
 // purpose is what a server is doing.
 //
-//	         grant            settings differ
-//	idle ──────────▶ linked ◀────────────── preparing
+//	         grant                       settings differ
+//	idle ─┬────────▶ linked ◀────────────── preparing
+//	      └▶ checking ─▶ as granted
 //	 ▲                 │  the client leaves       │
 //	 │                 ▼                          ▼
 //	 │◀──────────── abandoned ──▶ rollingBack ──▶ resetting ──▶ idle
@@ -22,6 +23,7 @@ const (
 	idle        purpose = iota // nobody's, in the ledger
 	linked                     // a client's
 	preparing                  // its settings are being made a client's
+	checking                   // it has rested for long, and is asked whether it is still there, for a client
 	abandoned                  // its client has left; what it owes is swallowed
 	rollingBack                // the transaction its client left open is rolled back
 	resetting                  // its session is being cleaned
@@ -51,21 +53,41 @@ type server struct {
 	pid    uint32
 	secret []byte
 	params []Setting // what it has reported, and reports
-	born   int64
+	// reported: it has, since somebody looked.
+	reported bool
+	born     int64
 	// before is what its session was set to before it was made a client's: what it still is, if that fails.
 	before uint64
-	// expires is when it is too old.
-	expires int64
+	// chance is how much of a tenth of server_lifetime it lives less: 0 to 1.
+	chance float64
+	// used is when a client has last got it or given it back, 0: never; heard when it has last said anything.
+	used, heard int64
+	// renewed: its replacement has been dialed. replace: that is to be done when it is closed.
+	renewed, replace bool
+	// dirty: a client has had it since it was last put back.
+	dirty bool
+	// deadline is by when it should be done with what it does for nobody, or with its check; alarmAt is when the next timer
+	// for that is due, 0: none is set.
+	deadline, alarmAt int64
 
 	congested, paused bool
 	cancel            uint64       // the one on its way to it, in Shard.cancels; 0: none
 	counted           session.Pins // pins that have been counted
 	started           int64        // when the query that runs began; 0: none runs
+	clock
+
+	layer    loop.Layer // what stands between its socket's bytes and ours; nil: nothing
+	straight *straight  // it is a replication client's own; nil: an ordinary one
 }
 
 // fromServer takes what a server sent.
 func (s *Shard) fromServer(srv *server, data []byte) {
+	if srv.straight != nil {
+		s.straightFromServer(srv, data)
+		return
+	}
 	srv.pool.counts.BytesSent += uint64(len(data))
+	srv.heard = s.now
 	c := s.clientOf(srv)
 	var machine *session.Client
 	if c != nil && srv.purpose == linked {
@@ -80,6 +102,9 @@ func (s *Shard) fromServer(srv *server, data []byte) {
 		srv.pool.counts.queryTime(s.now - srv.started)
 		srv.started = 0
 	}
+	if machine != nil {
+		s.heard(srv)
+	}
 	s.settled(srv)
 }
 
@@ -88,6 +113,7 @@ func (s *Shard) asked(srv *server) {
 	if srv.started == 0 && srv.Owes() {
 		srv.started = s.now
 	}
+	s.sent(srv)
 }
 
 // countPins counts new reasons for which a server stays with its client.
@@ -112,6 +138,10 @@ func (s *Shard) settled(srv *server) {
 	case preparing:
 		if srv.Settled() {
 			s.prepared(srv, c)
+		}
+	case checking:
+		if srv.Settled() {
+			s.checked(srv)
 		}
 	case abandoned:
 		if srv.Settled() {
@@ -139,7 +169,9 @@ func (s *Shard) settled(srv *server) {
 	case idle:
 		if srv.Dying {
 			s.serverLost(srv)
+			return
 		}
+		s.news(srv)
 	}
 }
 

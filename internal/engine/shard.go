@@ -38,9 +38,16 @@ type Shard struct {
 	dials     map[uint64]dial
 	cancels   map[uint64]*cancelling
 	seq       uint64
+	rested    []*server // used in closeRested and checkOthers only
 	// profiles is what clients' sessions are set to, by key.
 	profiles    map[uint64]*profile
 	profilesMax int
+	// seeking is replication clients that have no server yet, by connection.
+	seeking map[uint64]*seeker
+	// idleWatched: clients are looked through for client_idle_timeout, from slot idleNext on.
+	idleWatched bool
+	idleNext    uint32
+	layered     bool // the operations of this turn hold a Layer
 	clients     int
 	servers     int
 	stopping    bool
@@ -68,6 +75,8 @@ func (s *Shard) reset() {
 	s.dials, s.cancels = map[uint64]dial{}, map[uint64]*cancelling{}
 	s.profiles, s.profilesMax = map[uint64]*profile{0: {}}, minProfiles
 	s.clients, s.servers = 0, 0
+	s.seeking = map[uint64]*seeker{}
+	s.idleWatched, s.idleNext, s.layered = false, 1, false
 }
 
 // Bind tells the shard its driver: how to be woken, and how many connections it may hold. Before Run.
@@ -80,6 +89,7 @@ func (s *Shard) Bind(d loop.Driver) {
 	if s.stopping { // it crashed amid the drain, and has no clients left
 		s.timers.Set(loop.Timer{At: s.now, Kind: timerDrain})
 	}
+	s.watchIdle()
 	s.mail.Bind(d.Wake)
 	s.down.Store(false)
 }
@@ -94,7 +104,7 @@ func (s *Shard) Deadline() int64 { return s.timers.Next() }
 func (s *Shard) Tick(now int64) {
 	s.now = now
 	s.turns++
-	s.ops, s.told = s.ops[:0], false
+	s.beginOps()
 	s.env.BeginTurn()
 	s.held.beginTurn()
 	for {

@@ -21,8 +21,14 @@ type PoolStats struct {
 	ClientsIdle, ClientsActive, ClientsWaiting int
 	// Servers, by state.
 	ServersIdle, ServersActive, ServersResetting, ServersBeingCanceled, ServersConnecting int
+	// ServersChecking are asked whether they are still there; ServersDraining are closed, or will be when they are released.
+	ServersChecking, ServersDraining int
 	// MaxSize is the pool's size limit.
 	MaxSize int
+	// Reserve is how many servers there are beyond it, of reserve_pool_size.
+	Reserve int
+	// Sizing is what the size should be.
+	Sizing Sizing
 	// MaxWait is how long the client that waits longest has waited.
 	MaxWait time.Duration
 	// Pinned clients hold their server beyond a transaction; by reason.
@@ -78,6 +84,7 @@ func (s *Shard) addTo(c *collector) {
 		out := c.pools[k]
 		if out == nil {
 			out = &PoolStats{Pool: k.pool, Database: k.database, User: k.user, MaxSize: p.shared.shared.Size.Limit(),
+				Reserve: p.shared.shared.InReserve(), Sizing: p.shared.load.sizing(),
 				Pinned: map[string]int{}, Upstreams: map[string]int{}}
 			c.pools[k] = out
 		}
@@ -122,10 +129,16 @@ func (p *shardPool) addTo(out *PoolStats, now int64) {
 		out.Queries += srv.Queries
 		out.Transactions += srv.Transactions
 		switch {
+		case srv.purpose == closing:
+			out.ServersDraining++
 		case srv.cancel != 0:
 			out.ServersBeingCanceled++
 		case srv.purpose == idle || srv.purpose == leaving:
 			out.ServersIdle++
+		case srv.upstream.removed.Load() || p.leaving() || now >= srv.expires():
+			out.ServersDraining++
+		case srv.purpose == checking:
+			out.ServersChecking++
 		case srv.purpose == linked || srv.purpose == preparing:
 			out.ServersActive++
 		default:

@@ -8,6 +8,9 @@ type Counts struct {
 	BytesReceived, BytesSent uint64 // from and to clients
 	Connects, ConnectsFailed uint64 // to servers
 	WaitTimeouts, Cancels    uint64
+	// ReserveDials are the servers dialed beyond pool_size; ChecksFailed those that failed server_check_query;
+	// ServersExpired those closed because of server_lifetime, ServersIdledOut because of server_idle_timeout.
+	ReserveDials, ChecksFailed, ServersExpired, ServersIdledOut uint64
 	// Acquire is how long queries waited for a server, Query how long they took.
 	Acquire, Query                 Histogram
 	AcquireSumNanos, QuerySumNanos uint64
@@ -31,6 +34,10 @@ func (t *Counts) Add(other *Counts) {
 	t.ConnectsFailed += other.ConnectsFailed
 	t.WaitTimeouts += other.WaitTimeouts
 	t.Cancels += other.Cancels
+	t.ReserveDials += other.ReserveDials
+	t.ChecksFailed += other.ChecksFailed
+	t.ServersExpired += other.ServersExpired
+	t.ServersIdledOut += other.ServersIdledOut
 	for i := range t.Acquire {
 		t.Acquire[i] += other.Acquire[i]
 		t.Query[i] += other.Query[i]

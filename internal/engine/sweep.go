@@ -13,12 +13,16 @@ const (
 	timerWait                  // the first waiter of pool Ref has waited long enough
 	timerRetry                 // pool Ref may dial again
 	timerFinish                // client Ref has had its time for its last bytes
-	timerClean                 // server Ref should be clean by now
+	timerServer                // server Ref may be late with what it does
 	timerDrain                 // the drain is over
 	timerStop                  // and the last clients have had time for their last bytes
 	timerDismiss               // the clients of removed pool Ref have had their time
 	timerClosed                // server Ref should have been ended by Postgres
 	timerCancel                // what server Ref runs for nobody may have to be cancelled again
+	timerClock                 // something server Ref does for its client may have taken too long
+	timerIdle                  // some clients are to be looked at for client_idle_timeout
+	timerSeek                  // replication client Ref looks again for a server
+	timerReserve               // a client of pool Ref may have waited for reserve_pool_timeout
 )
 
 // sweepEvery is how often what rests is looked through: the precision of server_idle_timeout and server_lifetime.
@@ -42,8 +46,8 @@ func (s *Shard) due(t loop.Timer) {
 		if sl := s.slots.at(loop.ID(t.Ref)); sl != nil && sl.kind == slotClient {
 			s.closeClient(&sl.client)
 		}
-	case timerClean:
-		s.cleanOverdue(t.Ref)
+	case timerServer:
+		s.alarmed(t.Ref)
 	case timerClosed:
 		if srv := s.serverAt(t.Ref); srv != nil {
 			s.serverClosed(srv)
@@ -51,6 +55,16 @@ func (s *Shard) due(t loop.Timer) {
 	case timerCancel:
 		if srv := s.serverAt(t.Ref); srv != nil && srv.purpose == abandoned && srv.Owes() {
 			s.cancelAbandoned(srv)
+		}
+	case timerClock:
+		s.clockDue(t.Ref)
+	case timerIdle:
+		s.stepIdle()
+	case timerSeek:
+		s.seekAgain(t.Ref)
+	case timerReserve:
+		if p := s.pools[t.Ref]; p != nil {
+			s.reserveDue(p)
 		}
 	case timerDrain:
 		s.endDrain()
@@ -63,56 +77,71 @@ func (s *Shard) due(t loop.Timer) {
 	}
 }
 
-// cleanOverdue closes a server that was to be clean by now.
-func (s *Shard) cleanOverdue(conn uint64) {
-	srv := s.serverAt(conn)
-	if srv == nil {
-		return
-	}
-	switch srv.purpose {
-	case abandoned, rollingBack, resetting, waiting:
-		s.notice(Warn, "a server did not become clean in time and is closed", srv, "its last query may hang, or the network to Postgres")
-		s.closeServer(srv)
-	}
-}
-
-// sweep closes servers that have rested too long, are too old, or are too many.
+// sweep closes servers that have rested too long, are too old, or are too many, and gets those that are missing.
 func (s *Shard) sweep() {
-	var out []*server
 	for p := range s.eachPool {
-		cfg := p.config()
-		p.ledger.EachIdle(func(r pool.Idle) bool {
-			srv := s.server(r.Server)
-			if cfg.ServerIdleTimeout > 0 && s.now-r.Since >= int64(cfg.ServerIdleTimeout) ||
-				srv.expires != 0 && s.now >= srv.expires || srv.upstream.removed.Load() || p.leaving() {
-				out = append(out, srv)
-			}
-			return true
-		})
-	}
-	for _, srv := range out {
-		s.closeServer(srv)
+		s.measure(p)
+		s.closeRested(p)
+		s.shrink(p)
 	}
 	for p := range s.eachPool {
 		if p.ledger.Missing() > 0 {
 			s.supply(p)
 		}
+		s.keepMinimum(p)
 	}
+	s.renew()
 	s.forgetPools()
+}
+
+// closeRested closes the servers of a pool that rest and are not to.
+func (s *Shard) closeRested(p *shardPool) {
+	timeout := int64(p.config().ServerIdleTimeout)
+	p.ledger.EachIdle(func(r pool.Idle) bool {
+		srv := s.server(r.Server)
+		if srv.upstream.removed.Load() || p.leaving() || s.expired(srv) || timeout > 0 && s.now-r.Since >= timeout {
+			s.rested = append(s.rested, srv)
+		}
+		return true
+	})
+	minimum := p.minimum()
+	for _, srv := range s.rested {
+		switch {
+		case srv.upstream.removed.Load() || p.leaving():
+			s.closeServer(srv)
+		case s.expired(srv):
+			s.closeExpired(srv)
+		case p.shared.shared.Size.GoingAbove(minimum):
+			p.counts.ServersIdledOut++
+			s.endServer(srv)
+		}
+	}
+	clear(s.rested)
+	s.rested = s.rested[:0]
 }
 
 // configured takes a new configuration into use.
 func (s *Shard) configured() {
+	s.watchIdle()
+	s.rearm()
 	for name := range s.forgotten {
 		if t := s.engine.template(name); t == nil || t.removed.Load() {
 			delete(s.forgotten, name)
 		}
 	}
+	s.warm()
 	for p := range s.eachPool {
 		p.configure()
+		for _, u := range *p.shared.template.upstreams.Load() {
+			u.starving[s.index].Store(0) // who lacks a permit now will say so
+		}
+	}
+	for p := range s.eachPool {
 		s.shrink(p)
 		s.watch(p)
 		s.supply(p)
+		s.watchReserve(p)
+		s.keepMinimum(p)
 		if p.leaving() {
 			s.dismiss(p)
 		} else {
@@ -123,7 +152,7 @@ func (s *Shard) configured() {
 
 // shrink closes idle servers beyond a smaller size; the others leave as they are released.
 func (s *Shard) shrink(p *shardPool) {
-	for p.shared.shared.Size.Over() {
+	for p.shared.shared.TooMany() {
 		r, ok := p.ledger.OldestIdle()
 		if !ok {
 			return

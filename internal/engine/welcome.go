@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/pool"
 )
 
 // profile is what clients set their sessions to when they log in; equal ones are one.
@@ -223,30 +224,48 @@ func (s *Shard) greetAll(p *shardPool) {
 }
 
 func (s *Shard) greetHere(p *shardPool) {
-	if p.ledger.Waiting() == 0 {
-		return
-	}
-	s.slots.eachClient(func(c *client) bool {
-		if c.state != clientWelcoming || c.pool != p.index {
-			return true
+	var welcoming []*client
+	p.ledger.EachWaiter(func(w pool.Waiter) {
+		if c := s.client(w.Client); c.state == clientWelcoming {
+			welcoming = append(welcoming, c)
+		}
+	})
+	for _, c := range welcoming {
+		if c.state != clientWelcoming {
+			continue
 		}
 		if block := s.greeting(c); block != nil {
 			p.ledger.Leave(c.ticket)
 			c.state = clientIdle
 			s.admit(c, block)
 		}
-		return true
-	})
+	}
 }
 
 // admit sends what ends a login.
 func (s *Shard) admit(c *client, block []byte) {
-	b := append(make([]byte, 0, len(block)+32), block...)
-	b = pgwire.AppendBackendKeyData(b, s.pid(c), c.secret)
-	b = pgwire.AppendReady(b, pgwire.StatusIdle)
-	s.Send(c.Conn, b)
-	c.welcomed = true
+	s.Send(c.Conn, s.loggedIn(c, block))
+	c.welcomed, c.since = true, s.now
 	s.proceed(c)
+}
+
+// loggedIn is what ends a login: what Postgres reports, the client's key, and that it may begin.
+func (s *Shard) loggedIn(c *client, block []byte) []byte {
+	b := append(make([]byte, 0, len(block)+64), block...)
+	b = s.appendKey(b, c)
+	return pgwire.AppendReady(b, pgwire.StatusIdle)
+}
+
+// news looks what a server at rest has reported: with nobody's settings in it, it is what Postgres will say to new clients,
+// as after a change of its configuration.
+func (s *Shard) news(srv *server) {
+	if !srv.reported {
+		return
+	}
+	srv.reported = false
+	if p := srv.pool; srv.Settings == 0 && p.shared.greetings.learn(srv.params) {
+		s.greetAll(p)
+	}
 }
 
 // parameter notes what a server reports. The list may be shared with others, so it is replaced.
@@ -262,7 +281,7 @@ func (srv *server) parameter(name, value []byte) {
 	if !found {
 		out = append(out, Setting{string(name), string(value)})
 	}
-	srv.params = out
+	srv.params, srv.reported = out, true
 }
 
 // prepared takes the answer to the query that sets a session as its next client's is.

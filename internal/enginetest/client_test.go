@@ -32,7 +32,7 @@ func (w *world) login(name string) *client {
 // loginOver connects it over another sort of connection.
 func (w *world) loginOver(net looptest.Net, name string) *client {
 	w.Helper()
-	if r := w.engine.Admit(w.pool); r != nil {
+	if r := w.engine.Admit(w.pool, "192.0.2.1:1"); r != nil {
 		w.Fatalf("%s is refused: %v", name, r)
 	}
 	fd, far := net.Pair(w.T)

@@ -301,7 +301,7 @@ func drain(w *world) {
 	b.asks("begin")
 	w.drain()
 	a.hears("FATAL 57P01", "closed")
-	if r := w.engine.Admit(w.pool); r == nil || r.SQLState != "57P03" {
+	if r := w.engine.Admit(w.pool, "192.0.2.1:1"); r == nil || r.SQLState != "57P03" {
 		w.Fatalf("a client that comes is answered %v", r)
 	}
 	if w.stopped() {

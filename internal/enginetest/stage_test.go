@@ -7,6 +7,7 @@ import (
 	"flag"
 	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,7 +72,7 @@ func (s *sockets) run(t *testing.T, e *engine.Engine) {
 	for i, d := range drivers {
 		s.loops.Go(func() {
 			runtime.LockOSThread() // a ring belongs to the thread that first waited on it
-			loop.Run(e.Shard(i), d)
+			loop.Run(e.Shard(i), d, func(fd int) { syscall.Close(fd) })
 			if err := d.Close(); err != nil {
 				t.Errorf("closing the driver of shard %d: %v", i, err)
 			}

@@ -8,6 +8,13 @@
 //	client ──▶ an idle server, at once   ──▶  the first waiter, here or on the shard where one has waited longest,
 //	       ──▶ a place in the queue           or the idle stack, or, over the limit, out
 //
+// # Who is next
+//
+// Clients are served in the order in which they began to wait, as if those of normal priority had come NormalPenalty
+// later than they did and those of low priority LowPenalty. So one who waits is overtaken only by those of a higher
+// priority that came less than the difference after it. What a shard tells others of its first waiter is that time, penalty
+// included, so that the pool is one in this too.
+//
 // # One pool over all shards
 //
 // The rule that no client waits on one shard while a server idles on another is kept with two counters and an

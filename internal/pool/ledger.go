@@ -30,8 +30,9 @@ const (
 	Full
 )
 
-// Acquire asks for a server for a client; one whose tag is equal is preferred. Nobody overtakes those who wait.
-func (l *Ledger) Acquire(now int64, client, tag uint32) (server uint32, ticket uint64, a Answer) {
+// Acquire asks for a server for a client; one whose tag is equal is preferred. Nobody overtakes those who wait, but as
+// its priority lets it.
+func (l *Ledger) Acquire(now int64, client, tag uint32, p Priority) (server uint32, ticket uint64, a Answer) {
 	if l.waiters.live == 0 {
 		if server, ok := l.idle.take(tag, l.FIFO); ok {
 			l.tellIdle()
@@ -41,19 +42,19 @@ func (l *Ledger) Acquire(now int64, client, tag uint32) (server uint32, ticket u
 	if l.MaxWaiting > 0 && l.shared.Waiting() >= l.MaxWaiting {
 		return 0, 0, Full
 	}
-	ticket = l.waiters.push(client, now)
+	ticket = l.waiters.push(client, now, p)
 	l.tellWaiting()
 	return 0, ticket, Queued
 }
 
-// Rejoin asks for a server for a client that has waited since, got one and lost it unused: it is in front of all again,
-// however many wait.
-func (l *Ledger) Rejoin(since int64, client, tag uint32) (server uint32, ticket uint64, a Answer) {
+// Rejoin asks for a server for a client that has waited since, got one and lost it unused: it is where it was again,
+// before all that came later, however many wait.
+func (l *Ledger) Rejoin(since int64, client, tag uint32, p Priority) (server uint32, ticket uint64, a Answer) {
 	if server, ok := l.idle.take(tag, l.FIFO); ok {
 		l.tellIdle()
 		return server, 0, Got
 	}
-	ticket = l.waiters.pushFront(client, since)
+	ticket = l.waiters.rejoin(client, since, p)
 	l.tellWaiting()
 	return 0, ticket, Queued
 }
@@ -81,11 +82,11 @@ const (
 // Release puts a server that is clean back. With ToWaiter the number is the client's, which has left the queue; with
 // ToShard the shard's.
 func (l *Ledger) Release(now int64, server, tag uint32) (Outcome, uint32) {
-	if l.shared.Size.Over() {
+	if l.shared.TooMany() {
 		return ToClose, 0
 	}
-	first := l.waiters.first()
-	if first == nil {
+	next, key := l.waiters.next()
+	if next == 0 {
 		// Count it as idle first, then look for waiters elsewhere: the order the package comment asks for.
 		l.idle.push(server, tag, now)
 		l.tellIdle()
@@ -96,11 +97,11 @@ func (l *Ledger) Release(now int64, server, tag uint32) (Outcome, uint32) {
 		return ToIdle, 0
 	}
 	if len(l.shared.shards) > 1 {
-		if to, since := l.shared.borrower(l.shard); to >= 0 && since+Skew < first.Since {
+		if to, oldest := l.shared.borrower(l.shard); to >= 0 && oldest+Skew < key {
 			return ToShard, uint32(to)
 		}
 	}
-	w := l.waiters.pop()
+	w := l.waiters.leave(next)
 	l.tellWaiting()
 	return ToWaiter, w.Client
 }
@@ -157,19 +158,40 @@ func (l *Ledger) EachIdle(f func(Idle) bool) {
 	}
 }
 
-// FirstWaiter is the client that has waited longest here.
+// FirstWaiter is the client that has waited longest here, whatever its priority.
 func (l *Ledger) FirstWaiter() (Waiter, bool) {
-	if w := l.waiters.first(); w != nil {
-		return *w, true
+	if ticket := l.waiters.longest(); ticket != 0 {
+		return l.waiters.places[ticket].Waiter, true
 	}
 	return Waiter{}, false
 }
 
-// PopWaiter takes the first waiter out of the queue: it is told that there is no server for it.
+// Turn is when the next waiter here began to wait, its penalty included: what those of several pools are compared by.
+func (l *Ledger) Turn() (key int64, ok bool) {
+	next, key := l.waiters.next()
+	return key, next != 0
+}
+
+// PopWaiter takes the FirstWaiter out of the queue: it is told that there is no server for it.
 func (l *Ledger) PopWaiter() Waiter {
-	w := l.waiters.pop()
+	w := l.waiters.leave(l.waiters.longest())
 	l.tellWaiting()
 	return w
+}
+
+// EachWaiter calls f for everybody who waits here, those of one priority in their order. f must not change the ledger.
+func (l *Ledger) EachWaiter(f func(Waiter)) {
+	for _, line := range l.waiters.lines {
+		for at := line.first; at != 0; at = l.waiters.places[at].next {
+			f(l.waiters.places[at].Waiter)
+		}
+	}
+}
+
+// WaitingSince counts those who began to wait here at a time or before, up to most, and tells when the first of the others
+// began; ok is false if there is none.
+func (l *Ledger) WaitingSince(at int64, most int) (n int, next int64, ok bool) {
+	return l.waiters.since(at, most)
 }
 
 // Idle, Waiting and Connecting are this shard's numbers.
@@ -189,8 +211,10 @@ func (l *Ledger) tellIdle() {
 
 func (l *Ledger) tellWaiting() {
 	p := &l.shared.shards[l.shard]
-	if first := l.waiters.first(); first != nil && len(l.shared.shards) > 1 {
-		p.oldest.Store(first.Since)
+	if len(l.shared.shards) > 1 {
+		if next, key := l.waiters.next(); next != 0 {
+			p.oldest.Store(key)
+		}
 	}
 	p.waiting.Store(int64(l.waiters.live))
 }

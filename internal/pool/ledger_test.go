@@ -13,10 +13,10 @@ func TestAServerThatRestsIsGivenAtOnce(t *testing.T) {
 	if o, _ := l.Release(1, 7, 0); o != ToIdle {
 		t.Fatalf("a server nobody waits for goes %v", o)
 	}
-	if server, _, a := l.Acquire(2, 100, 0); a != Got || server != 7 {
+	if server, _, a := l.Acquire(2, 100, 0, Normal); a != Got || server != 7 {
 		t.Fatalf("server %d, answer %v", server, a)
 	}
-	if _, _, a := l.Acquire(2, 101, 0); a != Queued {
+	if _, _, a := l.Acquire(2, 101, 0, Normal); a != Queued {
 		t.Fatalf("without a server the answer is %v", a)
 	}
 }
@@ -25,7 +25,7 @@ func TestWaitersComeFirstInFirstOut(t *testing.T) {
 	l := one(1)
 	var tickets []uint64
 	for c := range uint32(40) {
-		_, ticket, a := l.Acquire(int64(c), c, 0)
+		_, ticket, a := l.Acquire(int64(c), c, 0, Normal)
 		if a != Queued {
 			t.Fatal(a)
 		}
@@ -49,9 +49,9 @@ func TestWaitersComeFirstInFirstOut(t *testing.T) {
 
 func TestNobodyOvertakesThoseWhoWait(t *testing.T) {
 	l := one(2)
-	l.Acquire(1, 1, 0)
+	l.Acquire(1, 1, 0, Normal)
 	l.idle.push(9, 0, 1) // as if a server came to rest while somebody waits
-	if _, _, a := l.Acquire(2, 2, 0); a != Queued {
+	if _, _, a := l.Acquire(2, 2, 0, Normal); a != Queued {
 		t.Fatalf("a newcomer gets %v", a)
 	}
 }
@@ -67,7 +67,7 @@ func TestTheLastUsedServerOrTheFirst(t *testing.T) {
 		if fifo {
 			want = 0
 		}
-		if server, _, _ := l.Acquire(9, 1, 0); server != want {
+		if server, _, _ := l.Acquire(9, 1, 0, Normal); server != want {
 			t.Fatalf("fifo %v: server %d", fifo, server)
 		}
 	}
@@ -78,10 +78,10 @@ func TestAServerSetAsTheClientIsIsPreferred(t *testing.T) {
 	for s := range uint32(20) {
 		l.Release(int64(s), s, s) // its tag is its number
 	}
-	if server, _, _ := l.Acquire(30, 1, 15); server != 15 {
+	if server, _, _ := l.Acquire(30, 1, 15, Normal); server != 15 {
 		t.Fatalf("server %d, and 15 is among the last", server)
 	}
-	if server, _, _ := l.Acquire(30, 1, 2); server != 19 {
+	if server, _, _ := l.Acquire(30, 1, 2, Normal); server != 19 {
 		t.Fatalf("server %d: 2 is too far down to be looked for", server)
 	}
 	if r, _ := l.OldestIdle(); r.Server != 0 {
@@ -104,9 +104,9 @@ func TestMaxWaiting(t *testing.T) {
 	s := NewShared(2, 1)
 	a, b := NewLedger(s, 0), NewLedger(s, 1)
 	a.MaxWaiting, b.MaxWaiting = 2, 2
-	a.Acquire(1, 1, 0)
-	b.Acquire(1, 2, 0)
-	if _, _, answer := a.Acquire(1, 3, 0); answer != Full {
+	a.Acquire(1, 1, 0, Normal)
+	b.Acquire(1, 2, 0, Normal)
+	if _, _, answer := a.Acquire(1, 3, 0, Normal); answer != Full {
 		t.Fatalf("the third on two shards gets %v", answer)
 	}
 }
@@ -132,15 +132,15 @@ func TestTooManyServersAreClosedAtTheirRelease(t *testing.T) {
 func TestAServerGoesWhereAClientHasWaitedLonger(t *testing.T) {
 	s := NewShared(2, 1)
 	a, b := NewLedger(s, 0), NewLedger(s, 1)
-	b.Acquire(0, 20, 0)
+	b.Acquire(0, 20, 0, Normal)
 	if o, to := a.Release(1, 1, 0); o != ToShard || to != 1 || a.Idle() != 0 {
 		t.Fatalf("nobody waits here: it goes %v %d", o, to)
 	}
-	a.Acquire(Skew, 10, 0)
+	a.Acquire(Skew, 10, 0, Normal)
 	if o, _ := a.Release(Skew+1, 1, 0); o != ToWaiter {
 		t.Fatalf("within the skew a shard serves its own: it goes %v", o)
 	}
-	a.Acquire(Skew+1, 11, 0)
+	a.Acquire(Skew+1, 11, 0, Normal)
 	if o, to := a.Release(Skew+2, 1, 0); o != ToShard || to != 1 {
 		t.Fatalf("beyond the skew it goes %v %d", o, to)
 	}
@@ -153,7 +153,7 @@ func TestLending(t *testing.T) {
 	if _, ok := a.Lend(1); ok {
 		t.Fatal("lent to a shard where nobody waits")
 	}
-	b.Acquire(2, 1, 0)
+	b.Acquire(2, 1, 0, Normal)
 	if b.Lender() != 0 || b.Missing() != 1 {
 		t.Fatal("the shard with a server is not found")
 	}
@@ -171,7 +171,7 @@ func TestBugsPanic(t *testing.T) {
 	for name, f := range map[string]func(){
 		"leaving twice": func() {
 			l := one(1)
-			_, ticket, _ := l.Acquire(1, 1, 0)
+			_, ticket, _ := l.Acquire(1, 1, 0, Normal)
 			l.Leave(ticket)
 			l.Leave(ticket)
 		},
@@ -228,8 +228,151 @@ func TestBudgetUnderContention(t *testing.T) {
 	}
 }
 
+// TakeBelow and GoingAbove are exact from any number of threads: a floor is neither overshot nor undercut.
+func TestTheFloorOfABudget(t *testing.T) {
+	const floor, threads, rounds = 3, 8, 20_000
+	var b Budget
+	b.SetLimit(100)
+	for range floor {
+		b.Take()
+	}
+	var all sync.WaitGroup
+	var wrong atomic.Int64
+	for range threads {
+		all.Go(func() {
+			for range rounds {
+				if b.TakeBelow(floor + 2) {
+					if b.Taken() > floor+2 {
+						wrong.Add(1)
+					}
+				}
+				if b.GoingAbove(floor) {
+					if b.Staying() < floor {
+						wrong.Add(1)
+					}
+					b.Gone()
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := wrong.Load(); n > 0 || b.Leaving() != 0 || b.Taken() < floor || b.Taken() > floor+2 || b.Staying() != b.Taken() {
+		t.Fatalf("%d times beyond the bounds; at the end %d taken, %d leaving", n, b.Taken(), b.Leaving())
+	}
+}
+
+func TestAPermitThatIsGoing(t *testing.T) {
+	var b Budget
+	b.SetLimit(2)
+	b.Take()
+	b.Take()
+	b.SetLimit(1)
+	if !b.Over() || b.GoingAbove(2) || !b.GoingAbove(1) {
+		t.Fatal("two of one: one may go")
+	}
+	if b.Over() || b.Take() || b.TakeBelow(2) || b.Taken() != 2 || b.Leaving() != 1 || b.Staying() != 1 {
+		t.Fatal("one that is going is still out, and no longer too many")
+	}
+	b.Gone()
+	if b.Taken() != 1 || b.Leaving() != 0 || b.TakeBelow(1) || !b.TakeBelow(2) {
+		t.Fatal("one is gone")
+	}
+}
+
+// A server of the reserve stays while somebody waits, on whatever shard, and goes when nobody does.
+func TestTheReserve(t *testing.T) {
+	s := NewShared(2, 1)
+	s.SetReserve(1)
+	a, b := NewLedger(s, 0), NewLedger(s, 1)
+	if !s.Size.Take() || s.Size.Take() || !s.TakeReserve() || s.TakeReserve() || s.InReserve() != 1 {
+		t.Fatal("one, and one of the reserve")
+	}
+	b.Acquire(1, 20, 0, Normal)
+	if o, to := a.Release(2, 1, 0); o != ToShard || to != 1 {
+		t.Fatalf("somebody waits elsewhere: it goes %v", o)
+	}
+	if o, _ := b.Release(3, 1, 0); o != ToWaiter {
+		t.Fatalf("it goes %v", o)
+	}
+	if o, _ := a.Release(4, 2, 0); o != ToClose {
+		t.Fatalf("nobody waits: it goes %v", o)
+	}
+	s.Size.Give()
+	if o, _ := b.Release(5, 1, 0); o != ToIdle || s.InReserve() != 0 {
+		t.Fatalf("the last one goes %v", o)
+	}
+	b.Acquire(6, 21, 0, Normal)
+	b.Acquire(6, 22, 0, Normal)
+	s.Size.SetLimit(3)
+	s.Size.Take()
+	s.Size.Take()
+	s.Size.SetLimit(1)
+	if o, _ := a.Release(7, 3, 0); o != ToClose {
+		t.Fatalf("there are more than the reserve allows: it goes %v", o)
+	}
+	s.Size.Give()
+	if o, _ := a.Release(7, 2, 0); o != ToShard {
+		t.Fatalf("there are as many as it allows: it goes %v", o)
+	}
+}
+
+// Who is next: at the bound of the penalty, and past it; on another shard too.
+func TestPrioritiesAreBounded(t *testing.T) {
+	for _, c := range []struct {
+		waits, comes Priority
+		bound        int64
+	}{{Normal, High, NormalPenalty}, {Low, High, LowPenalty}, {Low, Normal, LowPenalty - NormalPenalty}} {
+		for _, late := range []bool{false, true} {
+			at := c.bound - 1
+			if late {
+				at = c.bound + 1
+			}
+			l := one(1)
+			l.Acquire(0, 1, 0, c.waits)
+			l.Acquire(at, 2, 0, c.comes)
+			if o, client := l.Release(at, 9, 0); o != ToWaiter || (client == 1) != late {
+				t.Errorf("%d has waited for %d ns when %d comes: %d is served", c.waits, at, c.comes, client)
+			}
+			s := NewShared(2, 1)
+			a, b := NewLedger(s, 0), NewLedger(s, 1)
+			a.Acquire(0, 1, 0, c.waits)
+			if late {
+				at += Skew
+			} else {
+				at -= Skew
+			}
+			b.Acquire(at, 2, 0, c.comes)
+			if o, to := b.Release(at, 9, 0); (o == ToShard && to == 0) != late {
+				t.Errorf("on another shard %d has waited for %d ns when %d comes: %v", c.waits, at, c.comes, o)
+			}
+			if !late {
+				b.Acquire(at, 2, 0, c.comes) // it has been served
+			}
+			if o, to := a.Release(at, 9, 0); (o == ToWaiter && to == 1) != late {
+				t.Errorf("%d has waited for %d ns when %d comes on another shard: %v", c.waits, at, c.comes, o)
+			}
+		}
+	}
+}
+
+// Those who lost their servers at one time are where they were, in whatever order they come back.
+func TestManyWhoLostTheirServers(t *testing.T) {
+	l := one(1)
+	for client := range uint32(4) {
+		l.Acquire(10+int64(client), 10+client, 0, Normal)
+	}
+	for _, client := range []uint32{3, 1, 2, 0, 4} {
+		l.Rejoin(int64(client), client, 0, Normal)
+	}
+	for _, want := range []uint32{0, 1, 2, 3, 4, 10, 11, 12, 13} {
+		if _, client := l.Release(50, 1, 0); client != want {
+			t.Fatalf("%d is served, not %d", client, want)
+		}
+	}
+}
+
 func acquireRelease(l *Ledger) {
-	server, _, _ := l.Acquire(1, 7, 0)
+	server, _, _ := l.Acquire(1, 7, 0, Normal)
 	l.Release(2, server, 0)
 }
 
@@ -243,14 +386,14 @@ func TestAcquireAndReleaseDoNotAllocate(t *testing.T) {
 			t.Fatalf("%d shards: %v allocations", shards, n)
 		}
 		for range 20 {
-			l.Acquire(1, 1, 0)
+			l.Acquire(1, 1, 0, Normal)
 		}
 		for c := range uint32(100) {
-			l.Acquire(1, c, 0)
+			l.Acquire(1, c, 0, Normal)
 		}
 		if n := testing.AllocsPerRun(1000, func() {
 			l.Release(2, 1, 0)
-			l.Acquire(2, 1, 0)
+			l.Acquire(2, 1, 0, Normal)
 		}); n != 0 {
 			t.Fatalf("%d shards, with waiters: %v allocations", shards, n)
 		}
@@ -270,14 +413,14 @@ func benchmarkAcquireRelease(b *testing.B, shards, waiting int) {
 		return
 	}
 	for range 20 {
-		l.Acquire(1, 1, 0)
+		l.Acquire(1, 1, 0, Normal)
 	}
 	for c := range uint32(waiting) {
-		l.Acquire(1, c, 0)
+		l.Acquire(1, c, 0, Normal)
 	}
 	for b.Loop() {
 		l.Release(2, 1, 0)
-		l.Acquire(2, 1, 0)
+		l.Acquire(2, 1, 0, Normal)
 	}
 }
 
@@ -290,13 +433,13 @@ func TestWhoLostItsServerIsFirstAgain(t *testing.T) {
 	l := one(1)
 	l.MaxWaiting = 2
 	for client := range uint32(2) {
-		l.Acquire(int64(client), client, 0)
+		l.Acquire(int64(client), client, 0, Normal)
 	}
-	_, gone, answer := l.Rejoin(-1, 7, 0)
+	_, gone, answer := l.Rejoin(-1, 7, 0, Normal)
 	if answer != Queued {
 		t.Fatalf("the third gets %v", answer)
 	}
-	l.Rejoin(-2, 8, 0)
+	l.Rejoin(-2, 8, 0, Normal)
 	l.Leave(gone)
 	for _, want := range []Waiter{{Client: 8, Since: -2}, {Client: 0, Since: 0}, {Client: 1, Since: 1}} {
 		if w, ok := l.FirstWaiter(); !ok || w != want {
@@ -305,7 +448,7 @@ func TestWhoLostItsServerIsFirstAgain(t *testing.T) {
 		l.PopWaiter()
 	}
 	l.Release(1, 42, 0)
-	if server, _, answer := l.Rejoin(0, 9, 0); answer != Got || server != 42 {
+	if server, _, answer := l.Rejoin(0, 9, 0, Normal); answer != Got || server != 42 {
 		t.Fatalf("%v, %d", answer, server)
 	}
 }

@@ -29,34 +29,49 @@ func TestLedgerAgainstModel(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		l := one(1000)
 		l.FIFO = r.IntN(2) == 0
+		kinds := 1 + r.IntN(priorities) // of priority
 		var idle, used []uint32
 		type wait struct {
-			client uint32
-			ticket uint64
+			client   uint32
+			ticket   uint64
+			since    int64
+			priority Priority
 		}
-		var waiting []wait
+		var waiting []wait // in the order in which they began to wait
 		next := uint32(0)
-		for now := range int64(2000) {
-			switch k := r.IntN(10); {
+		first := func() int { // whose turn it is
+			at := 0
+			for i, w := range waiting {
+				if w.since+penalty[w.priority] < waiting[at].since+penalty[waiting[at].priority] {
+					at = i
+				}
+			}
+			return at
+		}
+		now := int64(0)
+		for step := range 2000 {
+			now += 1 + r.Int64N(2*LowPenalty/int64(1+r.IntN(1000)))
+			p := Priority(r.IntN(kinds))
+			switch k := r.IntN(11); {
 			case k < 4: // a client asks
 				next++
-				server, ticket, a := l.Acquire(now, next, 0)
+				server, ticket, a := l.Acquire(now, next, 0, p)
 				if len(waiting) == 0 && len(idle) > 0 {
 					at := len(idle) - 1
 					if l.FIFO {
 						at = 0
 					}
 					if a != Got || server != idle[at] {
-						return fmt.Errorf("step %d: %v, server %d, not %d", now, a, server, idle[at])
+						return fmt.Errorf("step %d: %v, server %d, not %d", step, a, server, idle[at])
 					}
 					idle = slices.Delete(idle, at, at+1)
 					used = append(used, server)
 					break
 				}
 				if a != Queued {
-					return fmt.Errorf("step %d: %v", now, a)
+					return fmt.Errorf("step %d: %v", step, a)
 				}
-				waiting = append(waiting, wait{next, ticket})
+				waiting = append(waiting, wait{next, ticket, now, p})
 			case k < 8: // a server, new or used, is released
 				server := 1000 + next
 				next++
@@ -68,16 +83,33 @@ func TestLedgerAgainstModel(t *testing.T) {
 				o, client := l.Release(now, server, 0)
 				if len(waiting) == 0 {
 					if o != ToIdle {
-						return fmt.Errorf("step %d: %v", now, o)
+						return fmt.Errorf("step %d: %v", step, o)
 					}
 					idle = append(idle, server)
 					break
 				}
-				if o != ToWaiter || client != waiting[0].client {
-					return fmt.Errorf("step %d: %v, client %d, not %d", now, o, client, waiting[0].client)
+				at := first()
+				if o != ToWaiter || client != waiting[at].client {
+					return fmt.Errorf("step %d: %v, client %d, not %d", step, o, client, waiting[at].client)
 				}
-				waiting = waiting[1:]
-				used = append(used, server)
+				for _, w := range waiting { // the bound: who is overtaken came less than the penalty before
+					if ahead := waiting[at].since - w.since; ahead > penalty[w.priority]-penalty[waiting[at].priority] {
+						return fmt.Errorf("step %d: client %d is served that came %d ns after client %d", step, client, ahead, w.client)
+					}
+				}
+				w := waiting[at]
+				waiting = slices.Delete(waiting, at, at+1)
+				if r.IntN(5) > 0 || len(idle) > 0 {
+					used = append(used, server)
+					break
+				}
+				// The server is lost before it was used: the client is where it was.
+				_, ticket, a := l.Rejoin(w.since, w.client, 0, w.priority)
+				if a != Queued {
+					return fmt.Errorf("step %d: %v", step, a)
+				}
+				w.ticket = ticket
+				waiting = slices.Insert(waiting, at, w)
 			case k == 8 && len(waiting) > 0: // one leaves
 				i := r.IntN(len(waiting))
 				l.Leave(waiting[i].ticket)
@@ -85,12 +117,32 @@ func TestLedgerAgainstModel(t *testing.T) {
 			case k == 9 && len(idle) > 0: // a server dies
 				i := r.IntN(len(idle))
 				if !l.Remove(idle[i]) {
-					return fmt.Errorf("step %d: server %d does not rest", now, idle[i])
+					return fmt.Errorf("step %d: server %d does not rest", step, idle[i])
 				}
 				idle = slices.Delete(idle, i, i+1)
+			case k == 10 && len(waiting) > 0: // one has waited too long
+				if w := l.PopWaiter(); w != (Waiter{waiting[0].client, waiting[0].since}) {
+					return fmt.Errorf("step %d: %v has waited longest, not %v", step, w, waiting[0])
+				}
+				waiting = waiting[1:]
 			}
 			if l.Idle() != len(idle) || l.Waiting() != len(waiting) || l.Shared().Waiting() != len(waiting) {
-				return fmt.Errorf("step %d: %d idle and %d waiting, not %d and %d", now, l.Idle(), l.Waiting(), len(idle), len(waiting))
+				return fmt.Errorf("step %d: %d idle and %d waiting, not %d and %d", step, l.Idle(), l.Waiting(), len(idle), len(waiting))
+			}
+			if w, ok := l.FirstWaiter(); ok != (len(waiting) > 0) || ok && w.Client != waiting[0].client {
+				return fmt.Errorf("step %d: %v has waited longest", step, w)
+			}
+			since := now - r.Int64N(LowPenalty)
+			want := len(waiting)
+			for i, w := range waiting {
+				if w.since > since {
+					want = i
+					break
+				}
+			}
+			n, later, ok := l.WaitingSince(since, len(waiting)+1)
+			if n != want || ok != (want < len(waiting)) || ok && later != waiting[want].since {
+				return fmt.Errorf("step %d: %d have waited since %d, and the next since %d", step, n, since, later)
 			}
 		}
 		return nil
@@ -110,7 +162,29 @@ type world struct {
 	moving  int
 	next    uint32
 	limit   int
+	reserve int
 }
+
+// turn is whose turn it is on a shard, and its time with its penalty.
+func (w *world) turn(i int) (client uint32, key int64, ok bool) {
+	q := &w.ledgers[i].waiters
+	ticket, key := q.next()
+	if ticket == 0 {
+		return 0, 0, false
+	}
+	return q.places[ticket].Client, key, true
+}
+
+// takes takes a permit for a shard: one of the reserve where somebody has waited long enough.
+func (w *world) takes(i int) bool {
+	if w.shared.Size.Take() {
+		return true
+	}
+	overdue, _, _ := w.ledgers[i].WaitingSince(w.now-reserveAfter, 1)
+	return overdue > 0 && w.shared.TakeReserve()
+}
+
+const reserveAfter = 5_000_000
 
 type message struct {
 	kind   string // wanted, server, freed, dialed
@@ -123,7 +197,7 @@ func (w *world) post(to int, m message) { w.mail[to] = append(w.mail[to], m) }
 // supply is the engine's: dial what is missing and permitted, or ask another shard.
 func (w *world) supply(i int) {
 	l := w.ledgers[i]
-	for l.Missing() > 0 && w.shared.Size.Take() {
+	for l.Missing() > 0 && w.takes(i) {
 		l.Coming()
 		w.dialing++
 		w.next++
@@ -138,16 +212,16 @@ func (w *world) supply(i int) {
 
 func (w *world) release(i int, server uint32) error {
 	l := w.ledgers[i]
-	first, waits := l.FirstWaiter()
+	first, key, waits := w.turn(i)
 	outcome, to := l.Release(w.now, server, 0)
 	switch outcome {
 	case ToWaiter:
-		if !waits || to != first.Client {
-			return fmt.Errorf("client %d is served, and not the first, %d", to, first.Client)
+		if !waits || to != first {
+			return fmt.Errorf("client %d is served, and it is the turn of %d", to, first)
 		}
-		for j, other := range w.ledgers {
-			if o, ok := other.FirstWaiter(); j != i && ok && first.Since > o.Since+Skew {
-				return fmt.Errorf("a client of shard %d was served that began to wait %d ns after one of shard %d", i, first.Since-o.Since, j)
+		for j := range w.ledgers {
+			if _, other, ok := w.turn(j); j != i && ok && key > other+Skew {
+				return fmt.Errorf("a client of shard %d was served whose turn was %d ns after that of one of shard %d", i, key-other, j)
 			}
 		}
 		w.using[i] = append(w.using[i], server)
@@ -211,8 +285,8 @@ func (w *world) check() error {
 	if taken := w.shared.Size.Taken(); taken != n {
 		return fmt.Errorf("%d permits are out for %d servers", taken, n)
 	}
-	if n > w.limit {
-		return fmt.Errorf("%d servers, and %d may be", n, w.limit)
+	if n > w.limit+w.reserve {
+		return fmt.Errorf("%d servers, and %d and %d may be", n, w.limit, w.reserve)
 	}
 	return nil
 }
@@ -240,8 +314,10 @@ func TestShardsAreOnePool(t *testing.T) {
 	seeds(t, 2000, func(seed uint64) error {
 		r := rand.New(rand.NewPCG(seed, 3))
 		n := 1 + r.IntN(4)
-		w := &world{Rand: r, limit: 1 + r.IntN(6), using: make([][]uint32, n), mail: make([][]message, n)}
+		w := &world{Rand: r, limit: 1 + r.IntN(6), reserve: r.IntN(3) * r.IntN(2), using: make([][]uint32, n), mail: make([][]message, n)}
 		w.shared = NewShared(n, w.limit)
+		w.shared.SetReserve(w.reserve)
+		kinds := 1 + r.IntN(priorities) // of priority
 		for i := range n {
 			w.ledgers = append(w.ledgers, NewLedger(w.shared, i))
 		}
@@ -273,7 +349,7 @@ func TestShardsAreOnePool(t *testing.T) {
 			switch k := r.IntN(20); {
 			case k < 6:
 				w.next++
-				server, ticket, a := w.ledgers[i].Acquire(w.now, w.next, 0)
+				server, ticket, a := w.ledgers[i].Acquire(w.now, w.next, 0, Priority(r.IntN(kinds)))
 				if a == Got {
 					w.using[i] = append(w.using[i], server)
 				} else {

@@ -13,13 +13,15 @@ type Shared struct {
 	// Size is the permits for servers of this pool; a server holds one from before it is dialed until it is closed.
 	Size Budget
 
-	shards []presence
+	// reserve is how many servers there may be beyond Size while somebody waits.
+	reserve atomic.Int64
+	shards  []presence
 }
 
 // presence is one shard's, on a cache line of its own.
 type presence struct {
 	waiting atomic.Int64
-	oldest  atomic.Int64 // when its first waiter began to wait; meaningful while waiting > 0
+	oldest  atomic.Int64 // when its next waiter began to wait, with its penalty; meaningful while waiting > 0
 	idle    atomic.Int64
 	_       [40]byte
 }
@@ -29,6 +31,27 @@ func NewShared(shards, size int) *Shared {
 	s := &Shared{shards: make([]presence, shards)}
 	s.Size.SetLimit(size)
 	return s
+}
+
+// SetReserve says how many servers there may be beyond Size while somebody waits.
+func (s *Shared) SetReserve(n int) { s.reserve.Store(int64(max(n, 0))) }
+
+// TakeReserve takes a permit beyond Size if the reserve has one left.
+func (s *Shared) TakeReserve() bool { return s.Size.TakeBelow(s.Size.Limit() + int(s.reserve.Load())) }
+
+// InReserve is how many servers of the reserve there are.
+func (s *Shared) InReserve() int {
+	return min(max(s.Size.Taken()-s.Size.Limit(), 0), int(s.reserve.Load()))
+}
+
+// TooMany reports whether a server that is free has to go: there are more than Size, and nobody waits, or more than the
+// reserve allows.
+func (s *Shared) TooMany() bool {
+	if !s.Size.Over() {
+		return false
+	}
+	reserve := int(s.reserve.Load())
+	return reserve == 0 || s.Waiting() == 0 || s.Size.OverBy(reserve)
 }
 
 // Waiting is the number of clients that wait, on all shards.
@@ -43,7 +66,8 @@ func (s *Shared) Waiting() int {
 // Starving reports whether clients wait on a shard.
 func (s *Shared) Starving(shard int) bool { return s.shards[shard].waiting.Load() > 0 }
 
-// borrower is the shard other than self whose first waiter has waited longest, and since when; -1 if none waits.
+// borrower is the shard other than self whose next waiter has waited longest, and since when, penalties counted; -1 if
+// none waits.
 func (s *Shared) borrower(self int) (shard int, since int64) {
 	shard = -1
 	for i := range s.shards {

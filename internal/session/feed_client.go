@@ -241,6 +241,7 @@ func (f *feed) query(length int, frame []byte) {
 		f.refuseTransaction(length, true)
 		return
 	}
+	f.s.remember(frame[pgwire.HeaderLen:])
 	f.s.Pins |= pinsOf(st.Effects)
 	f.s.barrier = f.s.barrier || st.Effects.Has(forgetting)
 	f.s.begins = f.s.begins || st.Effects.Has(sql.Begins)

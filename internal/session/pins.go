@@ -20,12 +20,13 @@ const (
 	PinUnknown                   // a text that could not be read for certain
 	PinSession                   // pool_mode session
 	PinSeed                      // setseed, which no reset query undoes
+	PinStraight                  // a replication connection, which has the server for its own
 )
 
 // reasons is the label of each bit, in their order.
 var reasons = [...]string{
 	"settings", "listen", "temporary_table", "advisory_lock", "cursor_with_hold", "sql_prepare", "load",
-	"large_statement", "unknown", "session_mode", "seed",
+	"large_statement", "unknown", "session_mode", "seed", "replication",
 }
 
 // Each calls f with the name of every reason.

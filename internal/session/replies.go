@@ -151,6 +151,9 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 		if first != oweNothing && s.owed.at(s.owed.head).refused {
 			shown = noTransactions(nil)
 		}
+		if ours := s.instead(m); ours != nil {
+			shown = ours
+		}
 	}
 	if first.extended() {
 		s.skipToSync(e, c)

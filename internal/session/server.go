@@ -55,6 +55,13 @@ type Server struct {
 	Failed  bool
 	Failure []byte
 
+	// Remember: the text of what the client runs is kept, see Last.
+	Remember bool
+	last     []byte
+	// Instead, if set, is the ErrorResponse that the client sees in place of the next one that says that the statement was
+	// cancelled by a user's request: the user was the pooler.
+	Instead []byte
+
 	// OnParameter, if set, is told every ParameterStatus.
 	OnParameter func(name, value []byte)
 	// Queries counts the replies that ended; Transactions those that left no transaction open.

@@ -21,6 +21,7 @@ func (f *feed) parse(length int, frame []byte) {
 		f.forward(oweParse, length)
 		return
 	}
+	s.remember(text)
 	st := f.look(text, false)
 	if c.NoTransactions && st.Effects.Has(sql.Begins) {
 		f.refuseTransaction(length, false)
@@ -168,6 +169,9 @@ func (f *feed) bind(length int, frame []byte) {
 	}
 	id, known := f.statement(name)
 	s := f.s
+	if known && id != prepared.None {
+		s.remember(f.e.Statements.Text(id))
+	}
 	s.open = true
 	effects := f.e.effectsOf(id)
 	s.Pins |= pinsOf(effects)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
 )
 
@@ -26,6 +27,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts with what happe
 //	1 answers [n]                                              a server answers all (or n) messages as Postgres would
 //	1: ErrorResponse FATAL 57P01 bye                           a server says
 //	1 dies / 1 moves                                           it is lost; it leaves for another shard, and comes back
+//	1 overruns                                                 its query is cancelled for query_timeout
 //	a fills 32768 Parse …                                      says a message so many times
 //	state                                                      what is owed and pinned
 //
@@ -375,6 +377,8 @@ func (s *script) does(who, what string) error {
 		}
 	case srv != nil && words[0] == "dies":
 		s.turn(func() { s.closeServer(srv) })
+	case srv != nil && words[0] == "overruns":
+		srv.Instead = pgwire.AppendError(nil, "ERROR", "57014", "canceling statement due to query timeout", "", "")
 	case srv != nil && words[0] == "moves":
 		srv.Leave(s.env)
 	case srv != nil && words[0] == "forgets":

@@ -24,6 +24,7 @@ type Backend struct {
 	in      reader
 	out     []byte
 	running *message // what it does now
+	own     bool     // it is a client's own: everything goes straight through
 	tag     string   // of the running statement, if a cancel can stop it
 	attempt uint64   // tells a completion that was overtaken by a cancel
 	dying   bool
@@ -39,11 +40,11 @@ type Upstream struct {
 // outFull is from where on a backend waits for its client to read.
 const outFull = 64 << 10
 
-func (w *World) newBackend(up *Upstream, k key) *Backend {
+func (w *World) newBackend(up *Upstream, k key, startup []engine.Setting) *Backend {
 	w.lastPID++
 	w.census++
 	ours, theirs := w.connect(2000)
-	b := &Backend{w: w, up: up, key: k, pid: w.lastPID, end: theirs, engine: ours, session: NewSession(Defaults())}
+	b := &Backend{w: w, up: up, key: k, pid: w.lastPID, end: theirs, engine: ours, session: NewSession(begin(startup))}
 	b.secret = []byte(fmt.Sprintf("key%d", b.pid))
 	b.tap = tap{w: w, b: b, status: 'I'}
 	b.session.Struck, b.session.Witness = w.wasStruck, b

@@ -55,9 +55,10 @@ func (h *Host) carry(r engine.CancelRequest) {
 	meant, unit := b.tap.owner, b.tap.unit
 	h.w.Note("a cancel for backend %d, which serves c%d", b.pid, meant.number())
 	switch {
+	case b.own: // whether it does anything, only Postgres knows
 	case b.tap.clean() && b.tap.readyIn < h.w.turn:
 		h.w.Violate("rule 5: a cancel for backend %d, which does nothing", b.pid)
-	case meant != nil && !meant.gone && !meant.mayBeSentAway():
+	case meant != nil && !meant.gone && !meant.mayBeSentAway() && !meant.declared.timesOut:
 		meant.isCancelled()
 	}
 	b.tap.cancels++
@@ -89,7 +90,7 @@ func (b *Backend) cancel(meant *Client, unit int) {
 	}
 	hit := b.w.client(clientOfTag(b.tag))
 	switch {
-	case meant != nil && hit != meant, meant == nil && hit.asks.made == 0 && !hit.gone: // nil: work without a tag
+	case meant != nil && hit != meant, meant == nil && hit.asks.made == 0 && !hit.gone && !hit.declared.timesOut: // nil: work without a tag
 		b.w.Violate("rule 5: a cancel for c%d hits %s on backend %d", meant.number(), b.tag, b.pid)
 		return
 	case unit < b.tap.since:

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 )
@@ -13,10 +14,13 @@ type Client struct {
 	id       int
 	key      key
 	startup  []engine.Setting
+	priority engine.Priority
 	engine   *engine.Engine
 	end      *end
 	program  *program
 	declared *declared
+	// replication: it asks for a server of its own.
+	replication string
 
 	session  *Session
 	promises *promises
@@ -57,7 +61,7 @@ func (c *Client) number() int {
 
 // connect logs the client in.
 func (c *Client) connect() {
-	if r := c.engine.Admit(c.key.pool); r != nil {
+	if r := c.engine.Admit(c.key.pool, c.address()); r != nil {
 		if !c.mayBeTold(r.SQLState) {
 			c.w.Violate("c%d is refused without a reason: %v", c.id, r)
 		}
@@ -69,16 +73,12 @@ func (c *Client) connect() {
 	c.admitted = true
 	c.w.census++
 	ours.changed = c.wake
-	settings := Defaults()
-	for _, s := range c.startup {
-		settings[s.Name] = s.Value
-	}
-	c.session = NewSession(settings)
+	c.session = NewSession(begin(c.startup))
 	c.promises = newPromises()
 	c.session.Struck, c.session.Witness = c.w.wasStruck, c.promises
 	c.progress = c.w.now
-	in := engine.Client{FD: theirs.descriptor(), Pool: c.key.pool, Database: c.key.database, User: c.key.user,
-		Startup: c.startup, Address: "192.0.2.1:1"}
+	in := engine.Client{FD: theirs.descriptor(), Priority: c.priority, Pool: c.key.pool, Database: c.key.database, User: c.key.user,
+		Startup: c.startup, Address: c.address(), LongKey: c.w.Chance(0.5), Replication: c.replication}
 	if c.w.Chance(0.3) { // it does not wait for its welcome
 		c.send()
 		n := c.w.random.IntN(len(c.out) + 1)
@@ -86,10 +86,27 @@ func (c *Client) connect() {
 	}
 	c.w.Note("c%d logs in as %s, descriptor %d, %v", c.id, c.key.user, in.FD, c.startup)
 	if r := c.engine.Attach(in); r != nil {
-		c.engine.Leave(c.key.pool)
+		c.engine.Leave(c.key.pool, c.address())
 		theirs.close()
 		c.leave("refused: " + r.Error())
 	}
+}
+
+// begin is the settings that a session begins with.
+func begin(startup []engine.Setting) map[string]string {
+	settings := Defaults()
+	for _, s := range startup {
+		settings[s.Name] = s.Value
+	}
+	return settings
+}
+
+// address is where the client comes from: some come from the same place, some have none.
+func (c *Client) address() string {
+	if c.id%7 == 0 {
+		return "@"
+	}
+	return fmt.Sprintf("192.0.2.%d:%d", c.id%3, c.id)
 }
 
 // wake is called when there may be something to read, or room to write.
@@ -156,7 +173,7 @@ func (c *Client) read() {
 // ended is the connection's end from the other side.
 func (c *Client) ended() {
 	// One that is sent away in the middle of a message cannot be told.
-	if c.terminated || c.mayBeLost || c.mayBeSentAway() && len(c.in.buf) > 0 {
+	if c.terminated || c.mayBeLost || (c.mayBeSentAway() || c.declared.timesOut) && len(c.in.buf) > 0 {
 		c.leave("closed")
 		return
 	}

@@ -65,7 +65,8 @@ func (h *Host) answer(r engine.DialRequest, k key) {
 		h.engine.Dialed(r.Ticket, engine.DialResult{Refused: &engine.Refusal{SQLState: "08006", Message: "connection refused"}})
 		return
 	}
-	b := h.w.newBackend(up, k)
+	b := h.w.newBackend(up, k, r.Startup)
+	b.own = r.Replication != ""
 	h.w.Note("dial %v has backend %d, descriptor %d", r.Ticket, b.pid, b.engine.fd)
 	h.engine.Dialed(r.Ticket, engine.DialResult{FD: b.engine.fd, PID: b.pid, Secret: b.secret, Params: b.params()})
 }

@@ -1,5 +1,11 @@
 package sim
 
+import (
+	"strings"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+)
+
 // place is an upstream, as one declared pool uses it: what max_server_connections is about.
 type place struct{ pool, address string }
 
@@ -8,11 +14,13 @@ type levels struct {
 	servers map[key]int    // pool_size
 	places  map[place]int  // max_server_connections
 	clients map[string]int // max_client_connections of a pool
+	users   map[place]int  // max_user_client_connections, by pool and user
+	hosts   map[place]int  // max_address_client_connections, by pool and address
 	all     int            // max_client_connections
 }
 
 func newLevels() levels {
-	return levels{map[key]int{}, map[place]int{}, map[string]int{}, 0}
+	return levels{map[key]int{}, map[place]int{}, map[string]int{}, map[place]int{}, map[place]int{}, 0}
 }
 
 // checkLimits is rule 8, for servers and for clients: never more than the limit, over all shards. A limit that was made
@@ -25,8 +33,9 @@ func (r *Run) checkLimits() {
 	was, is := r.watch.levels, &r.watch.spare
 	r.count(is)
 	for k, n := range is.servers {
-		if limit := r.declaredAs(k.pool).config.PoolSize; n > limit && n > was.servers[k] {
-			r.Violate("rule 8: %d servers of %v, pool_size is %d", n, k, limit)
+		c := &r.declaredAs(k.pool).config
+		if limit := c.PoolSize + c.ReservePoolSize; n > limit && n > was.servers[k] && !c.AutoSize { // whose limit is that of places
+			r.Violate("rule 8: %d servers of %v, pool_size is %d and reserve_pool_size %d", n, k, c.PoolSize, c.ReservePoolSize)
 		}
 	}
 	for at, n := range is.places {
@@ -44,6 +53,8 @@ func (r *Run) checkLimits() {
 			r.Violate("rule 8: %d clients of %s, max_client_connections is %d", n, name, limit)
 		}
 	}
+	r.checkShares("max_user_client_connections", is.users, was.users, func(p *engine.PoolConfig) int { return p.MaxUserClientConnections })
+	r.checkShares("max_address_client_connections", is.hosts, was.hosts, func(p *engine.PoolConfig) int { return p.MaxAddressClientConnections })
 	if limit := r.Config.MaxClientConnections; limit > 0 && is.all > limit && is.all > was.all {
 		r.Violate("rule 8: %d clients, max_client_connections is %d", is.all, limit)
 	}
@@ -53,11 +64,22 @@ func (r *Run) checkLimits() {
 	r.watch.levels, r.watch.spare = r.watch.spare, was
 }
 
+// checkShares checks what one user or one address may have of a pool.
+func (r *Run) checkShares(name string, is, was map[place]int, limitOf func(*engine.PoolConfig) int) {
+	for at, n := range is {
+		if limit := limitOf(&r.declaredAs(at.pool).config); limit > 0 && n > limit && n > was[at] {
+			r.Violate("rule 8: %d clients of %v, %s is %d", n, at, name, limit)
+		}
+	}
+}
+
 // count counts as the limits do: connections on their way too, and those the engine has not closed.
 func (r *Run) count(l *levels) {
 	clear(l.servers)
 	clear(l.places)
 	clear(l.clients)
+	clear(l.users)
+	clear(l.hosts)
 	l.all = 0
 	for k, n := range r.host.connecting {
 		l.servers[k] += n
@@ -80,6 +102,10 @@ func (r *Run) count(l *levels) {
 	for _, c := range r.clients {
 		if c.admitted && !c.end.peer.closed {
 			l.clients[c.key.pool]++
+			l.users[place{c.key.pool, c.key.user}]++
+			if host, _, ok := strings.Cut(c.address(), ":"); ok {
+				l.hosts[place{c.key.pool, host}]++
+			}
 			l.all++
 		}
 	}

@@ -16,8 +16,12 @@ func (r *Run) reckon() bool {
 	r.doomed = make([]crashPoint, r.Shards)
 	for _, d := range r.declared {
 		d.removed = false
-		d.config.Mode, d.config.QueryWaitTimeout, d.config.MaxWaitingClients = engine.Transaction, 0, 0
+		p := &d.config
+		p.AutoSize = false
+		p.Mode, p.QueryWaitTimeout, p.MaxWaitingClients, p.MaxUserClientConnections = engine.Transaction, 0, 0, 0
+		p.QueryTimeout, p.TransactionTimeout, p.IdleTransactionTimeout, p.ClientIdleTimeout = 0, 0, 0, 0
 	}
+	r.reckonAddresses()
 	r.apply()
 	for _, d := range r.declared {
 		r.reckonClients(d)
@@ -40,6 +44,25 @@ func (r *Run) reckon() bool {
 	return true
 }
 
+// reckonAddresses checks that no client of any address is counted any more: of each, one may come where one may.
+func (r *Run) reckonAddresses() {
+	for _, d := range r.declared {
+		d.config.MaxAddressClientConnections = 1
+	}
+	r.apply()
+	for _, d := range r.declared {
+		for i := range 3 {
+			address := (&Client{id: i + 1}).address()
+			if refused := r.Engine.Admit(d.config.Name, address); refused != nil {
+				r.Violate("rule 8: nobody of %s is there, and one is refused: %v", address, refused)
+				continue
+			}
+			r.Engine.Leave(d.config.Name, address)
+		}
+		d.config.MaxAddressClientConnections = 0
+	}
+}
+
 // reckonClients checks max_client_connections, when nobody is there.
 func (r *Run) reckonClients(d *declared) {
 	limit := smallest(d.config.MaxClientConnections, r.Config.MaxClientConnections)
@@ -47,16 +70,16 @@ func (r *Run) reckonClients(d *declared) {
 		return
 	}
 	for n := range limit {
-		if refused := r.Engine.Admit(d.config.Name); refused != nil {
+		if refused := r.Engine.Admit(d.config.Name, ""); refused != nil {
 			r.Violate("rule 8: client %d of %d is refused: %v", n+1, limit, refused)
 			return
 		}
 	}
-	if r.Engine.Admit(d.config.Name) == nil {
+	if r.Engine.Admit(d.config.Name, "") == nil {
 		r.Violate("rule 8: %d clients of %d are let in", limit+1, limit)
 	}
 	for range limit {
-		r.Engine.Leave(d.config.Name)
+		r.Engine.Leave(d.config.Name, "")
 	}
 }
 

@@ -14,6 +14,9 @@ type declared struct {
 	statements bool
 	// What has been so at any time: its clients may be told of it.
 	wasRemoved, wasLimited bool
+	// timesOut: its clients may be closed for what they do too long, or for doing nothing; overruns: their queries may be
+	// cancelled.
+	timesOut, overruns bool
 	// sticky: a server may stay with a client that has left nothing in its session.
 	sticky bool
 }
@@ -30,7 +33,10 @@ func (r *Run) apply() {
 	for _, d := range r.declared {
 		p := &d.config
 		d.wasRemoved = d.wasRemoved || d.removed
-		d.wasLimited = d.wasLimited || c.MaxClientConnections > 0 || p.MaxClientConnections > 0 || p.MaxWaitingClients > 0
+		d.wasLimited = d.wasLimited || c.MaxClientConnections > 0 || p.MaxClientConnections > 0 || p.MaxWaitingClients > 0 ||
+			p.MaxUserClientConnections > 0 || p.MaxAddressClientConnections > 0
+		d.overruns = d.overruns || p.QueryTimeout > 0
+		d.timesOut = d.timesOut || d.overruns || p.TransactionTimeout > 0 || p.IdleTransactionTimeout > 0 || p.ClientIdleTimeout > 0
 		d.sticky = d.sticky || p.Mode == engine.Session || p.MaxPreparedStatements == 0
 		if !d.removed {
 			c.Pools = append(c.Pools, *p)
@@ -67,6 +73,10 @@ func (r *Run) tune(d *declared) {
 	p := &d.config
 	p.PoolSize = r.Between(1, 6)
 	p.FIFO = r.Chance(0.5)
+	p.MinPoolSize = min(p.MinPoolSize, p.PoolSize)
+	if r.Chance(0.5) {
+		r.lives(p)
+	}
 	p.Mode = []engine.Mode{engine.Transaction, engine.Session, engine.Statement}[r.random.IntN(3)]
 	if p.Mode == engine.Statement && !d.statements {
 		p.Mode = engine.Transaction
@@ -82,6 +92,15 @@ func (r *Run) tune(d *declared) {
 	}
 	if p.MaxWaitingClients > 0 {
 		p.MaxWaitingClients = r.Between(1, 10)
+	}
+	if p.MaxUserClientConnections > 0 {
+		p.MaxUserClientConnections = r.Between(1, 8)
+	}
+	if p.MaxAddressClientConnections > 0 {
+		p.MaxAddressClientConnections = r.Between(1, 8)
+	}
+	if d.timesOut {
+		r.timeouts(p)
 	}
 	if r.Config.MaxClientConnections > 0 {
 		r.Config.MaxClientConnections = r.Between(1, r.Clients)

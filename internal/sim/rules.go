@@ -53,11 +53,24 @@ func (r *Run) checkIdle() {
 	select {
 	case s := <-r.watch.figures:
 		r.watch.figures, r.watch.next = nil, r.steps+figuresEvery
+		servers := 0
 		for i := range s.Pools {
 			r.compare(&s.Pools[i])
+			servers += inStates(&s.Pools[i])
+		}
+		for i := range s.Loops {
+			servers -= s.Loops[i].Servers
+		}
+		if servers != 0 {
+			r.Violate("rule 8: %d more servers are in a state than there are", servers)
 		}
 	default:
 	}
+}
+
+// inStates is how many servers a pool has, state by state.
+func inStates(p *engine.PoolStats) int {
+	return p.ServersIdle + p.ServersActive + p.ServersResetting + p.ServersBeingCanceled + p.ServersChecking + p.ServersDraining
 }
 
 func (r *Run) compare(p *engine.PoolStats) {

@@ -71,8 +71,14 @@ func (w *World) Begin(s Scenario) *Run {
 // arrive lets a client come, for that pool.
 func (r *Run) arrive(d *declared) {
 	c := &Client{w: r.World, id: len(r.clients), declared: d, engine: r.Engine, depth: r.Between(1, r.Pipelined), slow: r.Chance(0.15)}
+	if r.Chance(0.3) {
+		c.priority = engine.Priority(r.random.IntN(3))
+	}
 	c.key = key{d.config.Name, "db", fmt.Sprintf("user%d", r.random.IntN(r.Users))}
 	c.program = &program{c: c, left: r.Between(1, r.Batches), statements: d.statements}
+	if d.config.Mode == engine.Session && r.Chance(0.2) {
+		c.replication = "database"
+	}
 	if r.Chance(r.Startup) {
 		for range 1 + r.random.IntN(2) {
 			c.startup = append(c.startup, []engine.Setting{{Name: "application_name", Value: "app"}, {Name: "work_mem", Value: "64MB"},
@@ -139,6 +145,7 @@ func (r *Run) take(i int) {
 	d, core := r.drivers[i], r.Engine.Shard(i)
 	r.meet(i, inWait)
 	events, now := d.Wait(core.Deadline())
+	defer func() { loop.Untaken(events, r.host.CloseFD) }()
 	r.meet(i, inTick)
 	r.host.tripping = r.doomed[i] == inHost
 	core.Tick(now)

@@ -57,16 +57,56 @@ func (w *World) pool(name string, users int) engine.PoolConfig {
 	if w.Chance(0.3) {
 		p.MaxServerConnections = w.Between(users, 6)
 	}
+	w.lives(&p)
 	if w.Chance(0.1) {
 		p.MaxClientConnections = w.Between(1, 8)
 	}
 	if w.Chance(0.1) {
 		p.MaxWaitingClients = w.Between(1, 10)
 	}
+	if w.Chance(0.1) {
+		p.MaxUserClientConnections = w.Between(1, 8)
+	}
+	if w.Chance(0.1) {
+		p.MaxAddressClientConnections = w.Between(1, 8)
+	}
+	if w.Chance(0.25) {
+		w.timeouts(&p)
+	}
 	for i := range w.Between(1, 3) {
 		p.Upstreams = append(p.Upstreams, w.upstream(i, users))
 	}
 	return p
+}
+
+// timeouts gives the clients of a pool so little time that some run out of it.
+func (w *World) timeouts(p *engine.PoolConfig) {
+	some := func(least, most int) time.Duration {
+		if w.Chance(0.4) {
+			return 0
+		}
+		return time.Duration(w.Between(least, most)) * time.Millisecond
+	}
+	p.QueryTimeout, p.TransactionTimeout = some(1, 15), some(5, 60)
+	p.IdleTransactionTimeout, p.ClientIdleTimeout = some(1, 10), some(1, 30)
+}
+
+// lives sets how servers live.
+func (w *World) lives(p *engine.PoolConfig) {
+	if w.Chance(0.3) {
+		p.MinPoolSize = w.Between(0, p.PoolSize)
+	}
+	p.ReservePoolSize, p.ReservePoolTimeout = 0, 0
+	if w.Chance(0.3) {
+		p.ReservePoolSize, p.ReservePoolTimeout = w.Between(0, 3), time.Duration(w.Between(1, 20))*time.Millisecond
+	}
+	p.AutoSize = w.Chance(0.1)
+	p.ServerCheckInterval, p.ServerCheckQuery = 0, ""
+	if w.Chance(0.3) {
+		p.ServerCheckInterval = time.Duration(w.Between(1, 10_000)) * time.Microsecond
+		p.ServerCheckQuery = []string{"", "SELECT 1"}[w.random.IntN(2)]
+	}
+	p.ServerReset = []engine.Reset{engine.ResetDirty, engine.ResetDirty, engine.ResetAlways, engine.ResetNever}[w.random.IntN(4)]
 }
 
 // upstream is one of a pool's. A limit of its own lets every user of the pool have a server.

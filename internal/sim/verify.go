@@ -3,6 +3,8 @@ package sim
 import (
 	"bytes"
 	"encoding/binary"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
 )
 
 // messages compares what has come with what should.
@@ -58,7 +60,7 @@ func (c *Client) welcome(m message) {
 
 // answer takes one message after the login.
 func (c *Client) answer(m message) {
-	if m.typ == 'E' && errorField(m.body, 'R') != "sim" {
+	if m.typ == 'E' && errorField(m.body, 'R') != "sim" && !c.overran(m) {
 		c.refused(m)
 		return
 	}
@@ -78,7 +80,8 @@ func (c *Client) answer(m message) {
 		c.leave("confused")
 		return
 	}
-	if want.typ != m.typ || !bytes.Equal(want.body, m.body) && !equallyFailed(want, m) {
+	if want.typ != m.typ || !bytes.Equal(want.body, m.body) && !equallyFailed(want, m) &&
+		!(c.overran(m) && errorField(want.body, 'C') == "57014") {
 		c.w.Violate("rule 1: c%d is sent %v instead of %v", c.id, m, want)
 		c.leave("confused")
 		return
@@ -93,6 +96,12 @@ func (c *Client) answer(m message) {
 			c.waitingFrom = 0
 		}
 	}
+}
+
+// overran reports whether an error is what the pooler says in place of Postgres, of a statement that it has cancelled.
+func (c *Client) overran(m message) bool {
+	return m.typ == 'E' && c.declared.overruns && errorField(m.body, 'V') == "ERROR" &&
+		errorField(m.body, 'M') == "canceling statement due to query timeout"
 }
 
 // equallyFailed reports whether both are errors in a failed transaction. Where Postgres would find another fault of a
@@ -160,7 +169,9 @@ func (c *Client) caughtUpForRefusal() bool {
 func (c *Client) mayBeTold(code string) bool {
 	switch code {
 	case "57014": // cancelled while it waited
-		return c.asks.made > 0
+		return c.asks.made > 0 || c.declared.overruns
+	case "25P03", "25P04", "57P05":
+		return c.declared.timesOut
 	case "08006": // no server in time, or its server was lost
 		return c.mayBeLost || c.w.weather.DialFails > 0 || c.w.scarce
 	case "57P01":
@@ -180,13 +191,18 @@ func (w *World) overtakes(c *Client) {
 	const margin = 20 * Millisecond // bytes may take this long to reach the engine, and its shards to notice
 	for _, other := range w.clients {
 		if other != c && other.key == c.key && other.welcomed && other.waitingFrom != 0 && !other.gone &&
-			other.waitingFrom+margin < c.waitingFrom {
+			other.waitingFrom+margin < c.waitingFrom && other.waitingFrom+handicap(other)+margin < c.waitingFrom+handicap(c) {
 			if other.overtaken++; other.overtaken > maxOvertaken {
 				w.Violate("fairness: c%d has waited since %s and was overtaken %d times, now by c%d, which has waited since %s",
 					other.id, clockTime(other.waitingFrom), other.overtaken, c.id, clockTime(c.waitingFrom))
 			}
 		}
 	}
+}
+
+// handicap is how much later one counts as having come than one of high priority.
+func handicap(c *Client) int64 {
+	return map[engine.Priority]int64{engine.PriorityHigh: 0, engine.PriorityNormal: 5 * Second, engine.PriorityLow: 10 * Second}[c.priority]
 }
 
 // maxOvertaken bounds how often one that waits is overtaken by those that came clearly later.
