@@ -8,14 +8,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/pgmux/caddy-pgmux/config"
 )
 
 // TestCaddyfileAndJSONCarryTheSameNames also finds a field that no option sets.
 func TestCaddyfileAndJSONCarryTheSameNames(t *testing.T) {
-	same(t, "app", appOptions.names(), fields(config.App{}), "pool", "pools") // the one exception
+	same(t, "app", appOptions.names(), fields(config.App{}), "pool", "pools") // one pool, one policy to a block
 	same(t, "pool", poolOptions.names(), fields(config.Pool{}))
 	same(t, "auth", authOptions.names(), fields(config.Auth{}))
+	same(t, "tls", append(tlsOptions.names(), "mode"), fields(config.ClientTLS{}), "connection_policy", "connection_policies")
+	same(t, "server_tls", append(serverTLSOptions.names(), "mode"), fields(config.ServerTLS{}))
 	same(t, "upstream", append(upstreamOptions.names(), "address"), fields(config.Upstream{})) // an argument
 }
 
@@ -47,14 +51,36 @@ func TestEveryOptionIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := make(map[string]bool)
-	for _, names := range [][]string{appOptions.names(), poolOptions.names(), authOptions.names(), upstreamOptions.names()} {
+	for _, names := range [][]string{appOptions.names(), poolOptions.names(), authOptions.names(),
+		upstreamOptions.names(), tlsOptions.names(), serverTLSOptions.names()} {
 		for _, name := range names {
 			all[name] = true
 		}
 	}
 	for name := range maps.Keys(all) {
-		if !strings.Contains(string(text), "\n| `"+name) {
+		row := "\n| `" + name
+		if !strings.Contains(string(text), row+"`") && !strings.Contains(string(text), row+" ") {
 			t.Errorf("%s has no row in docs/configuration.md", name)
 		}
+	}
+}
+
+// TestThePoolInTheReferenceWorks takes the JSON that the reference shows at its word.
+func TestThePoolInTheReferenceWorks(t *testing.T) {
+	text, err := os.ReadFile("../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "\n```json\n")
+	written, _, closed := strings.Cut(rest, "\n```\n")
+	if !found || !closed {
+		t.Fatal("there is no JSON any more")
+	}
+	var pool config.Pool
+	if err := caddy.StrictUnmarshalJSON([]byte(written), &pool); err != nil {
+		t.Fatal(err)
+	}
+	if err := config.Check(&config.App{Pools: map[string]*config.Pool{"app": &pool}}); err != nil {
+		t.Error(err)
 	}
 }

@@ -96,6 +96,18 @@ func word[T any](field func(*T) *string) option[T] {
 	}}
 }
 
+// query reads one query in quotes, which may be empty.
+func query[T any](example string, field func(*T) **string) option[T] {
+	return option[T]{read: func(p *parser, _ string, into *T) error {
+		text, err := p.query(p.Val(), example)
+		if err != nil {
+			return err
+		}
+		*field(into) = &text
+		return nil
+	}}
+}
+
 func join(path, name string) string {
 	if path == "" {
 		return name

@@ -34,6 +34,18 @@ func (p *parser) argument(wanted string) (string, error) {
 	return p.Val(), nil
 }
 
+// query is the only argument of an option that takes a query in quotes.
+func (p *parser) query(name, example string) (string, error) {
+	text, err := p.argument(fmt.Sprintf("a query in quotes, like %q", example))
+	if err != nil {
+		return "", err
+	}
+	if p.NextArg() {
+		return "", p.Errf(`%s takes one argument; put the query in quotes: "%s %s …"`, name, text, p.Val())
+	}
+	return text, nil
+}
+
 // end insists that nothing else is on this line.
 func (p *parser) end(name string) error {
 	if p.NextArg() {

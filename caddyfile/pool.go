@@ -15,17 +15,32 @@ import (
 //			max_server_connections <number>
 //		}
 //
-//		pool_mode               transaction|session|statement
-//		pool_size               <number>
-//		max_server_connections  <number>
-//		max_client_connections  <number>
-//		max_waiting_clients     <number>
-//		query_wait_timeout      <duration>
+//		pool_mode                      transaction|session|statement
+//		pool_size                      <number>|auto
+//		min_pool_size                  <number>
+//		reserve_pool_size              <number>
+//		reserve_pool_timeout           <duration>
+//		max_server_connections         <number>
+//		max_client_connections         <number>
+//		max_user_client_connections    <number>
+//		max_address_client_connections <number>
+//		max_waiting_clients            <number>
+//		priority                       user|database|application_name <name|prefix*> high|normal|low
+//
+//		query_wait_timeout       <duration>
+//		query_timeout            <duration>
+//		transaction_timeout      <duration>
+//		idle_transaction_timeout <duration>
+//		client_idle_timeout      <duration>
+//
 //		server_connect_timeout  <duration>
 //		server_login_retry      <duration>
 //		server_idle_timeout     <duration>
 //		server_lifetime         <duration>
-//		server_reset_query      <sql>
+//		server_check_interval   <duration>
+//		server_check_query      "<sql>"
+//		server_reset_query      "<sql>"
+//		server_reset            dirty|always|never
 //		idle_server_order       lifo|fifo
 //		max_prepared_statements <number>
 //
@@ -33,6 +48,12 @@ import (
 //			…
 //		}
 //		server_user <name> [<secret>]
+//		tls [<mode>] {
+//			…
+//		}
+//		server_tls [<mode>] {
+//			…
+//		}
 //	}
 func parsePool(p *parser, _ string, app *config.App) error {
 	name, err := p.argument("the pool's name")
@@ -59,23 +80,38 @@ func parsePool(p *parser, _ string, app *config.App) error {
 }
 
 var poolOptions = options[config.Pool]{
-	"databases":               {read: parseDatabases},
-	"upstream":                {read: parseUpstream, repeats: true},
-	"pool_mode":               word(func(p *config.Pool) *string { return &p.PoolMode }),
-	"pool_size":               number(func(p *config.Pool) **int { return &p.PoolSize }),
-	"max_server_connections":  number(func(p *config.Pool) **int { return &p.MaxServerConnections }),
-	"max_client_connections":  number(func(p *config.Pool) **int { return &p.MaxClientConnections }),
-	"max_waiting_clients":     number(func(p *config.Pool) **int { return &p.MaxWaitingClients }),
-	"query_wait_timeout":      duration(func(p *config.Pool) **caddyDuration { return &p.QueryWaitTimeout }),
-	"server_connect_timeout":  duration(func(p *config.Pool) **caddyDuration { return &p.ServerConnectTimeout }),
-	"server_login_retry":      duration(func(p *config.Pool) **caddyDuration { return &p.ServerLoginRetry }),
-	"server_idle_timeout":     duration(func(p *config.Pool) **caddyDuration { return &p.ServerIdleTimeout }),
-	"server_lifetime":         duration(func(p *config.Pool) **caddyDuration { return &p.ServerLifetime }),
-	"server_reset_query":      {read: parseResetQuery},
-	"idle_server_order":       word(func(p *config.Pool) *string { return &p.IdleServerOrder }),
-	"max_prepared_statements": number(func(p *config.Pool) **int { return &p.MaxPreparedStatements }),
-	"auth":                    {read: parseAuth},
-	"server_user":             {read: parseServerUser},
+	"databases":                      {read: parseDatabases},
+	"upstream":                       {read: parseUpstream, repeats: true},
+	"pool_mode":                      word(func(p *config.Pool) *string { return &p.PoolMode }),
+	"pool_size":                      {read: parsePoolSize},
+	"min_pool_size":                  number(func(p *config.Pool) **int { return &p.MinPoolSize }),
+	"reserve_pool_size":              number(func(p *config.Pool) **int { return &p.ReservePoolSize }),
+	"reserve_pool_timeout":           duration(func(p *config.Pool) **caddyDuration { return &p.ReservePoolTimeout }),
+	"max_server_connections":         number(func(p *config.Pool) **int { return &p.MaxServerConnections }),
+	"max_client_connections":         number(func(p *config.Pool) **int { return &p.MaxClientConnections }),
+	"max_user_client_connections":    number(func(p *config.Pool) **int { return &p.MaxUserClientConnections }),
+	"max_address_client_connections": number(func(p *config.Pool) **int { return &p.MaxAddressClientConnections }),
+	"max_waiting_clients":            number(func(p *config.Pool) **int { return &p.MaxWaitingClients }),
+	"priority":                       {read: parsePriority, repeats: true},
+	"query_wait_timeout":             duration(func(p *config.Pool) **caddyDuration { return &p.QueryWaitTimeout }),
+	"query_timeout":                  duration(func(p *config.Pool) **caddyDuration { return &p.QueryTimeout }),
+	"transaction_timeout":            duration(func(p *config.Pool) **caddyDuration { return &p.TransactionTimeout }),
+	"idle_transaction_timeout":       duration(func(p *config.Pool) **caddyDuration { return &p.IdleTransactionTimeout }),
+	"client_idle_timeout":            duration(func(p *config.Pool) **caddyDuration { return &p.ClientIdleTimeout }),
+	"server_connect_timeout":         duration(func(p *config.Pool) **caddyDuration { return &p.ServerConnectTimeout }),
+	"server_login_retry":             duration(func(p *config.Pool) **caddyDuration { return &p.ServerLoginRetry }),
+	"server_idle_timeout":            duration(func(p *config.Pool) **caddyDuration { return &p.ServerIdleTimeout }),
+	"server_lifetime":                duration(func(p *config.Pool) **caddyDuration { return &p.ServerLifetime }),
+	"server_check_interval":          duration(func(p *config.Pool) **caddyDuration { return &p.ServerCheckInterval }),
+	"server_check_query":             query(`SELECT 1`, func(p *config.Pool) **string { return &p.ServerCheckQuery }),
+	"server_reset_query":             query(`DISCARD ALL`, func(p *config.Pool) **string { return &p.ServerResetQuery }),
+	"server_reset":                   word(func(p *config.Pool) *string { return &p.ServerReset }),
+	"idle_server_order":              word(func(p *config.Pool) *string { return &p.IdleServerOrder }),
+	"max_prepared_statements":        number(func(p *config.Pool) **int { return &p.MaxPreparedStatements }),
+	"auth":                           {read: parseAuth},
+	"server_user":                    login(func(p *config.Pool) **config.ServerUser { return &p.ServerUser }),
+	"tls":                            {read: parseTLS},
+	"server_tls":                     {read: parseServerTLS},
 }
 
 // parseDatabases reads the names that clients may ask for. Syntax:
@@ -115,17 +151,18 @@ var upstreamOptions = options[config.Upstream]{
 	"max_server_connections": number(func(u *config.Upstream) **int { return &u.MaxServerConnections }),
 }
 
-// parseResetQuery reads one quoted query, which may be empty. Syntax:
+// parsePoolSize reads how many servers there may be. Syntax:
 //
-//	server_reset_query "<sql>"
-func parseResetQuery(p *parser, _ string, pool *config.Pool) error {
-	query, err := p.argument(`a query in quotes, like "DISCARD ALL", or ""`)
+//	pool_size <number>|auto
+func parsePoolSize(p *parser, _ string, pool *config.Pool) error {
+	text, err := p.argument("a number or auto")
 	if err != nil {
 		return err
 	}
-	pool.ServerResetQuery = &query
-	if p.NextArg() {
-		return p.Errf(`server_reset_query takes one argument; put the query in quotes: "%s %s …"`, query, p.Val())
+	size, err := config.ParsePoolSize(text)
+	if err != nil {
+		return p.Errf("%w; write digits only, or auto", err)
 	}
-	return nil
+	pool.PoolSize = &size
+	return p.end("pool_size")
 }

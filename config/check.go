@@ -54,28 +54,6 @@ func (a *App) check() *Problem {
 	return nil
 }
 
-func (p *Pool) check(path string) *Problem {
-	at := func(option string) string { return path + "." + option }
-	return first(
-		checkDatabases(at("databases"), p.Databases),
-		checkUpstreams(path, p.Upstream),
-		oneOf(at("pool_mode"), p.PoolMode, PoolModes),
-		atLeast(at("pool_size"), p.PoolSize, 1, "it is the number of servers for one database and user"),
-		atLeast(at("max_server_connections"), p.MaxServerConnections, 0, "0 means no bound"),
-		atLeast(at("max_client_connections"), p.MaxClientConnections, 0, "0 means no bound of its own"),
-		atLeast(at("max_waiting_clients"), p.MaxWaitingClients, 0, "0 means no bound of its own"),
-		notNegative(at("query_wait_timeout"), p.QueryWaitTimeout, "0 means for ever"),
-		positive(at("server_connect_timeout"), p.ServerConnectTimeout),
-		positive(at("server_login_retry"), p.ServerLoginRetry),
-		notNegative(at("server_idle_timeout"), p.ServerIdleTimeout, "0 means never"),
-		notNegative(at("server_lifetime"), p.ServerLifetime, "0 means never"),
-		oneOf(at("idle_server_order"), p.IdleServerOrder, IdleServerOrders),
-		between(at("max_prepared_statements"), p.MaxPreparedStatements, 0, MaxMaxPreparedStatements, "0 means off"),
-		p.Auth.check(path),
-		p.ServerUser.check(at("server_user")),
-	)
-}
-
 // first is the first Problem that is one.
 func first(problems ...*Problem) *Problem {
 	for _, p := range problems {

@@ -30,6 +30,39 @@ func patched(t *testing.T, setting, value string) *App {
 	return &a
 }
 
+// pooled is good with these settings of pool app written.
+func pooled(t *testing.T, settings string) *App {
+	t.Helper()
+	a := patched(t, "pools", `{"app":`+settings+`}`)
+	if p := a.Pools["app"]; p.Upstream == nil {
+		p.Upstream = []*Upstream{{Address: "127.0.0.1:5432"}}
+	}
+	if p := a.Pools["app"]; p.Auth == nil {
+		p.Auth = &Auth{Method: "trust"}
+	}
+	return a
+}
+
+// refused checks that each of these pools is refused with these words; accepted, that it is not.
+func refused(t *testing.T, cases map[string]string) {
+	t.Helper()
+	for settings, want := range cases {
+		err := Check(pooled(t, settings))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s:\n got %v\nwant %s", settings, err, want)
+		}
+	}
+}
+
+func accepted(t *testing.T, cases ...string) {
+	t.Helper()
+	for _, settings := range cases {
+		if err := Check(pooled(t, settings)); err != nil {
+			t.Errorf("%s: %v", settings, err)
+		}
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -66,7 +99,7 @@ func TestCheckNamesTheSettingAndTheCure(t *testing.T) {
 		{"pool.max_prepared_statements", `100001`, "must be 0 to 100000; 0 means off"},
 		{"pool.auth", `null`, "pools.app: lets nobody log in"},
 		{"pool.auth", `{}`, "pools.app.auth: lets nobody log in"},
-		{"pool.auth", `{"method":"md5"}`, "one of scram-sha-256, trust"},
+		{"pool.auth", `{"method":"md6"}`, "one of scram-sha-256, md5, plain, cert, trust; did you mean md5?"},
 		{"pool.auth", `{"user":{"alice":""}}`, "pools.app.auth.user.alice: has no secret"},
 		{"pool.server_user", `{"name":""}`, "pools.app.server_user: has no name"},
 	} {

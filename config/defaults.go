@@ -20,6 +20,10 @@ const (
 	DefaultServerLifetime        = 30 * time.Minute
 	DefaultServerResetQuery      = "DISCARD ALL"
 	DefaultMaxPreparedStatements = 1000
+	DefaultReservePoolTimeout    = 5 * time.Second
+	DefaultServerCheckInterval   = 30 * time.Second
+	DefaultQueryTTL              = 10 * time.Second
+	DefaultAuthQuery             = "SELECT rolname, rolpassword, rolvaliduntil FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolcanlogin"
 )
 
 // The words that options take, the default first.
@@ -28,7 +32,12 @@ var (
 	PoolModes        = []string{"transaction", "session", "statement"}
 	Roles            = []string{"auto", "primary", "replica"}
 	IdleServerOrders = []string{"lifo", "fifo"}
-	AuthMethods      = []string{"scram-sha-256", "trust"}
+	AuthMethods      = []string{"scram-sha-256", "md5", "plain", "cert", "trust"}
+	ServerResets     = []string{"dirty", "always", "never"}
+	ClientTLSModes   = []string{"require", "disable", "allow", "verify-ca", "verify-full"}
+	ServerTLSModes   = []string{"prefer", "disable", "require", "verify-ca", "verify-full"}
+	PriorityKinds    = []string{"user", "database", "application_name"}
+	PriorityLevels   = []string{"normal", "high", "low"}
 )
 
 // Bounds of numbers.

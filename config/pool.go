@@ -1,6 +1,9 @@
 package config
 
-import "github.com/caddyserver/caddy/v2"
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddytls"
+)
 
 // Pool is a template: every (database, user) that clients log in as gets a pool of its own with these settings.
 // (PgBouncer: a line of [databases] with the settings of [pgbouncer].)
@@ -17,9 +20,24 @@ type Pool struct {
 	// Default: transaction. (PgBouncer: pool_mode, whose default is session.)
 	PoolMode string `json:"pool_mode,omitempty"`
 
-	// PoolSize bounds the servers of one (database, user), over all event loops, hard at every instant. Default: 20.
-	// At least 1. (PgBouncer: default_pool_size.)
-	PoolSize *int `json:"pool_size,omitempty"`
+	// PoolSize bounds the servers of one (database, user), over all event loops, hard at every instant. `auto` lets it
+	// follow the load, by Little's law, between min_pool_size (at least 1) and max_server_connections. Default: 20.
+	// At least 1. (PgBouncer: default_pool_size, pool_size.)
+	PoolSize *PoolSize `json:"pool_size,omitempty"`
+
+	// MinPoolSize is how many servers of a (database, user) are kept, whoever uses them: once a client of it has come, and
+	// from the start where the pool names its databases (without *) and its server_user. 0: a pool that nobody uses has no
+	// connection left after server_idle_timeout. Default: 0. At most pool_size, where that is a number, and
+	// max_server_connections. (PgBouncer: min_pool_size.)
+	MinPoolSize *int `json:"min_pool_size,omitempty"`
+
+	// ReservePoolSize is how many more servers than pool_size there may be for a (database, user) when a client has waited
+	// for reserve_pool_timeout. They go as soon as nobody waits. Default: 0. (PgBouncer: reserve_pool_size.)
+	ReservePoolSize *int `json:"reserve_pool_size,omitempty"`
+
+	// ReservePoolTimeout is how long a client waits before servers of the reserve are made. 0: at once. Default: 5s.
+	// (PgBouncer: reserve_pool_timeout, where 0 means no reserve.)
+	ReservePoolTimeout *caddy.Duration `json:"reserve_pool_timeout,omitempty"`
 
 	// MaxServerConnections bounds the servers of one upstream over all databases and users of this pool. 0: no bound.
 	// Default: 1000. (PgBouncer: max_db_connections.)
@@ -29,13 +47,43 @@ type Pool struct {
 	// Default: 0. (PgBouncer: max_db_client_connections.)
 	MaxClientConnections *int `json:"max_client_connections,omitempty"`
 
+	// MaxUserClientConnections bounds the clients of this pool that log in as one user; more are refused with 53300.
+	// 0: no bound of its own. Default: 0. (PgBouncer: max_user_client_connections.)
+	MaxUserClientConnections *int `json:"max_user_client_connections,omitempty"`
+
+	// MaxAddressClientConnections bounds the clients of this pool that come from one IP address, those logging in
+	// included; more are refused with 53300. Clients of Unix sockets have no address. 0: no bound of its own. Default: 0.
+	MaxAddressClientConnections *int `json:"max_address_client_connections,omitempty"`
+
 	// MaxWaitingClients bounds the clients of one (database, user) that wait for a server; more are refused with
 	// 53300. 0: no bound of its own. Default: 0.
 	MaxWaitingClients *int `json:"max_waiting_clients,omitempty"`
 
+	// Priority says who waits less long for a server: lines that are looked through in their order when a client logs in,
+	// of which the first that fits counts. A line that never counts, as all that it fits fits one before, is refused.
+	// Default: everybody is `normal`.
+	Priority []*Priority `json:"priority,omitempty"`
+
 	// QueryWaitTimeout is how long a query may wait for a server before its client gets 08006. 0: for ever.
 	// Default: 30s. (PgBouncer: query_wait_timeout.)
 	QueryWaitTimeout *caddy.Duration `json:"query_wait_timeout,omitempty"`
+
+	// QueryTimeout cancels a query that runs so long; its client gets 57014 and goes on. 0: no bound. Default: 0.
+	// (PgBouncer: query_timeout, which closes the client.)
+	QueryTimeout *caddy.Duration `json:"query_timeout,omitempty"`
+
+	// TransactionTimeout closes a client whose transaction is open so long, with 25P04; Postgres rolls back. 0: no bound.
+	// Default: 0. (PgBouncer: transaction_timeout.)
+	TransactionTimeout *caddy.Duration `json:"transaction_timeout,omitempty"`
+
+	// IdleTransactionTimeout closes a client that lets an open transaction rest so long, with 25P03, and logs who it is,
+	// what it did last and how long ago; Postgres rolls back. 0: no bound. Default: 0.
+	// (PgBouncer: idle_transaction_timeout.)
+	IdleTransactionTimeout *caddy.Duration `json:"idle_transaction_timeout,omitempty"`
+
+	// ClientIdleTimeout closes a client that has asked nothing for so long, outside a transaction, with 57P05. 0: no
+	// bound. Default: 0. (PgBouncer: client_idle_timeout.)
+	ClientIdleTimeout *caddy.Duration `json:"client_idle_timeout,omitempty"`
 
 	// ServerConnectTimeout bounds dialing a server and logging in to it, together. Default: 5s. At least 1ms.
 	// (PgBouncer: server_connect_timeout.)
@@ -49,13 +97,28 @@ type Pool struct {
 	// (PgBouncer: server_idle_timeout.)
 	ServerIdleTimeout *caddy.Duration `json:"server_idle_timeout,omitempty"`
 
-	// ServerLifetime closes a server this old, once it is idle. 0: never. Default: 30m.
+	// ServerLifetime closes a server this old, less up to a tenth by chance, once it is idle. Where it is in use its
+	// replacement is there before it goes, as far as pool_size has room for both. 0: never. Default: 30m.
 	// (PgBouncer: server_lifetime, where 0 means after one use.)
 	ServerLifetime *caddy.Duration `json:"server_lifetime,omitempty"`
+
+	// ServerCheckInterval: a server that has rested so long is asked server_check_query before a client gets it; one that
+	// does not answer within server_connect_timeout is closed, and the client gets another. 0: never. Default: 30s.
+	// (PgBouncer: server_check_delay, where 0 means always.)
+	ServerCheckInterval *caddy.Duration `json:"server_check_interval,omitempty"`
+
+	// ServerCheckQuery is what such a server is asked. Empty: an empty query, which costs Postgres nothing. Default: empty.
+	// (PgBouncer: server_check_query.)
+	ServerCheckQuery *string `json:"server_check_query,omitempty"`
 
 	// ServerResetQuery cleans a server that a client has left state in. Empty: such a server is closed instead.
 	// Default: DISCARD ALL. (PgBouncer: server_reset_query.)
 	ServerResetQuery *string `json:"server_reset_query,omitempty"`
+
+	// ServerReset says when server_reset_query runs: `dirty`, when a client has left state in the server; `always`,
+	// whenever a client gives it back; `never`, which closes a server in which a client has left state. Whichever it is, no
+	// client sees what another has left. `always` needs a query. Default: dirty. (PgBouncer: server_reset_query_always.)
+	ServerReset string `json:"server_reset,omitempty"`
 
 	// IdleServerOrder says which idle server is taken first: `lifo`, the one used last, keeps few servers warm and lets
 	// the others time out; `fifo` uses all in turn. Default: lifo. (PgBouncer: server_round_robin.)
@@ -69,10 +132,75 @@ type Pool struct {
 	// Auth says who may log in, and how they prove it.
 	Auth *Auth `json:"auth,omitempty"`
 
-	// ServerUser is who logs in to the servers of this pool. Default: each client's own user, with the secret that
-	// `auth` has for it, which then must be a password and not a SCRAM verifier.
-	// (PgBouncer: user= and password= of a database.)
+	// ServerUser is who logs in to the servers of this pool, for all clients, which then share the servers of a database.
+	// Default: each client's own user, with the secret that `auth` has for it, or with the key that its own SCRAM login
+	// has shown where `auth` has a SCRAM verifier only. (PgBouncer: user= and password= of a database.)
 	ServerUser *ServerUser `json:"server_user,omitempty"`
+
+	// TLS is how clients may or must encrypt. Default: no TLS. (PgBouncer: client_tls_sslmode and others.)
+	TLS *ClientTLS `json:"tls,omitempty"`
+
+	// ServerTLS is how connections to servers are encrypted. Default: mode prefer, as PgBouncer and libpq.
+	// (PgBouncer: server_tls_sslmode and others.)
+	ServerTLS *ServerTLS `json:"server_tls,omitempty"`
+}
+
+// Priority is one line of priority.
+type Priority struct {
+	// By is what is compared: `user`, `database` or `application_name`, as they are when the client logs in. Required.
+	By string `json:"by"`
+
+	// Name is what it is compared with: a name, or a prefix followed by `*`. Required.
+	Name string `json:"name"`
+
+	// Level is `high`, `normal` or `low`. A client waits behind those of a higher level that began to wait up to 5 s
+	// after it (10 s, from low to high), and behind nobody longer. Required.
+	Level string `json:"level"`
+}
+
+// ClientTLS is TLS between clients and us.
+type ClientTLS struct {
+	// Mode is `disable`: SSLRequest is answered with no; `allow`: clients may encrypt; `require`: others are refused with
+	// 28000; `verify-ca`: clients also need a certificate of client_ca; `verify-full`: which names, besides, the user they
+	// log in as (see auth.cert_user). Default: require. (PgBouncer: client_tls_sslmode.)
+	Mode string `json:"mode,omitempty"`
+
+	// ServerNames are the names for which Caddy's TLS app gets certificates and keeps them new, by its automation. Without
+	// them, certificates come from wherever the TLS app has them: loaded files, other apps' names, on-demand.
+	// (PgBouncer: client_tls_cert_file, client_tls_key_file.)
+	ServerNames []string `json:"server_names,omitempty"`
+
+	// ClientCA is a PEM file with the certificates of authorities that may have issued a client's certificate. It is read
+	// when the configuration is loaded. A connection policy that says itself whose certificates are good goes before it; one
+	// of the two is required for verify-ca, verify-full and method cert. (PgBouncer: client_tls_ca_file.)
+	ClientCA string `json:"client_ca,omitempty"`
+
+	// ConnectionPolicies are Caddy's, for who wants to choose protocol versions, ciphers, curves or certificates by
+	// himself. The first that matches counts. ALPN is always `postgresql`. Default: one, with Caddy's defaults.
+	// (PgBouncer: client_tls_protocols, client_tls_ciphers.)
+	ConnectionPolicies caddytls.ConnectionPolicies `json:"connection_policies,omitempty"`
+}
+
+// ServerTLS is TLS between us and servers. Unix sockets are never encrypted, whatever the mode.
+type ServerTLS struct {
+	// Mode is `prefer`: encrypted if the server can; `disable`: never; `require`: or not at all; `verify-ca`: and the
+	// server's certificate is of ca; `verify-full`: and is for the host of the upstream's address. Default: prefer.
+	// (PgBouncer: server_tls_sslmode.)
+	Mode string `json:"mode,omitempty"`
+
+	// CA is a PEM file with the certificates of authorities that may have issued servers' certificates, read when the
+	// configuration is loaded. Required for verify-ca, and refused with prefer and require, which would not look at it.
+	// Default: the system's. (PgBouncer: server_tls_ca_file.)
+	CA string `json:"ca,omitempty"`
+
+	// Certificate and Key are PEM files with what we show servers that ask for a client's certificate. Both or none. They
+	// are read again when they change. (PgBouncer: server_tls_cert_file, server_tls_key_file.)
+	Certificate string `json:"certificate,omitempty"`
+	Key         string `json:"key,omitempty"`
+
+	// ServerName is what verify-full takes the servers' certificates to be for, and what SNI says, instead of the host of
+	// the upstream's address.
+	ServerName string `json:"server_name,omitempty"`
 }
 
 // Upstream is one address of Postgres.
@@ -91,9 +219,15 @@ type Upstream struct {
 
 // Auth says who may log in.
 type Auth struct {
-	// Method is `scram-sha-256`, or `trust`: whoever can connect is whom he says he is. Default: scram-sha-256.
-	// (PgBouncer: auth_type.)
+	// Method is how clients prove who they are: `scram-sha-256`; `md5`, where users whose SCRAM verifier we have are asked
+	// for SCRAM; `plain`, the password as it is; `cert`, a certificate of tls.client_ca that names the user; `trust`:
+	// whoever can connect is whom he says he is. Default: scram-sha-256. (PgBouncer: auth_type.)
 	Method string `json:"method,omitempty"`
+
+	// CertUser maps the common name of a client's certificate to the users it may log in as, for method cert and for tls
+	// verify-full. A name that is not listed may log in as the user of that name.
+	// (PgBouncer: auth_ident_file.)
+	CertUser map[string][]string `json:"cert_user,omitempty"`
 
 	// User maps users to their secrets: a password or a SCRAM-SHA-256 verifier, as in pg_authid. Secrets may be
 	// placeholders, {env.NAME} or {file.PATH}, which are resolved when the configuration is loaded and never stored;
@@ -105,6 +239,24 @@ type Auth struct {
 	// the users known before stay. A user under `user` goes before the one in the file. Passwords and SCRAM verifiers
 	// are understood. (PgBouncer: auth_file.)
 	UsersFile string `json:"users_file,omitempty"`
+
+	// Query asks Postgres for the secret of a user that is neither under `user` nor in the file, over connections of its
+	// own with search_path pg_catalog. $1 is the user; the first row's columns are the user, the secret as pg_authid has it
+	// and, if there is a third, until when it is valid. Where there is none, Postgres is asked that too (VALID UNTIL of the
+	// role). Default: off; with query_user alone, the query of CREATE ROLE's catalog,
+	// `SELECT rolname, rolpassword, rolvaliduntil FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolcanlogin`.
+	// (PgBouncer: auth_query.)
+	Query string `json:"query,omitempty"`
+
+	// QueryUser is who asks, and the password. Required with query. (PgBouncer: auth_user.)
+	QueryUser *ServerUser `json:"query_user,omitempty"`
+
+	// QueryDatabase is where it is asked. Default: the database the client asks for. (PgBouncer: auth_dbname.)
+	QueryDatabase string `json:"query_database,omitempty"`
+
+	// QueryTTL is how long an answer is used before it is asked again; one that there is no such user, a tenth of it. A
+	// login that fails with an answer older than a second asks again too. Default: 10s. 0: every login asks.
+	QueryTTL *caddy.Duration `json:"query_ttl,omitempty"`
 }
 
 // ServerUser is a user of Postgres and its password.

@@ -3,16 +3,25 @@ package examples
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"flag"
+	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
 
 	_ "github.com/pgmux/caddy-pgmux"
 )
@@ -91,6 +100,8 @@ func TestExamplesAreValid(t *testing.T) {
 		for path, content := range map[string]string{
 			"/etc/pgbouncer/userlist.txt": "\"tenant_1\" \"secret\"\n",
 			"/run/secrets/tenants":        "secret\n",
+			"/etc/ssl/db-ca.pem":          authority(t),
+			"/etc/ssl/clients-ca.pem":     authority(t),
 		} {
 			file := filepath.Join(dir, filepath.Base(path))
 			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
@@ -103,8 +114,29 @@ func TestExamplesAreValid(t *testing.T) {
 			t.Fatal(err)
 		}
 		cfg.Admin = &caddy.AdminConfig{Disabled: true}
+		// Where the internal issuer keeps what it makes.
+		cfg.StorageRaw = fmt.Appendf(nil, `{"module": "file_system", "root": %q}`, t.TempDir())
 		if err := caddy.Validate(&cfg); err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// authority is a certificate that could issue others, in PEM.
+func authority(t *testing.T) string {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "examples"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
