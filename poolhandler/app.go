@@ -22,6 +22,7 @@ type App struct {
 
 	process *process
 	plan    *plan
+	ctx     caddy.Context
 	logger  *zap.Logger
 }
 
@@ -53,6 +54,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.plan, err = newPlan(resolved, a.logger); err != nil {
 		return err
 	}
+	if err := a.plan.secure(ctx, resolved); err != nil {
+		return err
+	}
+	a.ctx = ctx
 	a.plan.rescuers = new(rescuers)
 	if err := (&guard{ctx: ctx, logger: a.logger, rescuers: a.plan.rescuers}).subscribe(); err != nil {
 		return err
@@ -61,7 +66,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 }
 
 // Start puts the configuration in force, and starts the event loops when it is the first.
-func (a *App) Start() error { return a.process.push(a.plan) }
+func (a *App) Start() error {
+	if err := a.plan.manageCertificates(a.ctx); err != nil {
+		return err
+	}
+	return a.process.push(a.plan)
+}
 
 // Stop takes the configuration out of force: another one has taken over, or goes on after a reload that failed, or
 // none is left and clients drain.

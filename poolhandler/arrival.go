@@ -2,12 +2,15 @@ package poolhandler
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"time"
 
 	"github.com/mholt/caddy-l4/layer4"
+	"github.com/mholt/caddy-l4/modules/l4tls"
 	"go.uber.org/zap"
 
 	"github.com/pgmux/caddy-pgmux/internal/engine"
@@ -34,6 +37,9 @@ type arrival struct {
 	already []byte   // read before: the matchers'
 	remote  string
 
+	decrypted *login.TLSInfo // another handler has decrypted it; nil: none has
+
+	pool     *pool  // the client's, once it is known
 	admitted string // the pool in which the client counts
 	pump     *pump  // once handed over, where the connection is not a plain socket
 }
@@ -42,6 +48,7 @@ func newArrival(p *process, named string, cx *layer4.Connection) *arrival {
 	return &arrival{
 		process: p, plan: p.current.Load(), running: p.running.Load(), named: named,
 		conn: cx.Conn, already: cx.MatchingBytes(), remote: cx.RemoteAddr().String(),
+		decrypted: decrypted(l4tls.GetConnectionStates(cx)),
 	}
 }
 
@@ -110,7 +117,7 @@ type chooser func(*login.Startup) (login.Auth, *login.Refusal)
 func (a *arrival) accept(timeout time.Duration, choose chooser) (*login.Client, error) {
 	ctx, stop := context.WithTimeout(context.Background(), timeout)
 	defer stop()
-	client, cancel, err := login.Accept(ctx, a.conn, a.already, login.Config{Choose: choose})
+	client, cancel, err := login.Accept(ctx, a.conn, a.already, login.Config{TLS: a.tls(), Late: a.tooLate(), Choose: choose})
 	if err != nil {
 		a.leave()
 		return nil, err
@@ -123,18 +130,54 @@ func (a *arrival) accept(timeout time.Duration, choose chooser) (*login.Client, 
 			case <-ctx.Done():
 			}
 		}
-		a.conn.Close()
+		cancel.Done(a.conn)
 	}
 	return client, nil
 }
 
+// tls is how this client may encrypt; nil: it may not, or has.
+func (a *arrival) tls() *tls.Config {
+	switch {
+	case a.plan == nil, a.decrypted != nil:
+		return nil
+	case a.named == "":
+		return a.plan.tls
+	}
+	if pool := a.plan.pools[a.named]; pool != nil {
+		return pool.tls.config
+	}
+	return nil
+}
+
+// tooLate is what a client is told that takes longer than it may.
+func (a *arrival) tooLate() *login.Refusal {
+	if a.plan == nil {
+		return nil
+	}
+	return &login.Refusal{
+		SQLState: "57014", Message: "canceling authentication due to timeout",
+		Detail: fmt.Sprintf("client_login_timeout is %v.", a.plan.loginTimeout),
+		Hint:   "Answer faster, log in less often, or raise client_login_timeout.",
+	}
+}
+
 // choose finds the client's pool and counts it in.
 func (a *arrival) choose(s *login.Startup) (login.Auth, *login.Refusal) {
+	if s.TLS == nil {
+		s.TLS = a.decrypted
+	}
 	pool, refusal := a.findPool(s.Database)
+	if refusal == nil {
+		refusal = pool.tls.check(s)
+	}
+	if refusal == nil && s.Replication != "" && !pool.session {
+		refusal = noReplication(pool.name)
+	}
 	if refusal != nil {
 		return login.Auth{}, refusal
 	}
-	if refused := a.running.Admit(pool.name); refused != nil {
+	a.pool = pool
+	if refused := a.running.Admit(pool.name, a.remote); refused != nil {
 		return login.Auth{}, toClient(refused)
 	}
 	a.admitted = pool.name
@@ -165,7 +208,7 @@ func (a *arrival) refuseAll(r *login.Refusal) chooser {
 // leave gives the admission back, if there is one.
 func (a *arrival) leave() {
 	if a.admitted != "" {
-		a.running.Leave(a.admitted)
+		a.running.Leave(a.admitted, a.remote)
 		a.admitted = ""
 	}
 }

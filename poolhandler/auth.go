@@ -10,7 +10,8 @@ import (
 )
 
 // newAuth is how clients of a pool prove who they are. It reads the users file.
-func newAuth(c *config.Auth, logger *zap.Logger) (login.Auth, error) {
+func newAuth(pool *config.Pool, serverTLS *login.ServerTLS, logger *zap.Logger) (login.Auth, error) {
+	c := pool.Auth
 	method, err := login.ParseMethod(config.Word(c.Method, config.AuthMethods))
 	if err != nil {
 		return login.Auth{}, fmt.Errorf("auth.method: %w", err)
@@ -32,7 +33,17 @@ func newAuth(c *config.Auth, logger *zap.Logger) (login.Auth, error) {
 		}
 		credentials = append(credentials, file)
 	}
-	return login.Auth{Method: method, Credentials: credentials}, nil
+	if c.QueryUser != nil {
+		query, err := newAuthQuery(pool, serverTLS, logger)
+		if err != nil {
+			return login.Auth{}, err
+		}
+		credentials = append(credentials, query)
+	}
+	return login.Auth{
+		Method: method, Credentials: credentials,
+		CertUser: c.CertUser, NeedCert: pool.TLS != nil && pool.TLS.Mode == "verify-full",
+	}, nil
 }
 
 // parseUsers reads the secrets that are written in the configuration itself. There a user who cannot log in is an
@@ -53,4 +64,26 @@ func parseUsers(written map[string]string, method login.Method) (login.Users, er
 		users.Warm()
 	}
 	return users, nil
+}
+
+// newAuthQuery asks Postgres for the secrets that are written nowhere.
+func newAuthQuery(pool *config.Pool, serverTLS *login.ServerTLS, logger *zap.Logger) (*login.AuthQuery, error) {
+	c := pool.Auth
+	secret, err := login.ParseSecret(c.QueryUser.Secret)
+	if err != nil {
+		return nil, fmt.Errorf("auth.query_user: %w", err)
+	}
+	upstreams := make([]string, len(pool.Upstream))
+	for i, u := range pool.Upstream {
+		upstreams[i] = u.Address
+	}
+	query, err := login.NewAuthQuery(login.AuthQueryConfig{
+		Query: c.Query, User: c.QueryUser.Name, Secret: secret, Database: c.QueryDatabase,
+		Upstreams: upstreams, TLS: serverTLS, TTL: config.Duration(c.QueryTTL, config.DefaultQueryTTL),
+		OnError: func(err error) { logger.Error("asking Postgres for users' secrets", zap.Error(err)) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("auth.query: %w", err)
+	}
+	return query, nil
 }

@@ -20,7 +20,7 @@ func (names databaseNames) match(database string) (exactness int, ok bool) {
 		prefix, isPrefix := strings.CutSuffix(name, "*")
 		switch {
 		case !isPrefix && name == database:
-			return exact, true
+			return wholeName, true
 		case isPrefix && strings.HasPrefix(database, prefix):
 			exactness = max(exactness, len(prefix))
 		}
@@ -28,8 +28,8 @@ func (names databaseNames) match(database string) (exactness int, ok bool) {
 	return exactness, exactness >= 0
 }
 
-// exact is better than every prefix: names are shorter.
-const exact = 1 << 20
+// wholeName is better than every prefix: names are shorter.
+const wholeName = 1 << 20
 
 // poolFor is the pool whose `databases` names the database most exactly; the first by name where two are equal,
 // which the handler refuses when it is provisioned. Nil if no pool has it.
@@ -56,4 +56,14 @@ func (p *plan) ambiguous() (entry, one, other string) {
 		}
 	}
 	return "", "", ""
+}
+
+// exact is the names that are whole.
+func (names databaseNames) exact() (whole []string) {
+	for _, name := range names {
+		if !strings.HasSuffix(name, "*") {
+			whole = append(whole, name)
+		}
+	}
+	return whole
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pgmux/caddy-pgmux/internal/epoll"
 	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/secure"
 	"github.com/pgmux/caddy-pgmux/uring"
 )
 
@@ -59,7 +60,7 @@ func openDrivers(n int, ioDriver string) ([]loop.Driver, choice, error) {
 	return drivers, choice{driver: "epoll", reason: reason}, err
 }
 
-// openAll opens n drivers, or none.
+// openAll opens n drivers, or none. They respect the layers of connections.
 func openAll(n int, open func() (loop.Driver, error)) ([]loop.Driver, error) {
 	drivers := make([]loop.Driver, 0, n)
 	for range n {
@@ -68,7 +69,7 @@ func openAll(n int, open func() (loop.Driver, error)) ([]loop.Driver, error) {
 			closeAll(drivers)
 			return nil, err
 		}
-		drivers = append(drivers, d)
+		drivers = append(drivers, secure.Wrap(d))
 	}
 	return drivers, nil
 }

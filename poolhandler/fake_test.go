@@ -36,7 +36,7 @@ func (f *fakePooler) Apply(c *engine.Config) {
 	f.applied = append(f.applied, c)
 }
 
-func (f *fakePooler) Admit(string) *engine.Refusal {
+func (f *fakePooler) Admit(_, _ string) *engine.Refusal {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refuse == nil {
@@ -45,7 +45,7 @@ func (f *fakePooler) Admit(string) *engine.Refusal {
 	return f.refuse
 }
 
-func (f *fakePooler) Leave(string) {
+func (f *fakePooler) Leave(_, _ string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.admitted--
@@ -120,7 +120,7 @@ func onePool(name string, size int) *config.App {
 	return &config.App{Pools: map[string]*config.Pool{name: {
 		Databases: []string{"app", "tenant_*"},
 		Upstream:  []*config.Upstream{{Address: "127.0.0.1:5432"}},
-		PoolSize:  &size,
+		PoolSize:  (*config.PoolSize)(&size),
 		Auth:      &config.Auth{User: map[string]string{"alice": "wonderland"}},
 	}}}
 }

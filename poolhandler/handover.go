@@ -12,27 +12,35 @@ import (
 // handOver gives the logged-in client to the engine. After it nothing of the connection is left in Go, unless it is
 // not a plain socket: then a pump stays.
 func (a *arrival) handOver(client *login.Client) error {
-	fd, err := a.takeSocket()
+	fd, err := a.takeSocket(client)
 	if err != nil {
 		a.leave()
 		return err
 	}
-	refused := a.running.Attach(engine.Client{
+	attached := engine.Client{
 		FD: fd, Unread: client.Unread,
-		Pool: a.admitted, Database: client.Database, User: client.User,
-		Startup: settings(client.Settings), Address: a.remote,
-	})
+		Pool: a.admitted, Database: client.Database, User: a.pool.server.userFor(client.User), Login: client.User,
+		Priority: a.pool.priorities.of(&client.Startup), LongKey: client.Protocol >= protocolLongKeys,
+		Replication: client.Replication, Startup: settings(client.Settings), Address: a.remote,
+	}
+	if client.Layer != nil {
+		attached.Layer = client.Layer
+	}
+	refused := a.running.Attach(attached)
 	if refused == nil {
 		return nil
 	}
 	a.leave()
 	refusal := toClient(refused)
-	a.refuse(fd, refusal)
+	a.refuse(fd, client, refusal)
 	return refusal
 }
 
+// protocolLongKeys is the version from which cancel keys may be longer than 4 bytes: 3.2.
+const protocolLongKeys = 3<<16 | 2
+
 // takeSocket makes the connection a descriptor: its own, taken out of Go, or the end of a pump.
-func (a *arrival) takeSocket() (fd int, err error) {
+func (a *arrival) takeSocket(client *login.Client) (fd int, err error) {
 	if isPlain(a.conn) {
 		fd, err = login.TakeFD(a.conn)
 	} else {
@@ -40,12 +48,12 @@ func (a *arrival) takeSocket() (fd int, err error) {
 	}
 	if err != nil {
 		refusal := lackOfRoom(err)
-		login.Refuse(a.conn, refusal)
+		client.Refuse(a.conn, refusal)
 		return -1, refusal
 	}
 	if err := theLimit.fits(fd, forClients); err != nil {
 		refusal := lackOfRoom(err)
-		a.refuse(fd, refusal)
+		a.refuse(fd, client, refusal)
 		return -1, refusal
 	}
 	setOptions(fd)
@@ -53,19 +61,19 @@ func (a *arrival) takeSocket() (fd int, err error) {
 }
 
 // refuse tells a client, whose descriptor has been taken, why it cannot stay, and closes everything.
-func (a *arrival) refuse(fd int, r *login.Refusal) {
+func (a *arrival) refuse(fd int, client *login.Client, r *login.Refusal) {
 	if a.pump != nil {
 		closeFD(fd)
 		a.pump.engine.Close()
 		a.pump = nil
-		login.Refuse(a.conn, r)
+		client.Refuse(a.conn, r)
 		return
 	}
 	file := os.NewFile(uintptr(fd), "client")
 	conn, err := net.FileConn(file) // a duplicate
 	file.Close()
 	if err == nil {
-		login.Refuse(conn, r)
+		client.Refuse(conn, r)
 	}
 }
 

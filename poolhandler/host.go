@@ -74,7 +74,11 @@ func (h *host) dial(ctx context.Context, req engine.DialRequest) engine.DialResu
 		return h.refused(req, err)
 	}
 	defer leave()
-	server, err := login.Dial(ctx, pool.server.target(req))
+	target, err := pool.server.target(ctx, req)
+	if err != nil {
+		return h.refused(req, err)
+	}
+	server, err := login.Dial(ctx, target)
 	if err != nil {
 		return h.refused(req, err)
 	}
@@ -84,7 +88,11 @@ func (h *host) dial(ctx context.Context, req engine.DialRequest) engine.DialResu
 	}
 	setOptions(server.FD)
 	h.process.counts.connects.count("ok")
-	return engine.DialResult{FD: server.FD, PID: server.PID, Secret: server.Secret, Params: settings(server.Params)}
+	result := engine.DialResult{FD: server.FD, PID: server.PID, Secret: server.Secret, Params: settings(server.Params)}
+	if server.Layer != nil {
+		result.Layer = server.Layer
+	}
+	return result
 }
 
 // enter waits for a turn to dial the upstream.
@@ -125,11 +133,21 @@ func (h *host) Cancel(req engine.CancelRequest) {
 			defer func() { <-h.cancels }()
 		case <-ctx.Done():
 		}
-		if err := login.CancelServer(ctx, req.Upstream, req.PID, req.Secret); err != nil {
+		if err := login.CancelServer(ctx, req.Upstream, h.cancelTLS(req.Pool), req.PID, req.Secret); err != nil {
 			h.process.logger().Warn("a cancel was not delivered",
 				zap.String("pool", req.Pool), zap.String("upstream", req.Upstream), zap.Error(err))
 		}
 	}()
+}
+
+// cancelTLS is how cancels to the servers of a pool are encrypted: where the servers' connections have to be, and else in
+// clear, as clients of Postgres have always done.
+func (h *host) cancelTLS(name string) *login.ServerTLS {
+	pool := h.process.pool(name)
+	if pool == nil || pool.server.tls == nil || !pool.server.tls.Required {
+		return nil
+	}
+	return pool.server.tls
 }
 
 // Log implements engine.Host.

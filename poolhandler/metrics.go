@@ -92,8 +92,9 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 // collectUser tells of one (database, user).
 func collectUser(to chan<- prometheus.Metric, s *engine.PoolStats) {
 	for state, n := range map[string]int{
-		"idle": s.ServersIdle, "active": s.ServersActive, "resetting": s.ServersResetting,
-		"being_canceled": s.ServersBeingCanceled, "connecting": s.ServersConnecting,
+		"idle": s.ServersIdle, "active": s.ServersActive, "checking": s.ServersChecking,
+		"resetting": s.ServersResetting, "being_canceled": s.ServersBeingCanceled, "draining": s.ServersDraining,
+		"connecting": s.ServersConnecting,
 	} {
 		to <- gauge(poolConnections, float64(n), s.Pool, s.Database, s.User, state)
 	}

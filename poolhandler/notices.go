@@ -67,7 +67,7 @@ func writeNotice(logger *zap.Logger, n engine.Notice) {
 	if entry == nil {
 		return
 	}
-	fields := make([]zap.Field, 0, 7)
+	fields := make([]zap.Field, 0, 9)
 	add := func(key, value string) {
 		if value != "" {
 			fields = append(fields, zap.String(key, value))
@@ -78,6 +78,11 @@ func writeNotice(logger *zap.Logger, n engine.Notice) {
 	add("user", n.User)
 	add("upstream", n.Upstream)
 	add("client", n.Address)
+	add("application_name", n.Application)
+	add("statement", n.Statement)
+	if n.Elapsed > 0 {
+		fields = append(fields, zap.Duration("elapsed", n.Elapsed))
+	}
 	add("cause", n.Cause)
 	add("stack", string(n.Stack))
 	entry.Write(fields...)

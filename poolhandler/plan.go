@@ -1,10 +1,12 @@
 package poolhandler
 
 import (
+	"crypto/tls"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/pgmux/caddy-pgmux/config"
@@ -22,16 +24,21 @@ type plan struct {
 	names        []string // of the pools, sorted
 	engine       *engine.Config
 	logger       *zap.Logger
+	// tls is for clients whose pool is told by their database; nil: no pool has TLS. After secure.
+	tls *tls.Config
 
 	rescuers *rescuers // of this configuration's listeners; nil without them
 }
 
 // pool is what logins, ours and the clients', need to know of one pool.
 type pool struct {
-	name      string
-	databases databaseNames
-	auth      login.Auth
-	server    serverLogin
+	name       string
+	databases  databaseNames
+	session    bool // pool_mode session
+	auth       login.Auth
+	server     serverLogin
+	priorities priorities
+	tls        clientTLS
 }
 
 // newPlan makes a plan of a resolved configuration.
@@ -64,15 +71,34 @@ func newPlan(app *config.App, logger *zap.Logger) (*plan, error) {
 }
 
 func newPool(name string, c *config.Pool, logger *zap.Logger) (*pool, error) {
-	auth, err := newAuth(c.Auth, logger)
+	serverTLS, err := newServerTLS(c.ServerTLS)
 	if err != nil {
 		return nil, err
 	}
-	server, err := newServerLogin(c.ServerUser, auth.Credentials)
+	auth, err := newAuth(c, serverTLS, logger)
 	if err != nil {
 		return nil, err
 	}
-	return &pool{name: name, databases: newDatabaseNames(c.Databases), auth: auth, server: server}, nil
+	server, err := newServerLogin(c.ServerUser, auth.Credentials, serverTLS)
+	if err != nil {
+		return nil, err
+	}
+	return &pool{
+		name: name, databases: newDatabaseNames(c.Databases), session: c.PoolMode == "session",
+		auth: auth, server: server, priorities: c.Priority,
+	}, nil
+}
+
+// secure makes the TLS of every pool, which needs Caddy's TLS app.
+func (p *plan) secure(ctx caddy.Context, app *config.App) error {
+	for _, name := range p.names {
+		var err error
+		if p.pools[name].tls, err = newClientTLS(ctx, app.Pools[name].TLS); err != nil {
+			return fmt.Errorf("pools.%s: %w", name, err)
+		}
+	}
+	p.tls = p.anyTLS()
+	return nil
 }
 
 // enginePool is what the engine needs to know of one pool.
@@ -81,20 +107,42 @@ func enginePool(name string, c *config.Pool) engine.PoolConfig {
 		Name: name,
 		Mode: modes[config.Word(c.PoolMode, config.PoolModes)],
 
-		PoolSize:             config.Int(c.PoolSize, config.DefaultPoolSize),
+		PoolSize:             config.Int((*int)(c.PoolSize), config.DefaultPoolSize),
+		MinPoolSize:          config.Int(c.MinPoolSize, 0),
+		ReservePoolSize:      config.Int(c.ReservePoolSize, 0),
+		ReservePoolTimeout:   config.Duration(c.ReservePoolTimeout, config.DefaultReservePoolTimeout),
 		MaxServerConnections: config.Int(c.MaxServerConnections, config.DefaultMaxServerConnections),
 		MaxClientConnections: config.Int(c.MaxClientConnections, 0),
 		MaxWaitingClients:    config.Int(c.MaxWaitingClients, 0),
 
-		QueryWaitTimeout:     config.Duration(c.QueryWaitTimeout, config.DefaultQueryWaitTimeout),
+		MaxUserClientConnections:    config.Int(c.MaxUserClientConnections, 0),
+		MaxAddressClientConnections: config.Int(c.MaxAddressClientConnections, 0),
+
+		QueryWaitTimeout:       config.Duration(c.QueryWaitTimeout, config.DefaultQueryWaitTimeout),
+		QueryTimeout:           config.Duration(c.QueryTimeout, 0),
+		TransactionTimeout:     config.Duration(c.TransactionTimeout, 0),
+		IdleTransactionTimeout: config.Duration(c.IdleTransactionTimeout, 0),
+		ClientIdleTimeout:      config.Duration(c.ClientIdleTimeout, 0),
+
 		ServerConnectTimeout: config.Duration(c.ServerConnectTimeout, config.DefaultServerConnectTimeout),
 		ServerLoginRetry:     config.Duration(c.ServerLoginRetry, config.DefaultServerLoginRetry),
 		ServerIdleTimeout:    config.Duration(c.ServerIdleTimeout, config.DefaultServerIdleTimeout),
 		ServerLifetime:       config.Duration(c.ServerLifetime, config.DefaultServerLifetime),
+		ServerCheckInterval:  config.Duration(c.ServerCheckInterval, config.DefaultServerCheckInterval),
+		ServerCheckQuery:     config.String(c.ServerCheckQuery, ""),
 		ServerResetQuery:     config.String(c.ServerResetQuery, config.DefaultServerResetQuery),
+		ServerReset:          resets[config.Word(c.ServerReset, config.ServerResets)],
 
 		FIFO:                  c.IdleServerOrder == "fifo",
 		MaxPreparedStatements: config.Int(c.MaxPreparedStatements, config.DefaultMaxPreparedStatements),
+	}
+	if c.PoolSize != nil && *c.PoolSize == config.AutoPoolSize {
+		out.AutoSize, out.PoolSize = true, max(config.DefaultPoolSize, out.MinPoolSize)
+	}
+	if c.ServerUser != nil && out.MinPoolSize > 0 {
+		for _, database := range newDatabaseNames(c.Databases).exact() {
+			out.Warm = append(out.Warm, engine.Identity{Database: database, User: c.ServerUser.Name})
+		}
 	}
 	for _, u := range c.Upstream {
 		out.Upstreams = append(out.Upstreams, engine.Upstream{
@@ -110,6 +158,12 @@ var modes = map[string]engine.Mode{
 	"transaction": engine.Transaction,
 	"session":     engine.Session,
 	"statement":   engine.Statement,
+}
+
+var resets = map[string]engine.Reset{
+	"dirty":  engine.ResetDirty,
+	"always": engine.ResetAlways,
+	"never":  engine.ResetNever,
 }
 
 var roles = map[string]engine.Role{

@@ -37,6 +37,9 @@ type figures struct {
 	Available   int     `json:"available"`
 	MaxSize     int     `json:"max_size"`
 	Utilization float64 `json:"utilization"`
+	// Reserve is the servers open beyond pool_size; Recommended what pool_size should be.
+	Reserve     int         `json:"reserve"`
+	Recommended recommended `json:"recommended"`
 	// Waiting is the clients that wait for a server, MaxWaitSeconds how long the first of them has.
 	Waiting        int     `json:"waiting"`
 	MaxWaitSeconds float64 `json:"max_wait_seconds"`
@@ -54,6 +57,30 @@ type figures struct {
 	ConnectsFailed uint64 `json:"connects_failed"`
 	WaitTimeouts   uint64 `json:"wait_timeouts"`
 	Cancels        uint64 `json:"cancels"`
+	ReserveDials   uint64 `json:"reserve_dials"`
+	ChecksFailed   uint64 `json:"checks_failed"`
+	Expired        uint64 `json:"servers_expired"`
+	IdledOut       uint64 `json:"servers_idled_out"`
+}
+
+// recommended is a pool's size by Little's law, with what it is computed from: see engine.Sizing. Of a pool it is the sum
+// over its databases and users, each of which has servers of its own.
+type recommended struct {
+	Size              int     `json:"size"`
+	BusyServers       float64 `json:"busy_servers"`
+	ArrivalsPerSecond float64 `json:"arrivals_per_second"`
+	ServiceSeconds    float64 `json:"service_seconds"`
+	WindowSeconds     float64 `json:"window_seconds"`
+}
+
+func (r *recommended) add(s *engine.Sizing) {
+	r.Size += s.Recommended
+	r.BusyServers += s.BusyServers
+	r.ArrivalsPerSecond += s.ArrivalsPerSecond
+	r.WindowSeconds = max(r.WindowSeconds, s.Window.Seconds())
+	if r.ServiceSeconds = s.ServiceSeconds; r.ArrivalsPerSecond > s.ArrivalsPerSecond {
+		r.ServiceSeconds = r.BusyServers / r.ArrivalsPerSecond
+	}
 }
 
 // clientStates is clients logged in: idle ones have no server and want none, active ones have one.
@@ -68,8 +95,10 @@ type clientStates struct {
 type serverStates struct {
 	Idle          int `json:"idle"`
 	Active        int `json:"active"`
+	Checking      int `json:"checking"`
 	Resetting     int `json:"resetting"`
 	BeingCanceled int `json:"being_canceled"`
+	Draining      int `json:"draining"`
 	Connecting    int `json:"connecting"`
 }
 
@@ -78,6 +107,8 @@ func (f *figures) add(s *engine.PoolStats) {
 	f.Size += sizeOf(s)
 	f.Available += s.ServersIdle
 	f.MaxSize += s.MaxSize
+	f.Reserve += s.Reserve
+	f.Recommended.add(&s.Sizing)
 	f.Waiting += s.ClientsWaiting
 	f.MaxWaitSeconds = max(f.MaxWaitSeconds, s.MaxWait.Seconds())
 	f.Clients.Idle += s.ClientsIdle
@@ -86,6 +117,8 @@ func (f *figures) add(s *engine.PoolStats) {
 	f.Clients.Total += s.ClientsIdle + s.ClientsActive + s.ClientsWaiting
 	f.Servers.Idle += s.ServersIdle
 	f.Servers.Active += s.ServersActive
+	f.Servers.Checking += s.ServersChecking
+	f.Servers.Draining += s.ServersDraining
 	f.Servers.Resetting += s.ServersResetting
 	f.Servers.BeingCanceled += s.ServersBeingCanceled
 	f.Servers.Connecting += s.ServersConnecting
@@ -109,11 +142,15 @@ func (f *figures) count(s *engine.Counts) {
 	f.ConnectsFailed += s.ConnectsFailed
 	f.WaitTimeouts += s.WaitTimeouts
 	f.Cancels += s.Cancels
+	f.ReserveDials += s.ReserveDials
+	f.ChecksFailed += s.ChecksFailed
+	f.Expired += s.ServersExpired
+	f.IdledOut += s.ServersIdledOut
 }
 
 // sizeOf is the servers open.
 func sizeOf(s *engine.PoolStats) int {
-	return s.ServersIdle + s.ServersActive + s.ServersResetting + s.ServersBeingCanceled
+	return s.ServersIdle + s.ServersActive + s.ServersChecking + s.ServersResetting + s.ServersBeingCanceled + s.ServersDraining
 }
 
 func utilization(size, available, maxSize int) float64 {

@@ -38,6 +38,14 @@ func unknownDatabase(database string) *login.Refusal {
 	}
 }
 
+func noReplication(pool string) *login.Refusal {
+	return &login.Refusal{
+		SQLState: "0A000", Message: "replication connections need a pool in session mode",
+		Detail: fmt.Sprintf("Pool %q is in another mode, in which servers change between transactions.", pool),
+		Hint:   "Use a pool with `pool_mode session`, or connect to the server directly.",
+	}
+}
+
 // loginOutcome is the word for it in the metrics.
 func loginOutcome(client *login.Client, err error) string {
 	var refusal *login.Refusal
@@ -67,6 +75,8 @@ func outcomeOf(sqlstate string) string {
 		return "unknown_database"
 	case "28P01", "28000":
 		return "bad_password"
+	case "57014":
+		return "timeout"
 	case "57P01", "57P03":
 		return "shutting_down"
 	}

@@ -34,21 +34,57 @@ func (r *resolver) pool(path string, pool *config.Pool) *config.Pool {
 		copied.Address = r.text(fmt.Sprintf("%s.upstream.%d", path, i), u.Address)
 		out.Upstream[i] = &copied
 	}
-	if pool.Auth != nil {
-		auth := *pool.Auth
-		auth.UsersFile = r.text(path+".auth.users_file", auth.UsersFile)
-		auth.User = make(map[string]string, len(pool.Auth.User))
-		for name, secret := range pool.Auth.User {
-			auth.User[name] = r.text(path+".auth.user."+name, secret)
-		}
-		out.Auth = &auth
+	out.Auth = r.auth(path+".auth", pool.Auth)
+	out.ServerUser = r.login(path+".server_user", pool.ServerUser)
+	out.TLS = r.clientTLS(path+".tls", pool.TLS)
+	out.ServerTLS = r.serverTLS(path+".server_tls", pool.ServerTLS)
+	return &out
+}
+
+func (r *resolver) auth(path string, auth *config.Auth) *config.Auth {
+	if auth == nil {
+		return nil
 	}
-	if pool.ServerUser != nil {
-		out.ServerUser = &config.ServerUser{
-			Name:   r.text(path+".server_user", pool.ServerUser.Name),
-			Secret: r.text(path+".server_user", pool.ServerUser.Secret),
-		}
+	out := *auth
+	out.UsersFile = r.text(path+".users_file", auth.UsersFile)
+	out.User = make(map[string]string, len(auth.User))
+	for name, secret := range auth.User {
+		out.User[name] = r.text(path+".user."+name, secret)
 	}
+	out.QueryUser = r.login(path+".query_user", auth.QueryUser)
+	return &out
+}
+
+func (r *resolver) login(path string, user *config.ServerUser) *config.ServerUser {
+	if user == nil {
+		return nil
+	}
+	return &config.ServerUser{Name: r.text(path, user.Name), Secret: r.text(path, user.Secret)}
+}
+
+// clientTLS leaves the connection policies to Caddy, which resolves what is in them when it provisions them.
+func (r *resolver) clientTLS(path string, tls *config.ClientTLS) *config.ClientTLS {
+	if tls == nil {
+		return nil
+	}
+	out := *tls
+	out.ClientCA = r.text(path+".client_ca", tls.ClientCA)
+	out.ServerNames = make([]string, len(tls.ServerNames))
+	for i, name := range tls.ServerNames {
+		out.ServerNames[i] = r.text(path+".server_names", name)
+	}
+	return &out
+}
+
+func (r *resolver) serverTLS(path string, tls *config.ServerTLS) *config.ServerTLS {
+	if tls == nil {
+		return nil
+	}
+	out := *tls
+	out.CA = r.text(path+".ca", tls.CA)
+	out.Certificate = r.text(path+".certificate", tls.Certificate)
+	out.Key = r.text(path+".key", tls.Key)
+	out.ServerName = r.text(path+".server_name", tls.ServerName)
 	return &out
 }
 

@@ -19,8 +19,8 @@ const exitGrace = 2 * time.Second
 // pooler is what the engine does for us; tests have another one.
 type pooler interface {
 	Apply(*engine.Config)
-	Admit(pool string) *engine.Refusal
-	Leave(pool string)
+	Admit(pool, address string) *engine.Refusal
+	Leave(pool, address string)
 	Attach(engine.Client) *engine.Refusal
 	Cancel(pid uint32, secret []byte) <-chan struct{}
 	Snapshot() <-chan engine.Snapshot
@@ -115,7 +115,7 @@ func drive(s *engine.Shard, d loop.Driver) (bug any, stack []byte) {
 			stack = debug.Stack()
 		}
 	}()
-	loop.Run(s, d)
+	loop.Run(s, d, closeFD)
 	return nil, nil
 }
 

@@ -19,27 +19,55 @@ type serverLogin struct {
 	user    string // empty: the client's
 	secret  login.Secret
 	clients login.Credentials
+	tls     *login.ServerTLS // nil: in clear
 }
 
-func newServerLogin(c *config.ServerUser, clients login.Credentials) (serverLogin, error) {
+func newServerLogin(c *config.ServerUser, clients login.Credentials, tls *login.ServerTLS) (serverLogin, error) {
 	if c == nil {
-		return serverLogin{clients: clients}, nil
+		return serverLogin{clients: clients, tls: tls}, nil
 	}
 	secret, err := login.ParseSecret(c.Secret)
 	if err != nil {
 		return serverLogin{}, fmt.Errorf("server_user: %w", err)
 	}
-	return serverLogin{user: c.Name, secret: secret}, nil
+	return serverLogin{user: c.Name, secret: secret, tls: tls}, nil
 }
 
 // target is the server to dial, and who we are there.
-func (s serverLogin) target(req engine.DialRequest) login.Target {
-	t := login.Target{Address: req.Upstream, Database: req.Database, User: s.user, Secret: s.secret}
-	if s.user == "" {
-		t.User = req.User
-		t.Secret, _ = s.clients.Lookup(req.User)
+func (s serverLogin) target(ctx context.Context, req engine.DialRequest) (login.Target, error) {
+	t := login.Target{
+		Address: req.Upstream, Database: req.Database, User: s.user, Secret: s.secret,
+		Startup: loginSettings(req.Startup), Replication: req.Replication, TLS: s.tls,
 	}
-	return t
+	if s.user != "" {
+		return t, nil
+	}
+	t.User = req.User
+	if s.clients == nil { // trust
+		return t, nil
+	}
+	var err error
+	t.Secret, _, err = s.clients.Lookup(ctx, login.Identity{User: req.User, Database: req.Database})
+	if err != nil {
+		return t, fmt.Errorf("looking up the password of user %q, to log in to upstream %s: %w", req.User, req.Upstream, err)
+	}
+	return t, nil
+}
+
+// userFor is whom servers for a client log in as: clients for whom that is the same share them.
+func (s serverLogin) userFor(client string) string {
+	if s.user != "" {
+		return s.user
+	}
+	return client
+}
+
+func loginSettings(in []engine.Setting) []login.Setting {
+	out := make([]login.Setting, len(in))
+	for i, q := range in {
+		out[i] = login.Setting(q)
+	}
+	return out
 }
 
 // manyDials is why a dial had no turn.

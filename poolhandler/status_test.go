@@ -148,7 +148,7 @@ caddy_postgres_waiting_clients{pool="app"} 2
 		"caddy_postgres_pool_utilization", "caddy_postgres_queries_total", "caddy_postgres_waiting_clients"); err != nil {
 		t.Error(err)
 	}
-	if n, err := testutil.GatherAndCount(registry, "caddy_postgres_pool_connections"); n != 10 || err != nil {
+	if n, err := testutil.GatherAndCount(registry, "caddy_postgres_pool_connections"); n != 14 || err != nil {
 		t.Errorf("%d series of pool_connections, %v", n, err)
 	}
 }
