@@ -3,6 +3,7 @@
 //
 //	bench compare   queries per second, latency, and CPU per query of each, as a table
 //	bench idle      memory per idle client of each
+//	bench logins    logins per second, and CPU per login, of each
 //	bench direct    the load generator on the fake server without a pooler: what they cost themselves
 //	bench load      the load generator on a pooler that runs already
 //	bench backend   the fake server alone
@@ -22,6 +23,7 @@ import (
 var commands = map[string]func(args []string) error{
 	"compare": compare,
 	"idle":    idle,
+	"logins":  logins,
 	"direct":  direct,
 	"load":    loadOnly,
 	"backend": backendOnly,
@@ -30,7 +32,7 @@ var commands = map[string]func(args []string) error{
 
 func main() {
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: bench compare|idle|direct|load|backend|relay [flags]")
+		fmt.Fprintln(os.Stderr, "usage: bench compare|idle|logins|direct|load|backend|relay [flags]")
 		os.Exit(2)
 	}
 	err := commands[os.Args[1]](os.Args[2:])

@@ -96,27 +96,44 @@ func (s *stage) measure(t target, m load.Mode, clients int, w window) (report.Sa
 		return report.Sample{}, err
 	}
 	g.Start()
+	sample, err := s.watch(t, g, w)
+	if err != nil {
+		return sample, err
+	}
+	sample.Mode, sample.Clients = m.Name, clients
+	return sample, g.Finish()
+}
+
+// crew is whoever makes the load: it has begun, and tells how long each thing took that ended while it was measured.
+type crew interface {
+	Measure(on bool) load.Histogram
+}
+
+// watch lets the warm-up pass, measures for the length of the window, and counts system calls after it.
+func (s *stage) watch(t target, g crew, w window) (sample report.Sample, err error) {
 	time.Sleep(w.warmUp)
 	g.Measure(true)
+	logins := s.counters().Logins
 	before, err := t.read()
 	if err != nil {
-		return report.Sample{}, err
+		return sample, err
 	}
 	time.Sleep(w.length)
 	after, err := t.read()
 	if err != nil {
-		return report.Sample{}, err
+		return sample, err
 	}
 	latencies := g.Measure(false)
-	sample := sum(before, after, latencies)
-	sample.Mode, sample.Clients, sample.Syscalls, sample.Enters = m.Name, clients, -1, -1
+	sample = sum(before, after, latencies)
+	sample.ServerLogins = s.counters().Logins - logins
+	sample.Syscalls, sample.Enters = -1, -1
 	if t.pid != 0 {
 		if sample.Resident, err = proc.Resident(t.pid); err != nil {
-			return report.Sample{}, err
+			return sample, err
 		}
 		sample.Syscalls, sample.Enters = s.syscalls(t, w)
 	}
-	return sample, g.Finish()
+	return sample, nil
 }
 
 // sum makes a sample of two readings and what happened between them.

@@ -1,21 +1,27 @@
 # What the pooler costs, beside PgBouncer and a bare relay: docs/performance.md. Needs two CPUs and a quiet machine.
 
-.PHONY: bench bench-quick bench-idle bench-direct bench-deps
+.PHONY: bench bench-quick bench-idle bench-logins bench-direct bench-deps
 
-# The whole table, about ten minutes, and the memory of idle clients.
+# The whole table, about ten minutes, the memory of idle clients, and logins.
 bench: build bench-deps ## the whole table of costs beside PgBouncer, about ten minutes
-	cd bench && go build -o ../$(BIN)/bench . && ../$(BIN)/bench compare $(BENCH_FLAGS) && ../$(BIN)/bench idle
+	cd bench && go build -o ../$(BIN)/bench . && ../$(BIN)/bench compare $(BENCH_FLAGS) && ../$(BIN)/bench idle && \
+		../$(BIN)/bench logins -tls
 
 # Whether everything runs, in half a minute. Its figures mean nothing.
 bench-quick: build bench-deps ## the same in half a minute: whether it runs
 	cd bench && go build -o ../$(BIN)/bench . && \
 		../$(BIN)/bench compare -runs 1 -warm-up 200ms -window 500ms -syscalls 0 \
 			-rows 64:simple,64:prepared,64:extended,64:pipelined $(BENCH_FLAGS) && \
-		../$(BIN)/bench idle -clients 500 -settle 500ms
+		../$(BIN)/bench idle -clients 500 -settle 500ms && \
+		../$(BIN)/bench logins -tls -runs 1 -warm-up 200ms -window 500ms -syscalls 0
 
 # Memory of idle clients alone.
 bench-idle: build bench-deps ## memory of idle clients
 	cd bench && go build -o ../$(BIN)/bench . && ../$(BIN)/bench idle
+
+# Logins alone.
+bench-logins: build bench-deps ## logins per second beside PgBouncer, in clear and over TLS
+	cd bench && go build -o ../$(BIN)/bench . && ../$(BIN)/bench logins -tls $(BENCH_FLAGS)
 
 # What the load generator and the fake server cost themselves.
 bench-direct: ## what load generator and fake server cost themselves

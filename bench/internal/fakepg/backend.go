@@ -26,8 +26,9 @@ type Backend struct {
 // Counters is what a Backend has seen. Read it on the loop.
 type Counters struct {
 	Sessions int // open now
-	// MaxSessions is the most that were open at once.
+	// MaxSessions is the most that were open at once, Logins how many were ever opened.
 	MaxSessions int
+	Logins      uint64
 	// Queries counts simple queries and Executes.
 	Queries uint64
 	// Parses counts Parse messages; Unknown the Binds and Describes of names never parsed here, which are taken for
@@ -52,6 +53,7 @@ func (b *Backend) Counters() Counters { return b.counters }
 func (b *Backend) Opened(id loop.ID) {
 	b.sessions[id.Slot()] = newSession()
 	b.counters.Sessions++
+	b.counters.Logins++
 	b.counters.MaxSessions = max(b.counters.MaxSessions, b.counters.Sessions)
 }
 

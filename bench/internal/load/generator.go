@@ -20,7 +20,7 @@ const patience = 20 * time.Second
 // dialers is how many clients log in at the same time.
 const dialers = 16
 
-// Generator is a number of clients. All its fields but those under mu are the loop's.
+// Generator is a number of clients. All its fields but faults are the loop's.
 type Generator struct {
 	rig     *rig.Rig
 	mode    Mode
@@ -32,9 +32,7 @@ type Generator struct {
 	latencies Histogram
 	settled   sync.WaitGroup // a count for every client that has a batch in flight
 
-	mu       sync.Mutex
-	failures int
-	first    error
+	faults faults
 }
 
 // phase is what a client is doing.
@@ -160,14 +158,7 @@ func (g *Generator) await() error {
 }
 
 // Err is what went wrong first, and how many times anything did.
-func (g *Generator) Err() error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.failures > 1 {
-		return fmt.Errorf("%w (and %d more)", g.first, g.failures-1)
-	}
-	return g.first
-}
+func (g *Generator) Err() error { return g.faults.err() }
 
 // send writes a batch.
 func (g *Generator) send(id loop.ID, c *client) {
@@ -247,11 +238,4 @@ func (g *Generator) lost(c *client, err error) {
 }
 
 // fail notes an error.
-func (g *Generator) fail(err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.failures++
-	if g.first == nil {
-		g.first = err
-	}
-}
+func (g *Generator) fail(err error) { g.faults.note(err) }

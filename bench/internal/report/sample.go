@@ -24,6 +24,8 @@ type Sample struct {
 	Resident int64
 	// Syscalls is the pooler's system calls per query, Enters those of io_uring_enter; negative if not known.
 	Syscalls, Enters float64
+	// ServerLogins is how often the pooler logged in to the server in the window.
+	ServerLogins uint64
 }
 
 // Row is what the samples of one contender in one mode at one number of clients come to: each figure is the median of
@@ -70,6 +72,7 @@ func sumUp(samples []Sample) Row {
 	r.Resident = median(samples, func(s Sample) int64 { return s.Resident })
 	r.Syscalls = median(samples, func(s Sample) float64 { return s.Syscalls })
 	r.Enters = median(samples, func(s Sample) float64 { return s.Enters })
+	r.ServerLogins = median(samples, func(s Sample) uint64 { return s.ServerLogins })
 	return r
 }
 

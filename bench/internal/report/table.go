@@ -34,19 +34,21 @@ var columns = []column{
 }
 
 // Markdown writes a table for people.
-func Markdown(w io.Writer, rows []Row) error {
+func Markdown(w io.Writer, rows []Row) error { return markdown(w, columns, rows) }
+
+func markdown(w io.Writer, columns []column, rows []Row) error {
 	lines := [][]string{nil, nil}
 	for _, c := range columns {
 		lines[0] = append(lines[0], c.title)
 		lines[1] = append(lines[1], "---")
 	}
 	for _, r := range rows {
-		lines = append(lines, cells(r, rows))
+		lines = append(lines, cells(columns, r, rows))
 	}
 	return writeAligned(w, lines)
 }
 
-func cells(r Row, rows []Row) (cells []string) {
+func cells(columns []column, r Row, rows []Row) (cells []string) {
 	for _, c := range columns {
 		cells = append(cells, c.cell(r, rows))
 	}

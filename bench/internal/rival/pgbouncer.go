@@ -31,11 +31,19 @@ func (PgBouncer) Command(s Setting, dir string, port int) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, err := writeFile(dir, "userlist.txt", "\"bench\" \"\"\n")
+	users, err := writeFile(dir, "userlist.txt", fmt.Sprintf("%q %q\n", user, s.Door.verifier()))
 	if err != nil {
 		return nil, err
 	}
-	config, err := writeFile(dir, "pgbouncer.ini", fmt.Sprintf(pgbouncerINI, host, backendPort, port, users, s.Servers))
+	text := fmt.Sprintf(pgbouncerINI, host, backendPort, port, s.Door.method(), users, s.Servers)
+	if cert := s.Door.Certificate; cert != nil {
+		file, key, err := cert.write(dir, nobody)
+		if err != nil {
+			return nil, err
+		}
+		text += fmt.Sprintf("client_tls_sslmode = require\nclient_tls_cert_file = %s\nclient_tls_key_file = %s\n", file, key)
+	}
+	config, err := writeFile(dir, "pgbouncer.ini", text)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +61,7 @@ const pgbouncerINI = `[databases]
 listen_addr = 127.0.0.1
 listen_port = %d
 unix_socket_dir =
-auth_type = trust
+auth_type = %s
 auth_file = %s
 pool_mode = transaction
 default_pool_size = %d

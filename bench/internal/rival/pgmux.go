@@ -1,6 +1,8 @@
 package rival
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -38,13 +40,74 @@ func (p Pgmux) Command(s Setting, dir string, port int) (*exec.Cmd, error) {
 	if host[0] == '/' {
 		upstream = "unix/" + host + ":" + backendPort
 	}
-	config, err := writeFile(dir, "Caddyfile", fmt.Sprintf(caddyfile, admin, s.Driver, upstream, s.Servers, port))
+	text := fmt.Sprintf(caddyfile, admin, s.Driver, upstream, s.Servers, auth(s.Door), encryption(s.Door), port)
+	config, err := writeFile(dir, "Caddyfile", text)
 	if err != nil {
 		return nil, err
 	}
-	c := exec.Command(p.Program, "run", "--config", config, "--adapter", "caddyfile")
+	c := p.command(dir, "run", "--config", config, "--adapter", "caddyfile")
+	if s.Door.Certificate == nil {
+		return c, nil
+	}
+	if config, err = p.withCertificate(dir, config, s.Door.Certificate); err != nil {
+		return nil, err
+	}
+	return p.command(dir, "run", "--config", config), nil
+}
+
+// command is one of Caddy's, with a home of its own.
+func (p Pgmux) command(dir string, args ...string) *exec.Cmd {
+	c := exec.Command(p.Program, args...)
 	c.Env = append(os.Environ(), "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir)
-	return c, nil
+	return c
+}
+
+// auth is the content of the auth block.
+func auth(d Door) string {
+	lines := "method " + d.method()
+	if d.Keys != nil {
+		lines += "\n\t\t\t\tuser " + user + " " + d.verifier()
+	}
+	return lines
+}
+
+// encryption is the pool's setting for TLS.
+func encryption(d Door) string {
+	if d.Certificate == nil {
+		return ""
+	}
+	return "\t\t\ttls require\n"
+}
+
+// withCertificate adds a certificate from files to Caddy's TLS app. In a Caddyfile only a website can have one, so
+// what the Caddyfile means is written down as JSON.
+func (p Pgmux) withCertificate(dir, caddyfile string, c *Certificate) (path string, err error) {
+	file, key, err := c.write(dir, os.Geteuid())
+	if err != nil {
+		return "", err
+	}
+	adapted, err := p.command(dir, "adapt", "--config", caddyfile, "--adapter", "caddyfile").Output()
+	if err != nil {
+		var said *exec.ExitError
+		if errors.As(err, &said) {
+			err = fmt.Errorf("%w: %s", err, said.Stderr)
+		}
+		return "", fmt.Errorf("reading the Caddyfile: %w", err)
+	}
+	var config struct {
+		Admin any            `json:"admin"`
+		Apps  map[string]any `json:"apps"`
+	}
+	if err := json.Unmarshal(adapted, &config); err != nil {
+		return "", fmt.Errorf("reading the configuration: %w", err)
+	}
+	files := []map[string]string{{"certificate": file, "key": key}}
+	config.Apps["tls"] = map[string]any{"certificates": map[string]any{"load_files": files}}
+	text, err := json.Marshal(config)
+	if err != nil {
+		return "", fmt.Errorf("writing the configuration: %w", err)
+	}
+	return writeFile(dir, "caddy.json", string(text))
 }
 
 const caddyfile = `{
@@ -59,9 +122,9 @@ const caddyfile = `{
 			pool_size %d
 			max_prepared_statements 1000
 			auth {
-				method trust
+				%s
 			}
-		}
+%s		}
 	}
 	layer4 {
 		127.0.0.1:%d {

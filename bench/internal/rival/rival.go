@@ -1,5 +1,6 @@
 // Package rival starts what is to be compared: PgBouncer, the bare relay, and the pooler of this project. Each is
-// a process of its own, pinned to one CPU, configured alike: transaction pooling, everybody trusted, one event loop.
+// a process of its own, pinned to one CPU, configured alike: transaction pooling, one event loop, and everybody
+// trusted in clear unless the setting's Door says otherwise.
 package rival
 
 import (
@@ -15,7 +16,6 @@ import (
 	"time"
 
 	"github.com/pgmux/caddy-pgmux/bench/internal/proc"
-	"github.com/pgmux/caddy-pgmux/bench/internal/rig"
 	"github.com/pgmux/caddy-pgmux/bench/internal/wire"
 )
 
@@ -29,6 +29,8 @@ type Setting struct {
 	CPU int
 	// Driver is io_uring, epoll or auto, for those that have a choice.
 	Driver string
+	// Door is how clients get in.
+	Door Door
 }
 
 // Contender is a pooler to be measured.
@@ -68,7 +70,7 @@ func Start(c Contender, s Setting) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", c.Name(), err)
 	}
-	if err := p.awaitLogin(); err != nil {
+	if err := p.awaitLogin(s.Door); err != nil {
 		p.Stop()
 		return nil, fmt.Errorf("starting %s: %w; it said:\n%s", c.Name(), err, p.log.String())
 	}
@@ -102,7 +104,7 @@ func start(c Contender, s Setting) (*Process, error) {
 }
 
 // awaitLogin tries until a client gets in.
-func (p *Process) awaitLogin() error {
+func (p *Process) awaitLogin(d Door) error {
 	var err error
 	for end := time.Now().Add(startPatience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		select {
@@ -110,23 +112,19 @@ func (p *Process) awaitLogin() error {
 			return errors.New("it has ended")
 		default:
 		}
-		if err = p.login(); err == nil {
+		if err = p.login(d); err == nil {
 			return nil
 		}
 	}
 	return fmt.Errorf("no login in %v: %w", startPatience, err)
 }
 
-func (p *Process) login() error {
-	c, err := rig.Dial(p.Address)
+func (p *Process) login(d Door) error {
+	c, err := d.Enter(p.Address)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(5 * time.Second))
-	if err := wire.Login(c, "bench", "bench"); err != nil {
-		return err
-	}
 	return wire.RoundTrip(c, wire.AppendQuery(nil, "SELECT 1"))
 }
 

@@ -6,18 +6,19 @@ import "encoding/binary"
 
 // The tags of the messages that somebody here looks at.
 const (
-	Query         = 'Q'
-	Parse         = 'P'
-	Bind          = 'B'
-	Describe      = 'D'
-	Execute       = 'E'
-	Close         = 'C'
-	Sync          = 'S'
-	Flush         = 'H'
-	Terminate     = 'X'
-	ReadyForQuery = 'Z'
-	ErrorResponse = 'E'
-	DataRow       = 'D'
+	Query          = 'Q'
+	Parse          = 'P'
+	Bind           = 'B'
+	Describe       = 'D'
+	Execute        = 'E'
+	Close          = 'C'
+	Sync           = 'S'
+	Flush          = 'H'
+	Terminate      = 'X'
+	Authentication = 'R'
+	ReadyForQuery  = 'Z'
+	ErrorResponse  = 'E'
+	DataRow        = 'D'
 )
 
 // headerSize is a tag and a length; the length counts itself.
