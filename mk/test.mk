@@ -12,10 +12,11 @@ step = printf '\n== %s\n' "$(1)"
 test: test-deps lint unit race checkptr test-giouring build e2e test-xcaddy ## everything: lint, unit, race, both rings, real Postgres over both drivers, xcaddy
 	@printf '\nAll is well.\n'
 
-test-deps: bin/pgmux-dev ## what the tests need: Postgres by apt, a newer one by npm, where missing and possible
+test-deps: bin/pgmux-dev ## what the tests need: Postgres, a newer one, drivers of other languages, where missing and possible
 	@$(call step,what the tests need)
 	@bin/pgmux-dev install
 	@bin/pgmux-dev postgres18
+	@bin/pgmux-dev drivers
 
 lint: $(STATICCHECK) ## gofmt, go vet, staticcheck
 	@$(call step,lint: gofmt$(comma) vet$(comma) staticcheck)
@@ -47,7 +48,7 @@ checkptr: ## the drivers' conformance suites with unsafe pointers checked
 	@$(call step,conformance with -d=checkptr)
 	go test -short -gcflags=all=-d=checkptr ./uring/... ./internal/epoll/...
 
-e2e: build test-deps ## bin/caddy, over io_uring and epoll, with real Postgres, psql, pgbench and pgx (ARGS="-run Trap -v")
+e2e: build test-deps ## bin/caddy, over io_uring and epoll, with real Postgres, psql, pgbench and drivers of four languages (ARGS="-run Trap -v")
 	@$(call step,end to end: $$(ls bin/caddy) over both drivers)
 	go test -tags e2e -timeout 15m ./test $(ARGS)
 

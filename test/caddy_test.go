@@ -34,6 +34,7 @@ type pooler struct {
 	driver    string
 	launcher  []string
 	dir       string
+	config    []string // how Caddy is told where its configuration is
 	cmd       *exec.Cmd
 	done      chan struct{}
 	out       *logBuffer
@@ -41,6 +42,8 @@ type pooler struct {
 
 // settings is lines of the Caddyfile beyond what every test has.
 type settings struct {
+	// Caddy goes into Caddy's own global options; one a line.
+	Caddy string
 	// Global goes into the postgres block, Pool into the pool's; one setting a line.
 	Global, Pool string
 	// Auth is the auth block's content; everybody is let in by default.
@@ -49,6 +52,8 @@ type settings struct {
 	Upstreams []string
 	// Before is the layer4 handlers that connections go through before they reach the pool, one a line.
 	Before string
+	// Certificate is given to Caddy's TLS app, for whatever handler asks it for one.
+	Certificate *identity
 	// Launcher is a program and its first arguments that sets something up and then becomes the program named by the
 	// rest of its arguments.
 	Launcher []string
@@ -95,7 +100,7 @@ func (p *pooler) caddyfile(s settings) string {
 	return fmt.Sprintf(`{
 	admin %s
 	persist_config off
-	postgres {
+%s	postgres {
 		io_driver %s
 %s
 		pool app {
@@ -113,7 +118,7 @@ func (p *pooler) caddyfile(s settings) string {
 		}
 	}
 }
-`, p.Admin, p.driver, indent(2, s.Global), upstreams.String(), indent(3, s.Pool), indent(4, auth), p.Addr, indent(4, s.Before))
+`, p.Admin, indent(1, s.Caddy), p.driver, indent(2, s.Global), upstreams.String(), indent(3, s.Pool), indent(4, auth), p.Addr, indent(4, s.Before))
 }
 
 func indent(tabs int, text string) string {
@@ -126,12 +131,16 @@ func indent(tabs int, text string) string {
 	return b.String()
 }
 
-func (p *pooler) path() string { return filepath.Join(p.dir, "Caddyfile") }
-
+// write writes the configuration, and remembers by which of Caddy's flags it is read.
 func (p *pooler) write(s settings) {
 	p.t.Helper()
-	if err := os.WriteFile(p.path(), []byte(p.caddyfile(s)), 0o600); err != nil {
+	path := filepath.Join(p.dir, "Caddyfile")
+	if err := os.WriteFile(path, []byte(p.caddyfile(s)), 0o600); err != nil {
 		p.t.Fatal(err)
+	}
+	p.config = []string{"--config", path, "--adapter", "caddyfile"}
+	if s.Certificate != nil {
+		p.config = []string{"--config", p.withCertificate(*s.Certificate)}
 	}
 }
 
@@ -145,7 +154,7 @@ func (p *pooler) command(args ...string) *exec.Cmd {
 // run starts the program, which the system ends if this process is killed: by the thread that started it, so that
 // thread waits until it has ended.
 func (p *pooler) run() {
-	p.cmd = p.command("run", "--config", p.path(), "--adapter", "caddyfile")
+	p.cmd = p.command(append([]string{"run"}, p.config...)...)
 	if words := append(p.launcher, p.cmd.Args...); len(p.launcher) > 0 {
 		p.cmd.Path, p.cmd.Args = words[0], words
 	}
@@ -229,7 +238,7 @@ func (p *pooler) reload(s settings) error {
 		return nil
 	}
 	p.write(s)
-	out, err := p.command("reload", "--config", p.path(), "--adapter", "caddyfile", "--address", p.Admin, "--force").CombinedOutput()
+	out, err := p.command(append([]string{"reload", "--address", p.Admin, "--force"}, p.config...)...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("caddy reload: %w: %s", err, out)
 	}

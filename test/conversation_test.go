@@ -47,26 +47,30 @@ func tryConnect(t testing.TB, addr string, params ...string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	startup := &pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30,
-		Parameters: map[string]string{"user": "app", "database": "app"}}
+	return c, c.logIn(pgproto3.ProtocolVersion30, params...)
+}
+
+// logIn logs in over a connection that is there.
+func (c *client) logIn(version uint32, params ...string) error {
+	startup := &pgproto3.StartupMessage{ProtocolVersion: version, Parameters: map[string]string{"user": "app", "database": "app"}}
 	for i := 0; i+1 < len(params); i += 2 {
 		startup.Parameters[params[i]] = params[i+1]
 	}
 	c.Send(startup)
 	if err := c.Flush(); err != nil {
-		return nil, err
+		return err
 	}
 	for {
 		msg, err := c.receive()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if refused, ok := msg.(*pgproto3.ErrorResponse); ok {
-			return nil, fmt.Errorf("%s %s: %s", refused.Severity, refused.Code, refused.Message)
+			return fmt.Errorf("%s %s: %s (%s %s)", refused.Severity, refused.Code, refused.Message, refused.Detail, refused.Hint)
 		}
 		if _, ok := msg.(*pgproto3.ReadyForQuery); ok {
 			c.sortParameters()
-			return c, nil
+			return nil
 		}
 	}
 }

@@ -1,5 +1,6 @@
 // Package e2e holds the end-to-end suites: the real bin/caddy, over each I/O driver, in front of a real Postgres, with
-// psql, pgbench, pgx and a raw protocol client as the applications. `make e2e` builds the program and runs them:
+// psql, pgbench, pgx, programs in other languages (drivers/) and a raw protocol client as the applications. `make e2e`
+// builds the program and runs them:
 //
 //	go test -tags e2e ./test
 //

