@@ -53,12 +53,15 @@ func (s *Shard) again(c *client) {
 // hopeless refuses a client that needs a server where none is going to come.
 func (s *Shard) hopeless(c *client, p *shardPool) bool {
 	r := p.refusal
-	if r == nil || !r.Permanent || s.now >= p.retryAt || len(p.servers) > 0 {
+	if r == nil || !r.Permanent || s.now >= p.retryAt || p.hasServers() {
 		return false
 	}
 	s.refuse(c, r)
 	return true
 }
+
+// hasServers reports whether the pool has a server on any shard, or one that is being dialed.
+func (p *shardPool) hasServers() bool { return p.shared.shared.Size.Staying() > 0 }
 
 // await has a client wait for its turn.
 func (s *Shard) await(c *client, ticket uint64) {
@@ -171,14 +174,15 @@ func (s *Shard) expire(p *shardPool) {
 		p.ledger.PopWaiter()
 		p.counts.WaitTimeouts++
 		c := s.client(first.Client)
-		s.refuse(c, p.waitedTooLong(time.Duration(s.now-first.Since)))
+		s.refuse(c, s.waitedTooLong(p, first.Since))
 		s.proceed(c)
 	}
 	s.watch(p)
 }
 
 // waitedTooLong says how long, and why there was no server.
-func (p *shardPool) waitedTooLong(waited time.Duration) *Refusal {
+func (s *Shard) waitedTooLong(p *shardPool, since int64) *Refusal {
+	waited := time.Duration(s.now - since)
 	r := &Refusal{
 		SQLState: "08006",
 		Message:  "no server became free within " + seconds(p.config().QueryWaitTimeout) + " (query_wait_timeout)",
@@ -186,7 +190,7 @@ func (p *shardPool) waitedTooLong(waited time.Duration) *Refusal {
 			strconv.Itoa(p.shared.shared.Size.Limit()) + " servers (pool_size) are in use.",
 		Hint: "Try again; raise pool_size, or shorten transactions.",
 	}
-	if p.refusal != nil {
+	if p.refusal != nil && (p.refusedAt >= since || s.now < p.retryAt) {
 		r.Detail = "Waited " + seconds(waited.Round(time.Millisecond)) + "; the last attempt to connect to Postgres failed: " + p.refusal.Error()
 		r.Hint = "See whether Postgres is up and accepts connections."
 		if p.refusal.Hint != "" {

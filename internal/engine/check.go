@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/pool"
 )
@@ -88,7 +87,7 @@ func (s *Shard) checkOverdue(srv *server) {
 	p := srv.pool
 	if timeout := p.config().QueryWaitTimeout; timeout > 0 && s.now-c.since >= int64(timeout) {
 		p.counts.WaitTimeouts++
-		s.leaveCheck(c, p.waitedTooLong(time.Duration(s.now-c.since)))
+		s.leaveCheck(c, s.waitedTooLong(p, c.since))
 		return
 	}
 	s.alarmBefore(srv, c)

@@ -174,9 +174,9 @@ func (s *Shard) isWrongReplica(p *shardPool, u *upstream, params []Setting) bool
 	return false
 }
 
-// dialFailed decides who is told: at once, if trying again will not help.
+// dialFailed decides who is told: at once, if trying again will not help and the pool has no server that could serve.
 func (s *Shard) dialFailed(p *shardPool, u *upstream, r *Refusal) {
-	p.refusal = r
+	p.refusal, p.refusedAt = r, s.now
 	if s.now >= p.retryAt { // those dialed together fail together, which is one failure
 		pause := int64(max(p.config().ServerLoginRetry, time.Millisecond)) << min(p.fails, maxRetries)
 		pause += int64(s.engine.host.Random() % uint64(pause/4+1)) // so that pools do not knock all at once
@@ -187,7 +187,7 @@ func (s *Shard) dialFailed(p *shardPool, u *upstream, r *Refusal) {
 	k := p.shared.poolKey
 	s.engine.host.Log(Notice{Level: Warn, Message: "connecting to Postgres failed", Pool: k.pool, Database: k.database,
 		User: k.user, Upstream: u.address, Cause: r.Error()})
-	if r.Permanent {
+	if r.Permanent && !p.hasServers() {
 		for p.ledger.Waiting() > 0 {
 			c := s.client(p.ledger.PopWaiter().Client)
 			s.refuse(c, r)

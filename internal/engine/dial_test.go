@@ -53,6 +53,26 @@ func TestTrap39ABadPasswordIsItsUsersOnly(t *testing.T) {
 	r.compare()
 }
 
+// A password that is changed in Postgres refuses new servers, and nobody whom the servers that are there can serve, on
+// whichever loop.
+func TestTrap39ARefusalStopsNobodyWhomAServerServes(t *testing.T) {
+	r := newRig(t, 2, onePool(2))
+	busy := r.client("busy")
+	r.says(busy, "begin")
+	r.refuse = &Refusal{SQLState: "28P01", Message: "password authentication failed", Permanent: true}
+	r.note("the first server serves all, though a second is refused")
+	waits, elsewhere := r.client("waits"), r.client("elsewhere")
+	r.says(waits, "select 1")
+	r.says(elsewhere, "select 2")
+	r.says(busy, "commit")
+	r.settle()
+	r.note("with no server left, clients are told")
+	r.servers[0].socket.ended = true
+	r.settle()
+	r.says(waits, "select 3")
+	r.compare()
+}
+
 // The pause after a refused dial doubles, with up to a quarter by chance, to 16 times server_login_retry, and no further;
 // server_connect_timeout goes with each dial.
 func TestTheLoginRetryDoubles(t *testing.T) {

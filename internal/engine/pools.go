@@ -19,9 +19,10 @@ type shardPool struct {
 
 	dialing int
 	// retryAt is when dialing may be tried again, after fails failures in a row; refusal is the last.
-	retryAt int64
-	fails   int
-	refusal *Refusal
+	retryAt   int64
+	fails     int
+	refusal   *Refusal
+	refusedAt int64
 	// dismissed is when its clients were asked to leave, because it was removed.
 	dismissed int64
 	// evictedAt is when other pools were last asked to give up a server for this one.

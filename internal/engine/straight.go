@@ -136,7 +136,7 @@ func (s *Shard) seekOn(c *client) {
 	if timeout := p.config().QueryWaitTimeout; timeout > 0 {
 		if s.now-c.since >= int64(timeout) {
 			p.counts.WaitTimeouts++
-			s.refuseSeeker(c, p.waitedTooLong(time.Duration(s.now-c.since)))
+			s.refuseSeeker(c, s.waitedTooLong(p, c.since))
 			return
 		}
 		next = min(next, c.since+int64(timeout))
