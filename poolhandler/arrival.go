@@ -22,11 +22,13 @@ const refusalTimeout = 2 * time.Second
 
 // arrival is one client connection from Accept to hand-over.
 //
-//	descriptors left? ── a turn to log in ── login ── CancelRequest: deliver, close
-//	                                           │
-//	                                   pool, database, room? (choose)
-//	                                           │
-//	                                       hand over
+//	descriptors left? ── first packet ── CancelRequest: deliver, close
+//	                         │
+//	                 pool, database, room? a turn to log in (choose)
+//	                         │
+//	                       proof
+//	                         │
+//	                     hand over
 type arrival struct {
 	process *process
 	plan    *plan    // in force when the client came
@@ -39,9 +41,11 @@ type arrival struct {
 
 	decrypted *login.TLSInfo // another handler has decrypted it; nil: none has
 
-	pool     *pool  // the client's, once it is known
-	admitted string // the pool in which the client counts
-	pump     *pump  // once handed over, where the connection is not a plain socket
+	patience time.Time // until when it waits for its turn
+	turn     bool      // it has its turn to log in
+	pool     *pool     // the client's, once it is known
+	admitted string    // the pool in which the client counts
+	pump     *pump     // once handed over, where the connection is not a plain socket
 }
 
 func newArrival(p *process, named string, cx *layer4.Connection) *arrival {
@@ -81,13 +85,13 @@ func (a *arrival) login() (*login.Client, error) {
 	if err := a.fits(); err != nil {
 		return a.refuseForLackOfRoom(err)
 	}
-	deadline := time.Now().Add(a.plan.loginTimeout)
-	if !a.process.logins.enter(deadline) {
-		login.Refuse(a.conn, manyLogins())
-		return nil, errManyLogins
-	}
-	defer a.process.logins.leave()
-	return a.accept(time.Until(deadline), a.choose)
+	a.patience = time.Now().Add(a.plan.loginTimeout - a.plan.loginTimeout/10) // the rest is for telling that it was in vain
+	defer func() {
+		if a.turn {
+			a.process.logins.leave()
+		}
+	}()
+	return a.accept(a.plan.loginTimeout, a.choose)
 }
 
 // fits tells whether descriptors run out.
@@ -168,6 +172,7 @@ func (a *arrival) choose(s *login.Startup) (login.Auth, *login.Refusal) {
 	}
 	pool, refusal := a.findPool(s.Database)
 	if refusal == nil {
+		s.TLS = pool.tls.trusted(s.TLS)
 		refusal = pool.tls.check(s)
 	}
 	if refusal == nil && s.Replication != "" && !pool.session {
@@ -181,6 +186,10 @@ func (a *arrival) choose(s *login.Startup) (login.Auth, *login.Refusal) {
 		return login.Auth{}, toClient(refused)
 	}
 	a.admitted = pool.name
+	// Who says nothing has no turn, and takes none from others; who says something counts for its address.
+	if a.turn = a.process.logins.enter(a.patience); !a.turn {
+		return login.Auth{}, manyLogins()
+	}
 	return pool.auth, nil
 }
 

@@ -216,17 +216,30 @@ func TestSlowLoginEnds(t *testing.T) {
 
 func TestLoginsAreBounded(t *testing.T) {
 	app := onePool("app", 1)
-	short := caddy.Duration(20 * time.Millisecond)
+	short := caddy.Duration(500 * time.Millisecond)
 	app.ClientLoginTimeout = &short
 	w := newWorld(t, app, plain)
 	for range maxLogins { // nobody's turn ever comes
 		w.process.logins.turns <- struct{}{}
 	}
-	answer, err := io.ReadAll(dial(t, w.address))
-	if err != nil || !bytes.Contains(answer, []byte("53300")) {
-		t.Errorf("got %q, %v", answer, err)
+	_, err := pgconn.ConnectConfig(context.Background(), w.config(t, "alice", "wonderland", "app"))
+	if err == nil || !strings.Contains(err.Error(), "53300") {
+		t.Errorf("got %v", err)
 	}
 	<-w.handled
+	if len(w.process.logins.turns) != maxLogins {
+		t.Error("a turn was given back that nobody had")
+	}
+}
+
+// However many connections say nothing, others log in, and cancels are delivered.
+func TestWhoSaysNothingTakesNoTurn(t *testing.T) {
+	w := newWorld(t, onePool("app", 1), plain)
+	for range maxLogins + 1 {
+		dial(t, w.address)
+	}
+	go pgconn.ConnectConfig(context.Background(), w.config(t, "alice", "wonderland", "app"))
+	w.takeClient(t)
 }
 
 func TestRemovedPoolIsSaid(t *testing.T) {

@@ -9,16 +9,16 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/login"
 )
 
-// newAuth is how clients of a pool prove who they are. It reads the users file.
-func newAuth(pool *config.Pool, serverTLS *login.ServerTLS, logger *zap.Logger) (login.Auth, error) {
+// newAuth is how clients of a pool prove who they are, and whom that asks, if anybody. It reads the users file.
+func newAuth(pool *config.Pool, serverTLS *login.ServerTLS, logger *zap.Logger) (login.Auth, *login.AuthQuery, error) {
 	c := pool.Auth
 	method, err := login.ParseMethod(config.Word(c.Method, config.AuthMethods))
 	if err != nil {
-		return login.Auth{}, fmt.Errorf("auth.method: %w", err)
+		return login.Auth{}, nil, fmt.Errorf("auth.method: %w", err)
 	}
 	users, err := parseUsers(c.User, method)
 	if err != nil {
-		return login.Auth{}, err
+		return login.Auth{}, nil, err
 	}
 	credentials := login.Chain{users}
 	if c.UsersFile != "" {
@@ -26,24 +26,24 @@ func newAuth(pool *config.Pool, serverTLS *login.ServerTLS, logger *zap.Logger) 
 			logger.Error("users file", zap.Error(err))
 		})
 		if err != nil {
-			return login.Auth{}, fmt.Errorf("auth.users_file: %w", err)
+			return login.Auth{}, nil, fmt.Errorf("auth.users_file: %w", err)
 		}
 		if err := file.Users().Check(method); err != nil {
 			logger.Warn("users who cannot log in", zap.String("users_file", c.UsersFile), zap.Error(err))
 		}
 		credentials = append(credentials, file)
 	}
+	var query *login.AuthQuery
 	if c.QueryUser != nil {
-		query, err := newAuthQuery(pool, serverTLS, logger)
-		if err != nil {
-			return login.Auth{}, err
+		if query, err = newAuthQuery(pool, serverTLS, logger); err != nil {
+			return login.Auth{}, nil, err
 		}
 		credentials = append(credentials, query)
 	}
 	return login.Auth{
 		Method: method, Credentials: credentials,
 		CertUser: c.CertUser, NeedCert: pool.TLS != nil && pool.TLS.Mode == "verify-full",
-	}, nil
+	}, query, nil
 }
 
 // parseUsers reads the secrets that are written in the configuration itself. There a user who cannot log in is an

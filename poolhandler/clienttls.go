@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddytls"
@@ -21,6 +22,8 @@ type clientTLS struct {
 	mode   string      // of config.ClientTLSModes; empty: there is no TLS
 	config *tls.Config // nil with mode disable
 	names  []string    // certificates to be managed
+	// authorities are those whose certificates let clients in: client_ca, or those of the policies.
+	authorities []*x509.CertPool
 }
 
 // newClientTLS makes the TLS of a pool from its settings and Caddy's TLS app.
@@ -28,7 +31,10 @@ func newClientTLS(ctx caddy.Context, c *config.ClientTLS) (clientTLS, error) {
 	if c == nil {
 		return clientTLS{}, nil
 	}
-	t := clientTLS{mode: config.Word(c.Mode, config.ClientTLSModes), names: c.ServerNames}
+	t := clientTLS{mode: config.Word(c.Mode, config.ClientTLSModes)}
+	for _, name := range c.ServerNames {
+		t.names = append(t.names, strings.ToLower(name))
+	}
 	if t.mode == "disable" {
 		return clientTLS{mode: t.mode}, nil
 	}
@@ -57,8 +63,37 @@ func newClientTLS(ctx caddy.Context, c *config.ClientTLS) (clientTLS, error) {
 			askForCertificate(p, authorities)
 		}
 	}
+	for _, p := range policies {
+		if p.TLSConfig != nil && p.TLSConfig.ClientCAs != nil {
+			t.authorities = append(t.authorities, p.TLSConfig.ClientCAs)
+		}
+	}
 	t.config = secure.ServerConfig(policies.TLSConfig(ctx))
 	return t, nil
+}
+
+// trusted is what is known of a client's TLS, with its certificate only if an authority of this pool has issued it: the
+// handshake may have been another pool's, or another handler's, with other authorities.
+func (t clientTLS) trusted(info *login.TLSInfo) *login.TLSInfo {
+	if info == nil {
+		return nil
+	}
+	out := *info
+	out.Certificate = nil
+	if len(info.Presented) == 0 {
+		return &out
+	}
+	options := x509.VerifyOptions{Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	for _, c := range info.Presented[1:] {
+		options.Intermediates.AddCert(c)
+	}
+	for _, options.Roots = range t.authorities {
+		if _, err := info.Presented[0].Verify(options); err == nil {
+			out.Certificate = info.Presented[0]
+			break
+		}
+	}
+	return &out
 }
 
 // prepare makes a policy one for Postgres: its ALPN, and, as Postgres has one certificate whatever it is called, the first
@@ -179,6 +214,7 @@ func (p *plan) anyTLS() *tls.Config {
 	if first == nil {
 		return nil
 	}
+	asking := p.asking()
 	return &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		chosen := first
 		for _, name := range p.names {
@@ -188,14 +224,41 @@ func (p *plan) anyTLS() *tls.Config {
 			}
 		}
 		if chosen.GetConfigForClient == nil {
-			return chosen, nil
+			return asking(chosen), nil
 		}
-		return chosen.GetConfigForClient(hello)
+		chosen, err := chosen.GetConfigForClient(hello)
+		if chosen == nil || err != nil {
+			return chosen, err
+		}
+		return asking(chosen), nil
 	}}
+}
+
+// asking has configs ask every client for a certificate, if a pool wants one, and leave it to that pool to verify it.
+func (p *plan) asking() func(*tls.Config) *tls.Config {
+	wanted := false
+	for _, pool := range p.pools {
+		wanted = wanted || len(pool.tls.authorities) > 0
+	}
+	var mu sync.Mutex
+	made := make(map[*tls.Config]*tls.Config)
+	return func(c *tls.Config) *tls.Config {
+		if !wanted {
+			return c
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if made[c] == nil {
+			made[c] = c.Clone()
+			made[c].ClientAuth, made[c].ClientCAs = tls.RequestClientCert, nil
+		}
+		return made[c]
+	}
 }
 
 // has tells whether one of the names, or of those with a wildcard as their first label, is this one.
 func (t clientTLS) has(name string) bool {
+	name = strings.ToLower(name)
 	_, domain, _ := strings.Cut(name, ".")
 	return name != "" && (slices.Contains(t.names, name) || slices.Contains(t.names, "*."+domain))
 }
@@ -206,9 +269,5 @@ func decrypted(states []*tls.ConnectionState) *login.TLSInfo {
 		return nil
 	}
 	last := states[len(states)-1]
-	info := &login.TLSInfo{ServerName: last.ServerName}
-	if len(last.VerifiedChains) > 0 {
-		info.Certificate = last.PeerCertificates[0]
-	}
-	return info
+	return &login.TLSInfo{ServerName: last.ServerName, Presented: last.PeerCertificates}
 }

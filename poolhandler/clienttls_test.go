@@ -61,14 +61,63 @@ func TestWhatAnotherHandlerHasDecryptedCounts(t *testing.T) {
 	if decrypted(nil) != nil {
 		t.Error("nobody has decrypted anything")
 	}
-	leaf := new(x509.Certificate)
-	outer := &tls.ConnectionState{ServerName: "outer"}
-	unverified := &tls.ConnectionState{ServerName: "inner", PeerCertificates: []*x509.Certificate{leaf}}
-	if info := decrypted([]*tls.ConnectionState{outer, unverified}); info.ServerName != "inner" || info.Certificate != nil {
-		t.Errorf("got %+v: a certificate nobody has verified proves nothing", info)
+	outer, inner := &tls.ConnectionState{ServerName: "outer"}, &tls.ConnectionState{ServerName: "inner"}
+	if info := decrypted([]*tls.ConnectionState{outer, inner}); info.ServerName != "inner" || info.Certificate != nil {
+		t.Errorf("got %+v", info)
 	}
-	verified := &tls.ConnectionState{PeerCertificates: unverified.PeerCertificates, VerifiedChains: [][]*x509.Certificate{{leaf}}}
-	if info := decrypted([]*tls.ConnectionState{verified}); info.Certificate != leaf {
-		t.Error("a verified certificate is lost")
+}
+
+// A certificate lets nobody into a pool whose authorities have not issued it, whoever has verified it before.
+func TestCertificatesCountForThePoolsOfTheirAuthority(t *testing.T) {
+	ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
+	pools := func(authorities ...*authority) (t clientTLS) {
+		for _, a := range authorities {
+			roots := x509.NewCertPool()
+			roots.AddCert(a.cert)
+			t.authorities = append(t.authorities, roots)
+		}
+		return t
+	}
+	alice, _ := theirs.make("alice", nil, false)
+	info := &login.TLSInfo{ServerName: "db", Certificate: alice, Presented: []*x509.Certificate{alice}}
+	for what, c := range map[string]struct {
+		pool clientTLS
+		lets bool
+	}{
+		"of another authority": {pools(ours), false},
+		"of no authority":      {pools(), false},
+		"of the right one":     {pools(theirs), true},
+		"of both":              {pools(ours, theirs), true},
+	} {
+		got := c.pool.trusted(info)
+		if (got.Certificate == alice) != c.lets || got.ServerName != "db" {
+			t.Errorf("a pool %s: %+v", what, got)
+		}
+	}
+	if info.Certificate != alice {
+		t.Error("what it was asked about has changed")
+	}
+	if pools(ours).trusted(nil) != nil {
+		t.Error("TLS where there was none")
+	}
+}
+
+// Without a name in the handler, the client is asked for a certificate before its pool is known, and that pool verifies it.
+func TestAnyPoolsTLSAsksForWhatOnePoolWants(t *testing.T) {
+	open, strict := &tls.Config{}, &tls.Config{ClientCAs: x509.NewCertPool(), ClientAuth: tls.VerifyClientCertIfGiven}
+	p := &plan{names: []string{"open", "strict"}, pools: map[string]*pool{
+		"open":   {tls: clientTLS{config: open}},
+		"strict": {tls: clientTLS{config: strict, authorities: []*x509.CertPool{strict.ClientCAs}}},
+	}}
+	any := p.anyTLS()
+	got, err := any.GetConfigForClient(&tls.ClientHelloInfo{})
+	if err != nil || got.ClientAuth != tls.RequestClientCert {
+		t.Errorf("%v, %v; want every client to be asked", got.ClientAuth, err)
+	}
+	if again, _ := any.GetConfigForClient(&tls.ClientHelloInfo{}); again != got {
+		t.Error("a config of its own for each client")
+	}
+	if open.ClientAuth != tls.NoClientCert {
+		t.Error("the pool's own config has changed")
 	}
 }

@@ -6,8 +6,8 @@ import (
 )
 
 // maxLogins bounds the logins that run at once. One costs a goroutine and buffers, some 30 KiB, so all of them
-// 30 MiB; SCRAM's arithmetic is 10 µs after a user's first login. Those that wait for their turn hold their
-// socket and a goroutine; theLimit bounds them.
+// 30 MiB; SCRAM's arithmetic is 10 µs after a user's first login. Those that wait for their turn, or have said nothing
+// yet, hold their socket and a goroutine; theLimit bounds them.
 const maxLogins = 1024
 
 // logins bounds how many clients log in at once.

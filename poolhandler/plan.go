@@ -39,6 +39,16 @@ type pool struct {
 	server     serverLogin
 	priorities priorities
 	tls        clientTLS
+	query      *login.AuthQuery // nil: nobody is asked for secrets
+}
+
+// close ends what the pools of a plan have open that nobody uses any more.
+func (p *plan) close() {
+	for _, pool := range p.pools {
+		if pool.query != nil {
+			pool.query.Close()
+		}
+	}
 }
 
 // newPlan makes a plan of a resolved configuration.
@@ -71,11 +81,11 @@ func newPlan(app *config.App, logger *zap.Logger) (*plan, error) {
 }
 
 func newPool(name string, c *config.Pool, logger *zap.Logger) (*pool, error) {
-	serverTLS, err := newServerTLS(c.ServerTLS)
+	serverTLS, err := newServerTLS(c.ServerTLS, logger)
 	if err != nil {
 		return nil, err
 	}
-	auth, err := newAuth(c, serverTLS, logger)
+	auth, query, err := newAuth(c, serverTLS, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +95,7 @@ func newPool(name string, c *config.Pool, logger *zap.Logger) (*pool, error) {
 	}
 	return &pool{
 		name: name, databases: newDatabaseNames(c.Databases), session: c.PoolMode == "session",
-		auth: auth, server: server, priorities: c.Priority,
+		auth: auth, server: server, priorities: c.Priority, query: query,
 	}, nil
 }
 

@@ -85,9 +85,12 @@ func (p *process) remove(old *plan) (last bool) {
 // apply tells the engine. Pools are known to dialing before the engine can ask for servers, and removed ones
 // for one plan longer.
 func (p *process) apply(r *running, next *plan) {
-	p.retired.Store(p.current.Load())
+	before := p.retired.Swap(p.current.Load())
 	p.current.Store(next)
 	r.Apply(next.engine)
+	if before != nil && before != next && !slices.Contains(p.stack, before) {
+		before.close()
+	}
 }
 
 // withoutPools is the plan of a process whose app has been removed.

@@ -9,12 +9,14 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/pgmux/caddy-pgmux/config"
 	"github.com/pgmux/caddy-pgmux/internal/login"
 )
 
 // newServerTLS is how connections to the servers of a pool are encrypted; nil: not at all.
-func newServerTLS(c *config.ServerTLS) (*login.ServerTLS, error) {
+func newServerTLS(c *config.ServerTLS, logger *zap.Logger) (*login.ServerTLS, error) {
 	if c == nil {
 		c = new(config.ServerTLS)
 	}
@@ -38,7 +40,7 @@ func newServerTLS(c *config.ServerTLS) (*login.ServerTLS, error) {
 		out.VerifyConnection = verifyAuthority(out.RootCAs)
 	}
 	if c.Certificate != "" {
-		own := &certificateFiles{certificate: c.Certificate, key: c.Key}
+		own := &certificateFiles{certificate: c.Certificate, key: c.Key, logger: logger}
 		if _, err := own.get(); err != nil {
 			return nil, fmt.Errorf("server_tls: %w", err)
 		}
@@ -69,6 +71,7 @@ const certificateCheck = time.Second
 // certificateFiles is a certificate and its key, read again when they change.
 type certificateFiles struct {
 	certificate, key string
+	logger           *zap.Logger
 
 	mu      sync.Mutex
 	current *tls.Certificate
@@ -97,6 +100,8 @@ func (f *certificateFiles) get() (*tls.Certificate, error) {
 		f.current, f.seen = &pair, changed
 	case f.current == nil:
 		return nil, fmt.Errorf("reading certificate and key: %w", err)
+	default:
+		f.logger.Error("a certificate for servers has changed and cannot be read; the one known before is used on", zap.Error(err))
 	}
 	return f.current, nil
 }

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/pgmux/caddy-pgmux/config"
 )
 
@@ -103,7 +105,7 @@ func TestModesOfServerTLSVerifyWhatTheySay(t *testing.T) {
 		if strings.HasPrefix(c.mode, "verify") {
 			s.CA = ours.file
 		}
-		out, err := newServerTLS(s)
+		out, err := newServerTLS(s, zap.NewNop())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,10 +126,10 @@ func TestModesOfServerTLSVerifyWhatTheySay(t *testing.T) {
 			}
 		}
 	}
-	if out, err := newServerTLS(&config.ServerTLS{Mode: "disable"}); out != nil || err != nil {
+	if out, err := newServerTLS(&config.ServerTLS{Mode: "disable"}, zap.NewNop()); out != nil || err != nil {
 		t.Errorf("disable: %v, %v", out, err)
 	}
-	if out, err := newServerTLS(nil); err != nil || out == nil || out.Required {
+	if out, err := newServerTLS(nil, zap.NewNop()); err != nil || out == nil || out.Required {
 		t.Errorf("nothing written means prefer: %+v, %v", out, err)
 	}
 }
@@ -170,7 +172,7 @@ func TestFilesThatCannotBeReadNameTheSetting(t *testing.T) {
 		"has no certificate; it must be a PEM file":          {CA: key},
 		"server_tls: reading certificate and key":            {Certificate: a.file, Key: key},
 	} {
-		if _, err := newServerTLS(&s); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := newServerTLS(&s, zap.NewNop()); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v, want %q", err, says)
 		}
 	}
@@ -178,7 +180,7 @@ func TestFilesThatCannotBeReadNameTheSetting(t *testing.T) {
 
 func TestACertificateThatChangesIsReadAgain(t *testing.T) {
 	a := newAuthority(t, "ours")
-	f := &certificateFiles{}
+	f := &certificateFiles{logger: zap.NewNop()}
 	f.certificate, f.key = a.issue("client")
 	first, err := f.get()
 	if err != nil {

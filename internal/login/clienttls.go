@@ -75,7 +75,7 @@ func (h *handshake) tlsInfo() *TLSInfo {
 		return nil
 	}
 	state := h.secure.State()
-	info := &TLSInfo{ServerName: state.ServerName}
+	info := &TLSInfo{ServerName: state.ServerName, Presented: state.PeerCertificates}
 	if len(state.VerifiedChains) > 0 {
 		info.Certificate = state.PeerCertificates[0]
 	}

@@ -47,8 +47,11 @@ type Startup struct {
 type TLSInfo struct {
 	// ServerName is what the client called us (SNI); empty if it did not.
 	ServerName string
-	// Certificate is the client's, verified; nil if it has shown none.
+	// Certificate is the client's, verified by the authorities of Config.TLS; nil if it has shown none, or one that nobody
+	// has verified.
 	Certificate *x509.Certificate
+	// Presented is what the client has shown, verified or not: its certificate, and those of authorities in between.
+	Presented []*x509.Certificate
 }
 
 // startupPacket is a StartupMessage as it came, before anybody asked whether it makes sense.
