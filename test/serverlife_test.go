@@ -291,7 +291,7 @@ func TestIdleServerOrder(t *testing.T) {
 	}
 }
 
-func TestPriorityGoesFirstAndNobodyStarves(t *testing.T) {
+func TestPriorityGoesFirst(t *testing.T) {
 	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a direct connection waits for no server")
@@ -389,6 +389,9 @@ func TestRecommendedSizeFollowsTheLoad(t *testing.T) {
 			r := pool.Recommended
 			if r.BusyServers < 3 || r.BusyServers > 9 || r.ServiceSeconds < 0.03 || r.ServiceSeconds > 0.2 || r.Size < 6 || r.Size > 20 {
 				return fmt.Errorf("recommended %+v", r)
+			}
+			if pool.MaxSize == 20 || pool.MaxSize < r.Size-1 || pool.MaxSize > r.Size+8 {
+				return fmt.Errorf("max_size is %d, and %d recommended; auto begins at 20", pool.MaxSize, r.Size)
 			}
 			return nil
 		})
