@@ -166,6 +166,10 @@ func TestReplicationConnections(t *testing.T) {
 			c.say(&pgproto3.CopyDone{})
 			mustContain(t, c.hear(1), "ReadyForQuery")
 			c.leave()
+			physical := connect(t, p.Addr, "user", "streamer", "replication", "true")
+			mustContain(t, physical.query("IDENTIFY_SYSTEM"), "systemid")
+			mustContain(t, physical.query("SELECT 1"), "ErrorResponse") // it speaks replication and nothing else
+			physical.leave()
 			if direct() {
 				return
 			}
