@@ -235,11 +235,21 @@ func TestLoginsAreBounded(t *testing.T) {
 // However many connections say nothing, others log in, and cancels are delivered.
 func TestWhoSaysNothingTakesNoTurn(t *testing.T) {
 	w := newWorld(t, onePool("app", 1), plain)
+	var silent []net.Conn
 	for range maxLogins + 1 {
-		dial(t, w.address)
+		silent = append(silent, dial(t, w.address))
 	}
-	go pgconn.ConnectConfig(context.Background(), w.config(t, "alice", "wonderland", "app"))
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	cfg := w.config(t, "alice", "wonderland", "app")
+	go pgconn.ConnectConfig(ctx, cfg)
 	w.takeClient(t)
+	for _, conn := range silent {
+		conn.Close()
+	}
+	for range len(silent) + 1 {
+		<-w.handled
+	}
 }
 
 func TestRemovedPoolIsSaid(t *testing.T) {
