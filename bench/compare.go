@@ -57,34 +57,11 @@ func compare(args []string) error {
 	return c.report(samples)
 }
 
-// run measures one contender, started for it, once.
-func (c *comparison) run(contender rival.Contender, row rowSpec) (s report.Sample, err error) {
-	st, err := openStage(c.driver, c.unix)
-	if err != nil {
-		return s, err
-	}
-	defer st.close()
-	setting := c.setting
-	setting.Backend = st.address
-	p, err := rival.Start(contender, setting)
-	if err != nil {
-		return s, err
-	}
-	s, err = st.measure(target{address: p.Address, pid: p.PID}, row.mode, row.clients, c.window)
-	s.Contender = contender.Name()
-	seen := st.counters()
-	stopErr := p.Stop()
-	switch {
-	case err != nil:
-		return s, fmt.Errorf("%w; it said:\n%s", err, p.Said())
-	case seen.MaxSessions > c.setting.Servers:
-		return s, fmt.Errorf("it opened %d server connections where %d are allowed", seen.MaxSessions, c.setting.Servers)
-	case seen.Broken > 0:
-		return s, fmt.Errorf("it sent on %d server connections what is not the protocol", seen.Broken)
-	case contender.Prepares() && seen.Unknown > 0:
-		return s, fmt.Errorf("it used prepared statements %d times on servers that did not have them", seen.Unknown)
-	}
-	return s, stopErr
+// run measures one contender once.
+func (c *comparison) run(contender rival.Contender, row rowSpec) (report.Sample, error) {
+	return c.try(contender, c.setting, func(st *stage, t target) (report.Sample, error) {
+		return st.measure(t, row.mode, row.clients, c.window)
+	})
 }
 
 // report prints the table and keeps table and samples in files.

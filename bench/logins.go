@@ -54,34 +54,17 @@ func logins(args []string) error {
 	return l.report(samples)
 }
 
-// run measures one contender, started for it, once.
-func (l *loginTrial) run(contender rival.Contender, door rival.Door) (s report.Sample, err error) {
-	st, err := openStage(l.driver, l.unix)
-	if err != nil {
-		return s, err
-	}
-	defer st.close()
+// run measures one contender once.
+func (l *loginTrial) run(contender rival.Contender, door rival.Door) (report.Sample, error) {
 	setting := l.setting
-	setting.Backend, setting.Door = st.address, door
-	p, err := rival.Start(contender, setting)
-	if err != nil {
+	setting.Door = door
+	return l.try(contender, setting, func(st *stage, t target) (report.Sample, error) {
+		s, err := st.visit(t, door, setting.Servers, l.clients, l.window)
+		if err == nil && s.ServerLogins > 0 {
+			err = fmt.Errorf("it logged in to the server %d times, though all its servers were there", s.ServerLogins)
+		}
 		return s, err
-	}
-	s, err = st.visit(target{address: p.Address, pid: p.PID}, door, setting.Servers, l.clients, l.window)
-	s.Contender = contender.Name()
-	seen := st.counters()
-	stopErr := p.Stop()
-	switch {
-	case err != nil:
-		return s, fmt.Errorf("%w; it said:\n%s", err, p.Said())
-	case s.ServerLogins > 0:
-		return s, fmt.Errorf("it logged in to the server %d times, though all its servers were there", s.ServerLogins)
-	case seen.MaxSessions > setting.Servers:
-		return s, fmt.Errorf("it opened %d server connections where %d are allowed", seen.MaxSessions, setting.Servers)
-	case seen.Broken > 0:
-		return s, fmt.Errorf("it sent on %d server connections what is not the protocol", seen.Broken)
-	}
-	return s, stopErr
+	})
 }
 
 // visitors are clients that come and go.

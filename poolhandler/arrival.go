@@ -175,8 +175,8 @@ func (a *arrival) choose(s *login.Startup) (login.Auth, *login.Refusal) {
 		s.TLS = pool.tls.trusted(s.TLS)
 		refusal = pool.tls.check(s)
 	}
-	if refusal == nil && s.Replication != "" && !pool.session {
-		refusal = noReplication(pool.name)
+	if refusal == nil && (a.named == "" || a.decrypted != nil) {
+		refusal = pool.tls.checkElsewhere(s)
 	}
 	if refusal != nil {
 		return login.Auth{}, refusal

@@ -24,6 +24,8 @@ type clientTLS struct {
 	names  []string    // certificates to be managed
 	// authorities are those whose certificates let clients in: client_ca, or those of the policies.
 	authorities []*x509.CertPool
+	// demands is that a policy's handshake fails without a certificate, or without one of its authorities'.
+	demands tls.ClientAuthType
 }
 
 // newClientTLS makes the TLS of a pool from its settings and Caddy's TLS app.
@@ -64,12 +66,34 @@ func newClientTLS(ctx caddy.Context, c *config.ClientTLS) (clientTLS, error) {
 		}
 	}
 	for _, p := range policies {
-		if p.TLSConfig != nil && p.TLSConfig.ClientCAs != nil {
-			t.authorities = append(t.authorities, p.TLSConfig.ClientCAs)
-		}
+		t.know(p.TLSConfig)
 	}
 	t.config = secure.ServerConfig(policies.TLSConfig(ctx))
 	return t, nil
+}
+
+// know notes what a policy wants of clients' certificates.
+func (t *clientTLS) know(c *tls.Config) {
+	if c == nil {
+		return
+	}
+	if c.ClientCAs != nil {
+		t.authorities = append(t.authorities, c.ClientCAs)
+	}
+	if c.ClientAuth == tls.RequireAnyClientCert || c.ClientAuth == tls.RequireAndVerifyClientCert {
+		t.demands = max(t.demands, c.ClientAuth)
+	}
+}
+
+// checkElsewhere makes up for a handshake that may not have been this pool's: what its own would have demanded.
+func (t clientTLS) checkElsewhere(s *login.Startup) *login.Refusal {
+	switch {
+	case s.TLS == nil, t.demands == tls.NoClientCert:
+		return nil
+	case t.demands == tls.RequireAnyClientCert && len(s.TLS.Presented) > 0, s.TLS.Certificate != nil:
+		return nil
+	}
+	return noCertificate("a connection policy of the pool demands one")
 }
 
 // trusted is what is known of a client's TLS, with its certificate only if an authority of this pool has issued it: the
@@ -171,13 +195,16 @@ func (t clientTLS) check(s *login.Startup) *login.Refusal {
 		}
 	}
 	if t.mode != "require" && s.TLS.Certificate == nil {
-		return &login.Refusal{
-			SQLState: "28000", Message: "connection requires a valid client certificate",
-			Detail: "The pool has `tls " + t.mode + "`.",
-			Hint:   "Connect with a certificate (sslcert, sslkey) that an authority in client_ca has issued.",
-		}
+		return noCertificate("the pool has `tls " + t.mode + "`")
 	}
 	return nil
+}
+
+func noCertificate(why string) *login.Refusal {
+	return &login.Refusal{
+		SQLState: "28000", Message: "connection requires a valid client certificate", Detail: "It is wanted because " + why + ".",
+		Hint: "Connect with a certificate (sslcert, sslkey) that an authority of the pool has issued.",
+	}
 }
 
 // manageCertificates has Caddy's TLS app get certificates for the names of all pools, and keep them new.
@@ -238,7 +265,7 @@ func (p *plan) anyTLS() *tls.Config {
 func (p *plan) asking() func(*tls.Config) *tls.Config {
 	wanted := false
 	for _, pool := range p.pools {
-		wanted = wanted || len(pool.tls.authorities) > 0
+		wanted = wanted || len(pool.tls.authorities) > 0 || pool.tls.demands != tls.NoClientCert
 	}
 	var mu sync.Mutex
 	made := make(map[*tls.Config]*tls.Config)

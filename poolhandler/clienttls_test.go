@@ -102,6 +102,28 @@ func TestCertificatesCountForThePoolsOfTheirAuthority(t *testing.T) {
 	}
 }
 
+// What a pool's own handshake would have demanded, it demands after another's too.
+func TestAnotherPoolsHandshakeOpensNoDoor(t *testing.T) {
+	someone := new(x509.Certificate)
+	shown := &login.TLSInfo{Presented: []*x509.Certificate{someone}}
+	verified := &login.TLSInfo{Presented: shown.Presented, Certificate: someone}
+	for demand, lets := range map[tls.ClientAuthType][3]bool{
+		tls.NoClientCert:               {true, true, true},
+		tls.VerifyClientCertIfGiven:    {true, true, true},
+		tls.RequireAnyClientCert:       {false, true, true},
+		tls.RequireAndVerifyClientCert: {false, false, true},
+	} {
+		var pool clientTLS
+		pool.know(&tls.Config{ClientAuth: demand})
+		for i, info := range []*login.TLSInfo{{}, shown, verified} {
+			refusal := pool.checkElsewhere(&login.Startup{TLS: info})
+			if (refusal == nil) != lets[i] || refusal != nil && refusal.SQLState != "28000" {
+				t.Errorf("%v, client %d: %v", demand, i, refusal)
+			}
+		}
+	}
+}
+
 // Without a name in the handler, the client is asked for a certificate before its pool is known, and that pool verifies it.
 func TestAnyPoolsTLSAsksForWhatOnePoolWants(t *testing.T) {
 	open, strict := &tls.Config{}, &tls.Config{ClientCAs: x509.NewCertPool(), ClientAuth: tls.VerifyClientCertIfGiven}

@@ -34,7 +34,6 @@ type plan struct {
 type pool struct {
 	name       string
 	databases  databaseNames
-	session    bool // pool_mode session
 	auth       login.Auth
 	server     serverLogin
 	priorities priorities
@@ -94,7 +93,7 @@ func newPool(name string, c *config.Pool, logger *zap.Logger) (*pool, error) {
 		return nil, err
 	}
 	return &pool{
-		name: name, databases: newDatabaseNames(c.Databases), session: c.PoolMode == "session",
+		name: name, databases: newDatabaseNames(c.Databases),
 		auth: auth, server: server, priorities: c.Priority, query: query,
 	}, nil
 }

@@ -38,14 +38,6 @@ func unknownDatabase(database string) *login.Refusal {
 	}
 }
 
-func noReplication(pool string) *login.Refusal {
-	return &login.Refusal{
-		SQLState: "0A000", Message: "replication connections need a pool in session mode",
-		Detail: fmt.Sprintf("Pool %q is in another mode, in which servers change between transactions.", pool),
-		Hint:   "Use a pool with `pool_mode session`, or connect to the server directly.",
-	}
-}
-
 // loginOutcome is the word for it in the metrics.
 func loginOutcome(client *login.Client, err error) string {
 	var refusal *login.Refusal

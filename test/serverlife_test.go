@@ -112,7 +112,7 @@ func TestMinPoolSizeIsKept(t *testing.T) {
 	}
 }
 
-func TestServerLifetimeReplacesServersUnderLoadWithoutAWait(t *testing.T) {
+func TestServerLifetimeReplacesServersUnderLoad(t *testing.T) {
 	server := lifeServer(t)
 	for _, driver := range drivers() {
 		t.Run(driver, func(t *testing.T) {

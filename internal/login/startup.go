@@ -37,7 +37,7 @@ type Startup struct {
 	// others as they came. A name may come twice; the last one counts.
 	Settings []Setting
 	// Replication is the parameter of that name, if it asks for replication: "database", or a true boolean as it came.
-	// Whoever cannot give it refuses it in Choose.
+	// Whoever cannot give it refuses the client.
 	Replication string
 	// TLS is what is known from the encryption; nil: the connection is not encrypted.
 	TLS *TLSInfo
