@@ -69,6 +69,12 @@ func (s *scanner) beginOther(w uint64, i, j int) int {
 	switch w {
 	case kwSet:
 		s.set(j)
+	case kwReset:
+		s.resetSetting(j)
+	case kwCreate:
+		s.create(j)
+	case kwAlter:
+		s.alter(j)
 	case kwCommit, kwRollback:
 		s.end(w, j)
 	case kwDiscard:
@@ -115,10 +121,14 @@ func opening(w uint64) (Kind, Effects) {
 		return Transaction, Ends
 	case kwCommit, kwRollback, kwRelease:
 		return Transaction, 0
-	case kwCreate, kwAlter, kwDrop:
+	case kwCreate, kwAlter:
 		return Definition, 0
-	case kwReset:
-		return Other, Resets
+	case kwDrop:
+		return Definition, Drops
+	case kwClose:
+		return Other, Closes
+	case kwNotify:
+		return Other, Notifies
 	case kwListen:
 		return Other, Listens
 	case kwUnlisten:
@@ -129,21 +139,6 @@ func opening(w uint64) (Kind, Effects) {
 		return Other, DoBlock
 	}
 	return Other, 0
-}
-
-// set tells the forms of SET apart. LOCAL, TRANSACTION and CONSTRAINTS may also be the first half of a parameter's
-// name, as in SET local.x = 1.
-func (s *scanner) set(i int) {
-	t := s.next(i)
-	word := s.text[t.start:t.end]
-	if t.kind == wordToken && (is(word, "local") || is(word, "transaction") || is(word, "constraints")) {
-		after := s.next(t.end)
-		if !s.isByte(after, '.') && !s.isByte(after, '=') {
-			s.st.Effects |= SetsLocal
-			return
-		}
-	}
-	s.st.Effects |= SetsSession
 }
 
 // explain passes EXPLAIN's options: what follows them begins a statement again.
@@ -187,7 +182,7 @@ func (s *scanner) end(w uint64, i int) {
 
 func (s *scanner) discard(i int) {
 	if s.packed(s.next(i)) == kwAll {
-		s.st.Effects |= DiscardsAll
+		s.change(DiscardsAll, ChangeDiscardAll, nil)
 		return
 	}
 	s.st.Effects |= Discards

@@ -13,6 +13,7 @@ var benchTexts = []struct{ name, text string }{
 	{"report", strings.Repeat("select c.name, sum(o.total) as total, count(*) from customers c join orders o on o.customer_id = c.id where o.created_at between '2024-01-01' and '2024-12-31' group by c.name union all ", 3) + "select null, 0, 0"},
 	{"insert-4k", "INSERT INTO documents (body) VALUES ('" + strings.Repeat("lorem ipsum ", 340) + "')"},
 	{"set_config", "SELECT set_config('request.jwt.claims', '{\"sub\": \"1234\"}', true)"},
+	{"set", "SET SESSION app.tenant = 'b7d0'; SET ROLE TO 'bob'"},
 }
 
 func BenchmarkScan(b *testing.B) {
@@ -34,6 +35,7 @@ func TestScanDoesNotAllocate(t *testing.T) {
 	for _, text := range []string{
 		benchTexts[0].text, benchTexts[3].text, benchTexts[6].text,
 		`PREPARE "a""b" AS SELECT 1; EXECUTE Plan; DEALLOCATE ALL; SELECT pg_advisory_lock(1)`,
+		benchTexts[7].text, `SET SESSION AUTHORIZATION bob; SELECT set_config('Work_Mem', $1, false); RESET ALL`,
 	} {
 		text := []byte(text)
 		if n := testing.AllocsPerRun(100, func() { Scan(text, &st) }); n != 0 {

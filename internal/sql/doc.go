@@ -1,5 +1,6 @@
-// Package sql reads SQL text just closely enough for a pooler: what may a text leave behind in the session, and
-// what does it need from the pooler. It is a lexer, not a parser: one pass, no allocation, about a nanosecond a byte.
+// Package sql reads SQL text just closely enough for a pooler: what may a text leave behind in the session, which
+// settings may it change, and what does it need from the pooler. It is a lexer, not a parser: one pass, no allocation,
+// about a nanosecond a byte.
 //
 // # Rules
 //

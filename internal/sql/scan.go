@@ -14,6 +14,10 @@ type scanner struct {
 	start int
 	// prev is where the word before the current one begins.
 	prev int
+	// hasBody is true from a CREATE on that may have semicolons inside: statements are then not counted for certain.
+	hasBody bool
+	// ended is how many of the changes have their End.
+	ended int
 	// ahead is how many more bytes may be looked at twice: it keeps the pass linear, whatever the text.
 	ahead int
 }
@@ -29,8 +33,12 @@ func Scan(text []byte, st *Statement) {
 	s.text, s.st, s.ahead = text, st, aheadPerByte*len(text)
 	i := 0
 	for within(i, text) {
+		from := i
 		i = s.beginning(i)
 		i = s.rest(i)
+		if s.ended < st.changed {
+			s.endChanges(from, i)
+		}
 	}
 	if i < 0 {
 		st.Effects |= Unknown

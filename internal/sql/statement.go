@@ -20,12 +20,17 @@ type Statement struct {
 
 	names    [MaxNames]Name
 	mentions int
+	changes  [MaxChanges]Change
+	changed  int
 	buf      []byte // holds the decoded names that differ from their spelling
 }
 
 // Names is the names of prepared statements the text mentions, in their order. Valid until the next Scan, and
 // as long as the text is.
 func (s *Statement) Names() []Name { return s.names[:s.mentions] }
+
+// Single reports whether the text is one statement, no more and no less, for certain.
+func (s *Statement) Single() bool { return s.Kind != Empty && !s.Effects.Has(Multi|Unknown) }
 
 // Name is one mention of a prepared statement's name in SQL: PREPARE name, EXECUTE name or DEALLOCATE name.
 type Name struct {
@@ -74,7 +79,7 @@ var kindNames = [...]string{
 func (k Kind) String() string { return kindNames[k] }
 
 func (s *Statement) reset() {
-	s.Effects, s.Kind, s.mentions, s.buf = 0, Empty, 0, s.buf[:0]
+	s.Effects, s.Kind, s.mentions, s.changed, s.buf = 0, Empty, 0, 0, s.buf[:0]
 	if s.Truncated {
 		s.Effects = Unknown
 	}

@@ -77,6 +77,11 @@ func (s *scanner) isByte(t token, b byte) bool {
 	return t.kind == byteToken && s.text[t.start] == b
 }
 
+// isWord reports whether t is that word, given in lower case, and not quoted.
+func (s *scanner) isWord(t token, lower string) bool {
+	return t.kind == wordToken && is(s.text[t.start:t.end], lower)
+}
+
 // packed is a short word as a number; 0 for all else.
 func (s *scanner) packed(t token) uint64 {
 	if t.kind != wordToken {

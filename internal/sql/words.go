@@ -2,9 +2,9 @@ package sql
 
 import "bytes"
 
-// lockFunctions is what a call of a function by that name does, whatever schema it is called in. Their relatives with
-// _xact_ in their names leave nothing behind.
-var lockFunctions = map[string]Effects{
+// functions is what a call of a function of Postgres by that name does, whatever schema it is called in. The relatives
+// of the lock functions with _xact_ in their names leave nothing behind.
+var functions = map[string]Effects{
 	"pg_advisory_lock":            AdvisoryLock,
 	"pg_advisory_lock_shared":     AdvisoryLock,
 	"pg_try_advisory_lock":        AdvisoryLock,
@@ -12,6 +12,11 @@ var lockFunctions = map[string]Effects{
 	"pg_advisory_unlock":          AdvisoryUnlock,
 	"pg_advisory_unlock_shared":   AdvisoryUnlock,
 	"pg_advisory_unlock_all":      AdvisoryUnlock,
+	"pg_notify":                   Notifies,
+	"pg_prepared_statement":       ListsStatements,
+	"pg_listening_channels":       ListsChannels,
+	"pg_terminate_backend":        Terminates,
+	"pg_cancel_backend":           Cancels,
 }
 
 // notableWord looks at the word text[i:j] in the middle of a statement: it may be a keyword, a function or pg_temp.
@@ -68,15 +73,17 @@ func (s *scanner) nameOf(name []byte, j int) {
 		return
 	}
 	switch pack(name, 0, len(name)) {
-	case kwCurrval, kwLastval, kwSetval:
+	case kwCurrval, kwLastval:
 		s.call(SequenceState, j)
+	case kwSetval:
+		s.call(SequenceState|Nextval, j)
 	case kwNextval:
 		s.call(Nextval, j)
 	case kwSetseed:
 		s.call(Seeds, j)
 	case 0:
 		if is(name, "set_config") {
-			s.call(CallsSetConfig, j)
+			s.call(CallsSetConfig, j) // or less: setConfig judges
 		}
 	}
 }
@@ -94,8 +101,12 @@ func (s *scanner) nameInP(name []byte, j int) {
 	}
 	if is(name, "pg_settings") {
 		if kind, _ := opening(s.first); kind != Select && kind != Show {
-			s.st.Effects |= SetsSession
+			s.st.Effects |= SetsSession | SetsUnknown
 		}
+		return
+	}
+	if is(name, "pg_prepared_statements") {
+		s.st.Effects |= ListsStatements
 		return
 	}
 	var lower [longestWord]byte
@@ -105,7 +116,7 @@ func (s *scanner) nameInP(name []byte, j int) {
 	for i, b := range name {
 		lower[i] = fold(b)
 	}
-	if effect, ok := lockFunctions[string(lower[:len(name)])]; ok {
+	if effect, ok := functions[string(lower[:len(name)])]; ok {
 		s.call(effect, j)
 	}
 }
@@ -116,16 +127,34 @@ func (s *scanner) call(effect Effects, j int) {
 	if !s.isByte(open, '(') {
 		return
 	}
-	if effect == CallsSetConfig && s.st.Effects&CallsSetConfig == 0 && s.isLocal(open.end) {
-		effect = SetsLocal
+	if effect == CallsSetConfig {
+		s.setConfig(open.end)
+		return
 	}
 	s.st.Effects |= effect
 }
 
-// isLocal reports whether the arguments that begin at i are three and the third is the word true.
-func (s *scanner) isLocal(i int) bool {
+// setConfig judges a call of set_config by its arguments, which begin at i.
+func (s *scanner) setConfig(i int) {
+	t := s.next(i)
+	name := s.literal(t)
+	switch {
+	case s.isLocal(t):
+		s.st.Effects |= SetsLocal
+		if is(name, "seed") {
+			s.st.Effects |= Seeds
+		}
+	case len(name) > 0 && s.isByte(s.next(t.end), ','):
+		s.assign(CallsSetConfig, ChangeSet, s.canonical(s.folded(name)))
+	default:
+		s.st.Effects |= CallsSetConfig | SetsUnknown
+	}
+}
+
+// isLocal reports whether the arguments that begin with t are three and the third is the word true.
+func (s *scanner) isLocal(t token) bool {
 	depth, commas := 0, 0
-	for t := s.next(i); t.kind != endToken; t = s.next(t.end) {
+	for ; t.kind != endToken; t = s.next(t.end) {
 		if t.kind != byteToken {
 			continue
 		}
