@@ -66,6 +66,25 @@ func AppendBind(dst, portal, statement []byte, remainder int) []byte {
 	return dst
 }
 
+// AppendPlainBind appends a Bind without parameters, all of whose results are text.
+func AppendPlainBind(dst, portal, statement []byte) []byte {
+	dst = AppendBind(dst, portal, statement, 6)
+	return append(dst, 0, 0, 0, 0, 0, 0)
+}
+
+// AppendExecute appends an Execute of all rows.
+func AppendExecute(dst, portal []byte) []byte {
+	dst, at := begin(dst, Execute)
+	return finish(append(append(dst, portal...), 0, 0, 0, 0, 0), at)
+}
+
+// AppendClose appends a Close of a portal, 'P', or a statement, 'S'.
+func AppendClose(dst []byte, what byte, name []byte) []byte {
+	dst, at := begin(dst, Close)
+	dst = append(dst, what)
+	return finish(append(append(dst, name...), 0), at)
+}
+
 // AppendCopyFail appends a CopyFail.
 func AppendCopyFail(dst []byte, reason string) []byte {
 	dst, at := begin(dst, CopyFail)

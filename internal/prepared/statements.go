@@ -151,6 +151,9 @@ func (s *Statements) ServerName(id StmtID) []byte {
 	return s.at(id).data[:ServerNameLen:ServerNameLen]
 }
 
+// Settings is what it was interned with.
+func (s *Statements) Settings(id StmtID) uint64 { return s.at(id).settings }
+
 // Hash is the statement's key in every ServerSet.
 func (s *Statements) Hash(id StmtID) Hash { return s.at(id).hash }
 

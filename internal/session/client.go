@@ -27,13 +27,18 @@ type Client struct {
 	NoTransactions bool
 	// NoPrepared passes prepared statements through and pins: max_prepared_statements 0.
 	NoPrepared bool
+	// Sequences: it asks for currval or lastval in later transactions than those in which it draws.
+	Sequences bool
 	// Unreadable: its encoding has characters in which bytes of ASCII mean something else; its SQL is not read.
 	Unreadable bool
 	// BackslashQuotes: it began with standard_conforming_strings off.
 	BackslashQuotes bool
 
-	// Settings identifies what its session is set to; equal for equal settings on all shards.
-	Settings uint64
+	// Settings identifies what its session is set to, Startup what it was at login, and Meaning that part of Settings which
+	// changes what a text means. They are equal for equal settings on all shards.
+	Settings, Startup, Meaning uint64
+	// Pinning says what becomes of what cannot follow it to another server.
+	Pinning Pinning
 }
 
 // MidFrame reports whether a frame has been forwarded in part.
@@ -104,13 +109,13 @@ const (
 	Violated
 )
 
-// Violation is what a client is told before it is closed for breaking the protocol, in Postgres's words.
+// Violation is what a client is told before it is closed for breaking the protocol, in Postgres's words. Of a length that
+// cannot be Postgres tells nobody but its log.
 func Violation(frame []byte) []byte {
-	message := "invalid frontend message type " + itoa(int(frame[0]))
 	if pgwire.KnownClientType(frame[0]) {
-		message = "invalid message length"
+		return nil
 	}
-	return pgwire.AppendError(nil, "FATAL", "08P01", message, "", "")
+	return pgwire.AppendError(nil, "FATAL", "08P01", "invalid frontend message type "+itoa(int(frame[0])), "", "")
 }
 
 func itoa(n int) string {

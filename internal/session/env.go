@@ -1,6 +1,8 @@
 package session
 
 import (
+	"hash/maphash"
+
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
 	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
@@ -13,13 +15,26 @@ type Env struct {
 	Wire       Wire
 	Statements *prepared.Statements
 	Names      *prepared.Names
+	// OnSignal, if set, is told that a client has signalled a process ID that no server has: to terminate it, or to cancel.
+	OnSignal func(c *Client, pid uint32, terminate bool)
+	// Schema is shared with all other shards.
+	Schema *Schema
+
+	// Startup says what clients began with.
+	Startup Startup
+	// OnDefaults, if set, is told that the client of a server has changed what new sessions begin with.
+	OnDefaults func(*Server)
+	// MayPin, if set, says whether one more server may stay with its client.
+	MayPin func(*Server) bool
 
 	scratch []byte
-	scan    sql.Statement
+	// fluxes counts the keys made for settings in flux; fluxBase makes them no other's.
+	fluxes, fluxBase uint64
+	scan             sql.Statement
 	// effects is what executing a statement does to its session, by StmtID.
 	effects []sql.Effects
-	// parsed is, by StmtID, the hash of a statement that Postgres has accepted.
-	parsed []prepared.Hash
+	// parsed is, by StmtID, what Postgres has accepted.
+	parsed []accepted
 	// deallocates is the client's name that a rewritten DEALLOCATE takes away, by the StmtID of the DEALLOCATE.
 	deallocates map[prepared.StmtID]string
 }
@@ -30,8 +45,10 @@ func NewEnv(w Wire) *Env {
 		Wire:        w,
 		Statements:  prepared.NewStatements(),
 		Names:       prepared.NewNames(),
+		Schema:      new(Schema),
 		scratch:     make([]byte, 0, scratchBlock),
 		deallocates: map[prepared.StmtID]string{},
+		fluxBase:    maphash.Bytes(textSeed, []byte("flux")) &^ 1,
 	}
 }
 
@@ -88,16 +105,22 @@ func (e *Env) setEffects(id prepared.StmtID, f sql.Effects) {
 	e.effects[id] = f
 }
 
-// accepted reports whether some server has parsed the statement.
-func (e *Env) accepted(id prepared.StmtID) bool {
-	return int(id) < len(e.parsed) && e.parsed[id] == e.Statements.Hash(id)
+// accepted is a statement that some server has parsed.
+type accepted struct {
+	hash prepared.Hash
+	at   uint32 // how many changes of the schema there had been when the Parse was sent
 }
 
-func (e *Env) accept(id prepared.StmtID) {
+// accepted reports whether some server has parsed the statement.
+func (e *Env) accepted(id prepared.StmtID) bool {
+	return int(id) < len(e.parsed) && e.parsed[id].hash == e.Statements.Hash(id)
+}
+
+func (e *Env) accept(id prepared.StmtID, at uint32) {
 	for int(id) >= len(e.parsed) {
-		e.parsed = append(e.parsed, make([]prepared.Hash, 64+len(e.parsed))...)
+		e.parsed = append(e.parsed, make([]accepted, 64+len(e.parsed))...)
 	}
-	e.parsed[id] = e.Statements.Hash(id)
+	e.parsed[id] = accepted{e.Statements.Hash(id), at}
 }
 
 // release gives a reference to a statement back.

@@ -7,14 +7,21 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
 )
 
-// heal mends what an error reveals: a plan that no longer fits its tables is prepared anew everywhere, a statement
-// that the server turns out to have, or not to have, is noted.
+// heal mends what an error reveals: a plan that no longer fits its tables, or whose parameters have types that are no
+// more, is prepared anew everywhere, a statement that the server turns out to have, or not to have, is noted.
 func (s *Server) heal(e *Env, c *Client, m []byte) {
 	switch string(pgwire.ErrorField(m, 'C')) {
 	case "0A000":
 		head := s.owed.at(s.owed.head)
 		if s.owed.len() > 0 && head.stmt != prepared.None && c != nil && string(pgwire.ErrorField(m, 'R')) == "RevalidateCachedQuery" {
 			e.Statements.Invalidate(head.stmt)
+		}
+	case "XX000", "42703", "42704", "42804", "42883", "42P01", "42P18":
+		// In session mode it is the client's own, and Postgres mends it.
+		if first := s.owed.first(); (first == oweBind || first == oweDescribe) && s.Pins&PinSession == 0 {
+			if stmt := s.owed.at(s.owed.head).stmt; stmt != prepared.None && c != nil {
+				e.Statements.Invalidate(stmt)
+			}
 		}
 	case "26000", "42P05":
 		if s.owed.first() == oweParse && s.owed.at(s.owed.head).stmt == prepared.None {

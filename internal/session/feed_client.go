@@ -134,6 +134,12 @@ func (f *feed) wanted(typ byte, length int) int {
 		return min(length, prepared.MaxText+maxWhole)
 	case pgwire.Bind, pgwire.Describe, pgwire.Close:
 		return min(length, maxWhole)
+	case pgwire.FunctionCall:
+		return min(length, pgwire.HeaderLen+4)
+	case pgwire.Execute:
+		if f.s != nil && f.s.restoring != "" {
+			return min(length, maxWhole) // SQL of ours goes behind it
+		}
 	}
 	return pgwire.HeaderLen
 }
@@ -154,9 +160,14 @@ func (f *feed) message(typ byte, length int, frame []byte) {
 		f.close(length, frame)
 	case pgwire.Execute:
 		s.owed.push(oweExecute, prepared.None)
-		s.open = true
+		s.open, s.dataSent = true, false
 		f.pass(length)
+		if s.restoring != "" && !f.c.MidFrame() {
+			f.extendedOurs(s.restoring)
+			s.restoring = ""
+		}
 	case pgwire.FunctionCall:
+		f.touchFunction(frame)
 		s.owed.push(oweFunction, prepared.None)
 		s.open = false
 		f.pass(length)
@@ -209,7 +220,9 @@ func (f *feed) copying(typ byte, length int) {
 		f.discard(length)
 		return
 	}
-	if typ != pgwire.CopyData {
+	if typ == pgwire.CopyData {
+		s.dataSent = s.dataSent || !s.copyIn
+	} else {
 		if s.copyIn && !s.copyEnded {
 			s.copyEnded = true
 		} else if s.owed.full() {
@@ -228,8 +241,8 @@ func (f *feed) copying(typ byte, length int) {
 func (f *feed) duringCopy(typ byte, length int) {
 	s := f.s
 	if typ == pgwire.Sync {
-		// Should the COPY have failed before the server read it, it will be answered; nobody can know.
-		s.unsure, s.open = true, true
+		s.doubt()
+		s.open, s.dataSent = true, true // as far as is known
 	}
 	f.pass(length)
 }
@@ -237,14 +250,23 @@ func (f *feed) duringCopy(typ byte, length int) {
 // query takes a simple Query.
 func (f *feed) query(length int, frame []byte) {
 	st := f.look(frame[pgwire.HeaderLen:], length > len(frame))
-	if f.c.NoTransactions && st.Effects.Has(sql.Begins) {
-		f.refuseTransaction(length, true)
+	if why := f.forbidden(st.Effects); why != allowed {
+		f.refuse(why, length, true)
 		return
 	}
 	f.s.remember(frame[pgwire.HeaderLen:])
-	f.s.Pins |= pinsOf(st.Effects)
+	f.sequences(st.Effects, draws(st), true)
+	f.s.defaults = f.s.defaults || st.Effects.Has(sql.AltersDefaults)
+	f.touch(st, frame[pgwire.HeaderLen:])
+	f.pin(st.Effects)
 	f.s.barrier = f.s.barrier || st.Effects.Has(forgetting)
 	f.s.begins = f.s.begins || st.Effects.Has(sql.Begins)
+	f.s.signals(st.Effects)
+	whole := length <= len(frame)
+	if st.Effects.Has(sql.DiscardsAll) && st.Single() && whole && !f.s.open && f.resets(st) {
+		f.discardAll(length, frame)
+		return
+	}
 	renamed := false
 	if st.Effects.Has(naming) && length <= len(frame) {
 		renamed = f.rewriteQuery(length, frame)
@@ -256,11 +278,16 @@ func (f *feed) query(length int, frame []byte) {
 		o = f.s.owed.push(oweQuery, prepared.None)
 	}
 	f.c.replaceUnnamed(prepared.None, o)
-	f.s.open = false // it ends what no Sync has ended
+	f.s.open, f.s.dataSent = false, false // it ends what no Sync has ended
 	f.s.setUnnamed(f.e, prepared.None)
-	if !renamed {
-		f.pass(length)
+	if renamed {
+		return
 	}
+	if whole && f.resets(st) {
+		f.restoring(length, frame, o)
+		return
+	}
+	f.pass(length)
 }
 
 // look reads SQL; a NUL ends it.
@@ -273,49 +300,6 @@ func (f *feed) look(text []byte, truncated bool) *sql.Statement {
 	}
 	sql.Scan(text, st)
 	return st
-}
-
-// refuseTransaction answers a statement that begins a transaction where there are none, once everything before it
-// has been answered.
-func (f *feed) refuseTransaction(length int, simple bool) {
-	if f.s.open {
-		f.failBatch(length, simple)
-		return
-	}
-	if f.s.owed.len() > 0 {
-		f.flushServer()
-		f.stop = Await
-		return
-	}
-	f.flush()
-	f.e.Wire.Send(f.c.Conn, f.e.keep(noTransactions(f.e.room(512))))
-	f.c.skip = !simple
-	f.discard(length)
-	if simple {
-		f.ready()
-	}
-}
-
-func noTransactions(to []byte) []byte {
-	return pgwire.AppendError(to, "ERROR", "0A000", "transaction blocks are not possible in pool_mode statement", "",
-		"Use pool_mode transaction for this pool, or send statements that commit themselves.")
-}
-
-// failBatch has the server meet an error in place of the message, so that it rolls back what the batch has done before.
-func (f *feed) failBatch(length int, simple bool) {
-	e, s := f.e, f.s
-	if simple {
-		o := s.owed.push(oweQuery, prepared.None)
-		o.refused = true
-		f.c.replaceUnnamed(prepared.None, o)
-		s.open = false
-		s.setUnnamed(e, prepared.None)
-		f.put(e.keep(pgwire.AppendQuery(e.room(64), "pool_mode statement")))
-	} else {
-		s.owed.push(oweDescribe, prepared.None).refused = true
-		f.put(e.keep(pgwire.AppendStatement(e.room(64), pgwire.Describe, []byte(prepared.ServerNamePrefix))))
-	}
-	f.discard(length)
 }
 
 // pass forwards a frame as it is.

@@ -39,7 +39,7 @@ func (s *Server) Feed(e *Env, c *Client, data []byte) bool {
 		if length < pgwire.HeaderLen {
 			return false
 		}
-		if len(rest) < length && seen(rest[0]) && length <= maxSeen {
+		if len(rest) < length && s.seen(rest[0]) && length <= maxSeen {
 			break
 		}
 		// What this message brings with it of ours goes out behind what came before it, so that has to be sent first.
@@ -72,7 +72,7 @@ func (s *Server) Feed(e *Env, c *Client, data []byte) bool {
 func (s *Server) complete(e *Env, c *Client, data []byte) ([]byte, bool) {
 	for _, want := range [...]int{pgwire.HeaderLen, maxSeen} {
 		if want > pgwire.HeaderLen {
-			if length := pgwire.FrameLen(s.hold); seen(s.hold[0]) && length <= maxSeen {
+			if length := pgwire.FrameLen(s.hold); s.seen(s.hold[0]) && length <= maxSeen {
 				want = length
 			} else {
 				want = len(s.hold)
@@ -91,9 +91,11 @@ func (s *Server) complete(e *Env, c *Client, data []byte) ([]byte, bool) {
 }
 
 // seen reports whether a message of this type must be seen whole.
-func seen(typ byte) bool {
+func (s *Server) seen(typ byte) bool {
 	switch typ {
-	case pgwire.ReadyForQuery, pgwire.CommandComplete, pgwire.ErrorResponse, pgwire.ParameterStatus:
+	case pgwire.DataRow:
+		return s.owed.first() == oweRowsOurs
+	case pgwire.ReadyForQuery, pgwire.CommandComplete, pgwire.ErrorResponse, pgwire.NoticeResponse, pgwire.ParameterStatus:
 		return true
 	}
 	return false
@@ -115,7 +117,12 @@ const (
 // yet.
 func (s *Server) message(e *Env, c *Client, m []byte, length int, before []byte) (show int, ok bool) {
 	switch m[0] {
-	case pgwire.DataRow, pgwire.RowDescription, pgwire.NoData, pgwire.CopyData, pgwire.CopyDone:
+	case pgwire.DataRow:
+		if s.owed.first() == oweRowsOurs {
+			s.keepRow(m, length)
+		}
+		return s.visible(), true
+	case pgwire.RowDescription, pgwire.NoData, pgwire.CopyData, pgwire.CopyDone:
 		if m[0] == pgwire.RowDescription || m[0] == pgwire.NoData {
 			s.answered(e, c, oweDescribe)
 		}
@@ -132,7 +139,7 @@ func (s *Server) message(e *Env, c *Client, m []byte, length int, before []byte)
 	case pgwire.ParseComplete:
 		return s.ended(e, oweParse, oweParseOurs)
 	case pgwire.BindComplete:
-		return s.ended(e, oweBind, oweBind)
+		return s.ended(e, oweBind, oweBindOurs)
 	case pgwire.CloseComplete:
 		return s.ended(e, oweClose, oweCloseOurs)
 	case pgwire.ReadyForQuery:
@@ -145,6 +152,13 @@ func (s *Server) message(e *Env, c *Client, m []byte, length int, before []byte)
 	case pgwire.ParameterStatus:
 		if name, value, ok := pgwire.Parameter(m[pgwire.HeaderLen:]); ok && s.OnParameter != nil {
 			s.OnParameter(name, value)
+		}
+		return s.visible(), true
+	case pgwire.NotificationResponse:
+		return 0, true // it belongs to no reply
+	case pgwire.NoticeResponse:
+		if len(m) == length {
+			s.noticed(e, c, m)
 		}
 		return s.visible(), true
 	case pgwire.CopyInResponse:

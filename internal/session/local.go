@@ -3,7 +3,6 @@ package session
 import (
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
-	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
 
 // local answers, for a client without a server, what needs none: the Parse of a statement that Postgres has accepted
@@ -15,7 +14,7 @@ import (
 // connections (as pgbench -M prepared does), would wait for itself.
 //
 // Prepared statements are not transactional: what was answered here stays true if the rest of the batch fails. Should
-// a table have changed since, Bind says so instead of Parse.
+// a table have changed since in a way that we do not see (Schema), Bind says so instead of Parse.
 func (f *feed) local(typ byte, length int, rest []byte) bool {
 	switch typ {
 	case pgwire.Parse:
@@ -44,18 +43,18 @@ func (f *feed) parseLocally(length int, frame []byte) bool {
 		return false
 	}
 	effects := f.look(text, false).Effects
-	if effects.Has(naming) || c.NoTransactions && effects.Has(sql.Begins) {
+	if effects.Has(naming) || f.forbidden(effects) != allowed {
 		return false
 	}
-	id := e.Statements.Intern(c.Settings, types, text)
+	id := e.Statements.Intern(c.Meaning, types, text)
 	if id == prepared.None {
 		return false
 	}
-	if !e.accepted(id) {
+	if !e.current(id) {
 		e.release(id)
 		return false
 	}
-	e.setEffects(id, effects)
+	e.setEffects(id, f.executed(effects))
 	if _, ok := e.Names.Set(c.Slot, &c.names, name, id); !ok {
 		e.release(id)
 		return false

@@ -19,7 +19,10 @@ const (
 	// Replies to messages of ours, which nobody sees.
 	oweParseOurs
 	oweCloseOurs
+	oweBindOurs
+	oweExecuteOurs
 	oweQueryOurs
+	oweRowsOurs // the same, and its rows are kept
 	oweSyncOurs
 	// Replies of ours, to messages the server never saw; due when they come to the head.
 	dueParse
@@ -35,7 +38,7 @@ func (k Kind) ends() bool { return k == oweQuery || k == oweFunction || k == owe
 // extended reports whether an error makes the server skip what follows up to a Sync.
 func (k Kind) extended() bool {
 	switch k {
-	case oweNothing, oweQuery, oweFunction, oweSync, oweQueryOurs, oweSyncOurs:
+	case oweNothing, oweQuery, oweFunction, oweSync, oweQueryOurs, oweRowsOurs, oweSyncOurs:
 		return false
 	}
 	return true
@@ -50,13 +53,19 @@ type owed struct {
 	// replaced: the message replaced the client's unnamed statement, which was before; the entry holds its reference.
 	replaced bool
 	before   prepared.StmtID
+	// behindData: with a Sync: CopyData was sent before it.
+	behindData bool
 	// refused: the server is made to fail instead; the error is ours.
-	refused bool
+	refused refusal
 	// stmt is the statement parsed, bound, described or closed; the entry holds a reference of its own.
 	stmt prepared.StmtID
+	// hides is the statements of a simple Query that are ours: bit i is the one of which reply i tells.
+	hides uint64
 	// name is where the client's name for it lies in Owed.names: for undoing what never ran, and for texts of errors.
 	// With oweCloseOurs it is the hash of what is closed.
 	name, nameLen uint32
+	// schema is, with a Parse of a client's, how many changes there had been when it was sent.
+	schema uint32
 }
 
 // MaxOwed bounds the replies owed by one server. A client that sends more before it reads any is made to wait; a
@@ -109,8 +118,10 @@ func (q *Owed) push(kind Kind, stmt prepared.StmtID) *owed {
 }
 
 // pushNamed pushes the entry of a message that gave the client's name to a statement, or took it away.
-func (q *Owed) pushNamed(kind Kind, stmt prepared.StmtID, name []byte) {
-	q.pushAbout(kind, stmt, name).named = true
+func (q *Owed) pushNamed(kind Kind, stmt prepared.StmtID, name []byte) *owed {
+	o := q.pushAbout(kind, stmt, name)
+	o.named = true
+	return o
 }
 
 // pushAbout pushes the entry of a message that only mentions the name.

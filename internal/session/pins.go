@@ -9,7 +9,7 @@ type Pins uint32
 
 // The reasons.
 const (
-	PinSettings Pins = 1 << iota // SET, RESET, set_config
+	PinSettings Pins = 1 << iota // settings that track_parameters leaves out, or that are too many to be tracked
 	PinListen                    // LISTEN
 	PinTemp                      // temporary tables
 	PinLock                      // session-level advisory locks
@@ -19,14 +19,18 @@ const (
 	PinLarge                     // a statement too large to be remembered
 	PinUnknown                   // a text that could not be read for certain
 	PinSession                   // pool_mode session
-	PinSeed                      // setseed, which no reset query undoes
+	PinSeed                      // setseed
 	PinStraight                  // a replication connection, which has the server for its own
+	PinSequence                  // what nextval has drawn, for currval and lastval
 )
+
+// Lasting is what no reset query undoes: a server with any of it is closed when its client leaves.
+const Lasting = PinSeed | PinLoad
 
 // reasons is the label of each bit, in their order.
 var reasons = [...]string{
 	"settings", "listen", "temporary_table", "advisory_lock", "cursor_with_hold", "sql_prepare", "load",
-	"large_statement", "unknown", "session_mode", "seed", "replication",
+	"large_statement", "unknown", "session_mode", "seed", "replication", "sequence",
 }
 
 // Each calls f with the name of every reason.
@@ -38,9 +42,26 @@ func (p Pins) Each(f func(reason string)) {
 	}
 }
 
+// askable is the kinds of state of which Postgres can be asked whether they are there.
+const askable = PinListen | PinTemp | PinLock | PinCursor
+
+// Askable reports whether a server that is pinned by nothing else can be asked whether it still is.
+func (p Pins) Askable() bool { return p&^(askable|PinSettings) == 0 }
+
+// Pinning says what becomes of state that cannot follow its client to another server.
+type Pinning uint8
+
+const (
+	// PinningOn: the server stays with the client.
+	PinningOn Pinning = iota
+	// PinningOff: the state is lost with the end of the transaction.
+	PinningOff
+	// PinningError: the statement is refused with 0A000.
+	PinningError
+)
+
 // pinning is every effect that pins.
-const pinning = sql.SetsSession | sql.Resets | sql.CallsSetConfig | sql.Listens | sql.Temp | sql.AdvisoryLock |
-	sql.HoldCursor | sql.SQLPrepare | sql.Loads | sql.Seeds | sql.Unknown
+const pinning = sql.Listens | sql.Temp | sql.AdvisoryLock | sql.HoldCursor | sql.SQLPrepare | sql.Loads | sql.Seeds | sql.Unknown
 
 // pinsOf translates what a text does into reasons.
 func pinsOf(f sql.Effects) (p Pins) {
@@ -51,7 +72,6 @@ func pinsOf(f sql.Effects) (p Pins) {
 		effect sql.Effects
 		pin    Pins
 	}{
-		{sql.SetsSession | sql.Resets | sql.CallsSetConfig, PinSettings},
 		{sql.Seeds, PinSeed},
 		{sql.Listens, PinListen},
 		{sql.Temp, PinTemp},

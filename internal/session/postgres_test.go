@@ -49,10 +49,14 @@ func newPostgres() *postgres {
 }
 
 // pgError is an ErrorResponse on its way; it ends the message that caused it.
-type pgError struct{ severity, code, message string }
+type pgError struct {
+	severity, code, message string
+	// field is one more field, its letter first.
+	field string
+}
 
 func fail(code, format string, args ...any) {
-	panic(pgError{"ERROR", code, fmt.Sprintf(format, args...)})
+	panic(pgError{severity: "ERROR", code: code, message: fmt.Sprintf(format, args...)})
 }
 
 // receive takes bytes; they are answered by answer.
@@ -138,7 +142,12 @@ func (p *postgres) guard(extended bool, f func()) (ok bool) {
 }
 
 func (p *postgres) error(e pgError, extended bool) {
-	p.held = pgwire.AppendError(p.held, e.severity, e.code, e.message, "", "")
+	m := pgwire.AppendError(nil, e.severity, e.code, e.message, "", "")
+	if e.field != "" {
+		m = append(append(m[:len(m)-1], e.field...), 0, 0)
+		binary.BigEndian.PutUint32(m[1:], uint32(len(m)-1))
+	}
+	p.held = append(p.held, m...)
 	p.flush()
 	p.skip = extended
 	p.copying = nil
@@ -308,7 +317,7 @@ func (p *postgres) duringCopy(typ byte, body []byte) {
 	switch typ {
 	case pgwire.CopyData:
 		if strings.HasPrefix(string(body), "bad") {
-			p.copyFailed(c, pgError{"ERROR", "22P02", "invalid input syntax"})
+			p.copyFailed(c, pgError{"ERROR", "22P02", "invalid input syntax", `WCOPY t, line 1, column n: "bad"`})
 			return
 		}
 		c.rows++
@@ -319,11 +328,11 @@ func (p *postgres) duringCopy(typ byte, body []byte) {
 			p.simple2(c.rest)
 		}
 	case pgwire.CopyFail:
-		p.copyFailed(c, pgError{"ERROR", "57014", "COPY from stdin failed: " + (&reader{body}).cstring()})
+		p.copyFailed(c, pgError{"ERROR", "57014", "COPY from stdin failed: " + (&reader{body}).cstring(), "RCopyGetData"})
 	case pgwire.Sync, pgwire.Flush:
 	default:
-		p.error(pgError{"ERROR", "08P01", fmt.Sprintf("unexpected message type 0x%02X during COPY from stdin", typ)}, c.extended)
-		p.error(pgError{"FATAL", "08P01", "terminating connection because protocol synchronization was lost"}, true)
+		p.error(pgError{"ERROR", "08P01", fmt.Sprintf("unexpected message type 0x%02X during COPY from stdin", typ), ""}, c.extended)
+		p.error(pgError{"FATAL", "08P01", "terminating connection because protocol synchronization was lost", ""}, true)
 		p.dead = true
 	}
 }
@@ -456,6 +465,9 @@ func (p *postgres) run(o *portal, limit int, extended bool) (copies bool) {
 		p.complete("SET")
 	case "listen":
 		p.complete("LISTEN")
+	case "create", "alter", "drop":
+		kind, _, _ := strings.Cut(strings.TrimPrefix(rest, "temp "), " ")
+		p.complete(strings.ToUpper(verb + " " + kind))
 	default:
 		panic("the model has no statement " + strconv.Quote(o.text))
 	}

@@ -1,21 +1,33 @@
 package session
 
 import (
+	"bytes"
+
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
 )
 
-// visible is 0, or hidden while the reply is to a query of ours.
+// visible is 0, or hidden while the reply is to something of ours.
 func (s *Server) visible() int {
-	if s.owed.first() == oweQueryOurs {
+	switch s.owed.first() {
+	case oweQueryOurs, oweRowsOurs, oweExecuteOurs:
 		return hidden
+	case oweQuery:
+		if s.owed.at(s.owed.head).hides>>s.reply&1 != 0 {
+			return hidden
+		}
 	}
 	return 0
 }
 
 // answered ends the entry at the head, if it is of that kind.
 func (s *Server) answered(e *Env, c *Client, kind Kind) {
-	if s.owed.first() == kind {
+	switch first := s.owed.first(); {
+	case kind == oweExecute && first == oweQuery:
+		s.reply = min(s.reply+1, maxHidden-1)
+	case kind == oweExecute && first == oweExecuteOurs:
+		s.settle(e, s.owed.pop())
+	case first == kind:
 		s.settle(e, s.owed.pop())
 		if kind == oweExecute {
 			s.Queries++
@@ -34,7 +46,7 @@ func (s *Server) ended(e *Env, client, ours Kind) (show int, ok bool) {
 	}
 	o := s.owed.pop()
 	if client == oweParse && o.stmt != prepared.None {
-		e.accept(o.stmt)
+		e.accept(o.stmt, o.schema)
 	}
 	s.settle(e, o)
 	return show, true
@@ -43,7 +55,7 @@ func (s *Server) ended(e *Env, client, ours Kind) (show int, ok bool) {
 // ready takes ReadyForQuery.
 func (s *Server) ready(e *Env, status byte) (show int, ok bool) {
 	switch s.owed.first() {
-	case oweQueryOurs, oweSyncOurs:
+	case oweQueryOurs, oweRowsOurs, oweSyncOurs:
 		show = hidden
 	case oweQuery, oweFunction:
 		s.Queries++
@@ -52,27 +64,42 @@ func (s *Server) ready(e *Env, status byte) (show int, ok bool) {
 		if !s.unsure {
 			return 0, false
 		}
-		s.Status = status
+		s.Status, s.doubted = status, false
+		s.skipping, s.open = false, false // it was a Sync into a COPY that had failed already
 		return 0, true
 	}
+	ours := s.Asked()
 	s.settle(e, s.owed.pop())
 	s.Status = status
-	s.copyIn, s.copyEnded = false, false
+	if status == pgwire.StatusIdle && s.defaults {
+		s.defaults = false
+		if e.OnDefaults != nil {
+			e.OnDefaults(s)
+		}
+	}
+	if ours && s.OnAnswer != nil {
+		s.OnAnswer()
+	}
+	s.copyIn, s.copyEnded, s.reply = false, false, 0
+	s.schemaSettled(e)
 	if status == pgwire.StatusIdle && show == 0 {
 		s.Transactions++
 	}
 	if s.owed.len() == 0 {
 		s.Prepared.Unpin()
-		s.begins = false
+		s.begins, s.signalled, s.barrier = false, 0, false
 	}
 	return show, true
 }
 
 // completed looks at the tag of a command for what it did to prepared statements.
 func (s *Server) completed(e *Env, c *Client, m []byte) {
+	if s.copyIn && s.doubted {
+		s.unsure, s.doubted = false, false
+	}
 	s.copyIn, s.copyEnded = false, false
 	tag := m[pgwire.HeaderLen:]
-	if len(tag) < 5 || tag[0] != 'D' || tag[1] != 'E' && tag[1] != 'I' {
+	if len(tag) < 5 || tag[0] != 'D' && tag[0] != 'C' && tag[0] != 'A' {
 		return
 	}
 	tag, _, _ = pgwire.CString(tag)
@@ -81,11 +108,14 @@ func (s *Server) completed(e *Env, c *Client, m []byte) {
 		s.deallocated(e, c)
 	case "DEALLOCATE ALL":
 		s.allDeallocated(e, c)
+	case "DISCARD SEQUENCES":
+		s.Pins &^= PinSequence
 	case "DISCARD ALL":
-		s.allDeallocated(e, c)
-		s.setUnnamed(e, prepared.None)
-		s.Settings = 0
-		s.Pins &= PinSession | PinSeed
+		s.OwnSequences, s.Drew = true, false
+		s.allDeallocated(e, c) // but the unnamed one, which only a simple Query drops
+		s.Pins &= PinSession | Lasting
+	default:
+		s.schemaChanged(e, tag)
 	}
 }
 
@@ -103,7 +133,7 @@ func (s *Server) allDeallocated(e *Env, c *Client) {
 // That other message is CopyDone or CopyFail, or Postgres fails the COPY because of it (and, from 14 on, ends the
 // connection). A client that has left meanwhile sends none: it is sent for it.
 func (s *Server) copyBegins(e *Env, c *Client) {
-	s.copyIn, s.copyEnded = true, false
+	s.copyIn, s.copyEnded, s.dataSent = true, false, false
 	extended := s.owed.first() == oweExecute
 	for s.owed.len() > 1 && !s.copyEnded {
 		next := s.owed.at(s.owed.head + 1)
@@ -118,6 +148,8 @@ func (s *Server) copyBegins(e *Env, c *Client) {
 		}
 		switch swallowed.kind {
 		case oweSync:
+			s.doubt()
+			s.dataSent = s.dataSent || swallowed.behindData
 			// Unless another follows, the batch is still open.
 			s.open = s.open || extended && !s.owed.holds(oweSync)
 		case dueCopyEnd:
@@ -132,24 +164,37 @@ func (s *Server) copyBegins(e *Env, c *Client) {
 	}
 }
 
+// copyRead reports whether the error of a COPY shows that the server has read the Sync that was sent into it: it has met
+// the CopyFail, or a row of data, all of which was sent behind that Sync.
+func (s *Server) copyRead(m []byte) bool {
+	if string(pgwire.ErrorField(m, 'R')) == "CopyGetData" && string(pgwire.ErrorField(m, 'C')) == "57014" {
+		return true
+	}
+	return !s.dataSent && bytes.Contains(pgwire.ErrorField(m, 'W'), []byte(`: "`))
+}
+
 // erred takes an ErrorResponse.
 func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (show int, ok bool) {
 	if v := pgwire.ErrorField(m, 'V'); string(v) == "FATAL" || string(v) == "PANIC" {
 		s.Dying = true
 	}
-	s.copyIn, s.copyEnded = false, false
+	if s.doubted && s.copyRead(m) {
+		s.unsure = false
+	}
+	s.copyIn, s.copyEnded, s.doubted = false, false, false
 	first := s.owed.first()
-	if first == oweQueryOurs {
+	if first == oweQueryOurs || first == oweRowsOurs {
 		s.Failed = true
 		s.Failure = append(s.Failure[:0], m...)
 		return hidden, true
 	}
+	s.Touched.once = false
 	shown := m
 	if len(m) == length {
 		s.heal(e, c, m)
 		shown = s.renamed(e, c, m)
-		if first != oweNothing && s.owed.at(s.owed.head).refused {
-			shown = noTransactions(nil)
+		if first != oweNothing && s.owed.at(s.owed.head).refused != allowed {
+			shown = s.owed.at(s.owed.head).refused.message(nil)
 		}
 		if ours := s.instead(m); ours != nil {
 			shown = ours

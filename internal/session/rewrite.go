@@ -36,7 +36,7 @@ func (f *feed) rewriteText(text []byte) (out []byte, deallocated []string, chang
 		case sql.Deallocates:
 			deallocated = append(deallocated, string(n.Value))
 		case sql.SQLExecute:
-			f.s.Pins |= pinsOf(e.effectsOf(id))
+			f.pin(e.effectsOf(id))
 		}
 		out = append(out, text[from:n.Start]...)
 		out = append(out, e.Statements.ServerName(id)...)

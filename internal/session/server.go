@@ -3,6 +3,7 @@ package session
 import (
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
 
 // Server is one connection to Postgres, as far as the protocol goes.
@@ -14,8 +15,14 @@ type Server struct {
 	MaxPrepared int
 	// Pins is what the present client has left in its session.
 	Pins Pins
-	// Settings identifies what its session is set to.
+	// Lost is what it has left there that does not stay, because pinning is off: the server is cleaned.
+	Lost Pins
+	// Settings identifies what its session is set to, but for what Touched says.
 	Settings uint64
+	// Touched is what its present client may have changed of its session.
+	Touched Touched
+	// OwnSequences: nobody else has drawn from a sequence in its session. Drew: its present client may have.
+	OwnSequences, Drew bool
 	// Status is what the last ReadyForQuery said.
 	Status byte
 
@@ -26,14 +33,30 @@ type Server struct {
 	skipping bool
 	// copyIn: it reads CopyData; until the client's CopyDone or CopyFail it ignores Sync.
 	copyIn, copyEnded bool
-	// unsure: a Sync was sent of which nobody knows whether it will be answered. Such a server is never used again.
-	unsure bool
+	// unsure: a Sync was sent of which nobody knows whether it will be answered. Such a server is never used again, but
+	// if only of this COPY, doubted, that is not known, and it succeeds: it has read the Sync amid its data.
+	unsure, doubted bool
+	// dataSent: CopyData was sent behind the last Execute or Query; with doubted, before a Sync that is doubted.
+	dataSent bool
 	// private: its unnamed statement is the present client's and was too large to be remembered. stray: it is somebody's
 	// of another shard.
 	private, stray bool
 	// barrier: a DEALLOCATE or DISCARD is on its way, or a batch that may fail before one of its Parses and Closes; what
 	// names mean, and what the server has, is known when all is answered. mayUndo: the present batch is such a one.
 	barrier, mayUndo bool
+	// influx, if not 0, stands for the meaning of texts while settings are in flux. restoring is the SQL that follows the
+	// next Execute, because what it executes resets settings.
+	influx    uint64
+	restoring string
+	// reply counts the statements of the simple Query at the head that have been answered.
+	reply uint
+	// defaults: the open transaction may have changed what new sessions begin with.
+	defaults bool
+	// changing: its client has changed the schema, in a transaction that is not over. ownTables: the client has made, or
+	// dropped, temporary ones.
+	changing, ownTables bool
+	// signalled is the signals that what is on its way may send.
+	signalled sql.Effects
 	// begins: what is on its way may open a transaction.
 	begins bool
 	// Dying: it said FATAL.
@@ -51,9 +74,11 @@ type Server struct {
 	// hold is the beginning of a message that must be seen whole.
 	hold []byte
 
-	// Failed: the last query of ours met an error; its ErrorResponse is in Failure.
+	// Failed: the last query of ours met an error; its ErrorResponse is in Failure. rows is the rows of its answer, if they
+	// were wanted.
 	Failed  bool
 	Failure []byte
+	rows    []byte
 
 	// Remember: the text of what the client runs is kept, see Last.
 	Remember bool
@@ -62,8 +87,10 @@ type Server struct {
 	// cancelled by a user's request: the user was the pooler.
 	Instead []byte
 
-	// OnParameter, if set, is told every ParameterStatus.
+	// OnParameter, if set, is told every ParameterStatus; OnAnswer, when a query of ours has been answered, before its client
+	// receives anything that comes after it.
 	OnParameter func(name, value []byte)
+	OnAnswer    func()
 	// Queries counts the replies that ended; Transactions those that left no transaction open.
 	Queries, Transactions uint64
 }
@@ -90,6 +117,9 @@ func (s *Server) Settled() bool {
 // Owes reports whether replies are owed.
 func (s *Server) Owes() bool { return s.owed.len() > 0 }
 
+// Finishing reports whether it will say ReadyForQuery without hearing more: what its client has asked so far is being done.
+func (s *Server) Finishing() bool { return s.owed.batches > 0 && (!s.copyIn || s.copyEnded) }
+
 // Answered reports whether a client that was to Await may go on: all has been answered, or nothing will be before the
 // client says more, because the server reads a COPY.
 func (s *Server) Answered() bool { return s.owed.len() == 0 || s.copyIn && !s.copyEnded }
@@ -107,18 +137,6 @@ func (s *Server) Unsure() bool { return s.unsure }
 
 // MidMessage reports whether the client has received a message in part.
 func (s *Server) MidMessage() bool { return s.left > 0 && s.toClient }
-
-// Ask sends a query of ours, whose replies nobody sees. Nothing may be owed. When it is answered, Settled is true
-// again, and Failed tells how it went.
-func (s *Server) Ask(e *Env, text string) {
-	if s.owed.len() > 0 || s.open {
-		panic("bug: session: a query of ours amid a client's")
-	}
-	s.Failed, s.Failure = false, s.Failure[:0]
-	s.owed.push(oweQueryOurs, prepared.None)
-	s.setUnnamed(e, prepared.None)
-	e.Wire.Send(s.Conn, e.keep(pgwire.AppendQuery(e.room(len(text)+8), text)))
-}
 
 // Abandon makes the server finish, for nobody, what its client began: the open COPY fails, the open batch is ended.
 // What it still owes is swallowed. It reports false if that cannot be done, because half a frame was forwarded.
@@ -148,18 +166,31 @@ func (s *Server) finish(e *Env) {
 	}
 }
 
+// doubt notes that a Sync was sent into a COPY: should that have failed before the server read it, it will be answered.
+func (s *Server) doubt() {
+	s.doubted = s.doubted || !s.unsure
+	s.unsure = true
+}
+
 func (s *Server) pushSync() {
-	s.owed.push(oweSync, prepared.None)
-	s.open, s.skipping = false, false
+	s.owed.push(oweSync, prepared.None).behindData = s.dataSent
+	s.open, s.skipping, s.restoring = false, false, ""
 	s.barrier, s.mayUndo = s.barrier || s.mayUndo, false
 }
 
 // Cleaned notes that the reset query has run: the session is as it was at its start.
 func (s *Server) Cleaned(e *Env) {
-	s.Pins, s.Settings = 0, 0
+	s.Pins, s.Lost, s.Settings, s.ownTables = 0, 0, 0, false
+	s.Known()
 	s.Prepared.Clear()
 	s.setUnnamed(e, prepared.None)
 	s.deallocating = s.deallocating[:0]
+}
+
+// Known notes that what its client may have changed is known now.
+func (s *Server) Known() {
+	s.Touched.Forget()
+	s.influx = 0
 }
 
 // Leave makes the server fit to go to another shard: it forgets what only this shard knows.

@@ -23,13 +23,15 @@ func (f *feed) parse(length int, frame []byte) {
 	}
 	s.remember(text)
 	st := f.look(text, false)
-	if c.NoTransactions && st.Effects.Has(sql.Begins) {
-		f.refuseTransaction(length, false)
+	if why := f.forbidden(st.Effects); why != allowed {
+		f.refuse(why, length, false)
 		return
 	}
 	effects := st.Effects
 	if len(name) > 0 && (c.NoPrepared || f.preparesInSQL(name)) {
-		s.Pins |= PinPrepare | pinsOf(effects)
+		f.touch(st, text)
+		s.Pins |= PinPrepare
+		f.pin(effects)
 		f.forward(oweParse, length)
 		return
 	}
@@ -46,12 +48,12 @@ func (f *feed) parse(length int, frame []byte) {
 			text = fmt.Appendf(text, "\n--%x", name)
 		}
 	}
-	id := e.Statements.Intern(c.Settings, types, text)
+	id := e.Statements.Intern(f.meaning(), types, text)
 	if id == prepared.None {
 		f.parseLarge(length)
 		return
 	}
-	e.setEffects(id, effects)
+	e.setEffects(id, f.executed(effects))
 	if len(deallocated) > 0 {
 		e.deallocates[id] = deallocated[0]
 	} else if len(e.deallocates) > 0 {
@@ -97,6 +99,7 @@ func (f *feed) parseUnnamed(id prepared.StmtID, length int, rewritten bool) {
 	e.Statements.Retain(id)
 	o := s.owed.push(oweParse, id)
 	o.named, o.unnamed = true, true
+	o.schema = e.Schema.changes.Load()
 	f.c.replaceUnnamed(id, o)
 	// Should what comes before it in its batch fail, it never runs, and a Bind of a later batch means the one before.
 	s.mayUndo = s.mayUndo || s.open
@@ -143,6 +146,7 @@ func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
 		f.forward(oweParse, length)
 		return
 	}
+	state = f.asOfNow(id, state)
 	e.Statements.Retain(id) // the entry's
 	amid := s.open
 	s.open = true
@@ -156,7 +160,7 @@ func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
 	// If the transaction has failed, or may have, the server is asked all the same: it has to say so.
 	s.mayUndo = s.mayUndo || amid || s.mayRefuse()
 	f.makeRoom(id, state)
-	s.owed.pushNamed(oweParse, id, name)
+	s.owed.pushNamed(oweParse, id, name).schema = e.Schema.changes.Load()
 	f.replace(length, f.buildParse(e.Statements.ServerName(id), id))
 }
 
@@ -174,9 +178,19 @@ func (f *feed) bind(length int, frame []byte) {
 	}
 	s.open = true
 	effects := f.e.effectsOf(id)
-	s.Pins |= pinsOf(effects)
+	if why := f.forbidden(effects); why != allowed {
+		f.refuse(why, length, false)
+		return
+	}
+	if effects&(touching|sql.Begins|sql.Ends) != 0 {
+		f.touchBound(id)
+	}
+	f.sequences(effects, effects.Has(mayDraw), false)
+	s.defaults = s.defaults || effects.Has(sql.AltersDefaults)
+	f.pin(effects)
 	s.barrier = s.barrier || effects.Has(forgetting)
 	s.begins = s.begins || effects.Has(sql.Begins)
+	s.signals(effects)
 	if len(f.e.deallocates) > 0 {
 		if d, ok := f.e.deallocates[id]; ok {
 			s.deallocating, s.deallocatingAt = append(s.deallocating, d), s.owed.tail
@@ -263,6 +277,7 @@ func (f *feed) statement(name []byte) (id prepared.StmtID, known bool) {
 	}
 	id, known = f.e.Names.Get(f.c.Slot, name)
 	if known {
+		id = f.fitting(name, id)
 		f.ensure(id)
 		return id, true
 	}
@@ -277,6 +292,7 @@ func (f *feed) ensureUnnamed() {
 	e, c, s := f.e, f.c, f.s
 	switch {
 	case c.unnamed != prepared.None && s.unnamed != c.unnamed:
+		f.fitUnnamed()
 		s.mayUndo = s.mayUndo || s.open
 		e.Statements.Retain(c.unnamed)
 		s.owed.push(oweParseOurs, c.unnamed).unnamed = true

@@ -247,7 +247,7 @@ func (s *script) newClient(words []string) error {
 			if err != nil {
 				return err
 			}
-			c.Settings = uint64(n)
+			c.Settings, c.Meaning = uint64(n), uint64(n)
 		default:
 			return fmt.Errorf("no client is %q", w)
 		}

@@ -11,6 +11,9 @@ func (s *Server) skipToSync(e *Env, c *Client) {
 	for i := end; i != s.owed.head; {
 		i--
 		s.undo(e, c, *s.owed.at(i), i == s.owed.head, end)
+		if s.owed.at(i).kind.ends() { // a Query behind the error is skipped as well
+			s.owed.batches--
+		}
 	}
 	s.owed.head = end
 	s.skipping = end == s.owed.tail
