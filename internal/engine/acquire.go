@@ -112,17 +112,88 @@ func (s *Shard) take(c *client, srv *server) bool {
 		s.check(c, srv)
 		return false
 	}
+	if !c.welcomed && c.Settings == srv.Settings { // another client has set its session so
+		c.state = clientIdle
+		s.greet(c, srv.params)
+		s.release(srv)
+		return false
+	}
 	srv.pool.counts.acquireTime(s.now - c.since)
 	srv.client, c.server = c.Slot, srv.slot
 	if c.Settings != srv.Settings {
-		c.state, srv.purpose = clientPreparing, preparing
-		srv.before = srv.Settings
-		srv.Settings = c.Settings
-		srv.Ask(s.env, difference(s.profiles[srv.before], s.profiles[c.Settings]))
-		return false
+		return s.fit(c, srv)
 	}
 	s.link(c, srv)
+	s.linkKnown(c, srv)
 	return true
+}
+
+// fit makes a server's session what its client's is. It reports true if the client has it at once, and its query follows
+// what sets the session: where Postgres is sure to do that.
+func (s *Shard) fit(c *client, srv *server) bool {
+	from, to := s.profiles[srv.Settings], s.profiles[c.Settings]
+	srv.before, srv.Settings = srv.Settings, c.Settings
+	srv.Ask(s.env, s.difference(from, to))
+	if c.welcomed && to.ready && (to.key == 0 || srv.pool.accepted[to.key]) && !from.has("statement_timeout") && !from.has("transaction_timeout") {
+		s.link(c, srv)
+		srv.fitting, srv.fresh = true, true
+		return true
+	}
+	c.state, srv.purpose = clientPreparing, preparing
+	return false
+}
+
+// fitted takes the answer to what was sent ahead of a client's query.
+func (s *Shard) fitted(srv *server) {
+	if !srv.fitting {
+		return
+	}
+	srv.fitting = false
+	c := s.clientOf(srv)
+	if c == nil || srv.Failed {
+		srv.misfit = srv.Failed
+		if srv.purpose == abandoned && srv.Owes() {
+			s.cancelServer(srv, nil)
+		}
+		return
+	}
+	s.linkKnown(c, srv)
+	if c.cancelled {
+		c.cancelled = false
+		srv.pool.counts.Cancels++
+		s.cancelServer(srv, nil)
+	}
+}
+
+// misfitted ends a server whose session could not be made its client's, and the client, whose query may have run: it must not
+// go on as if nothing had happened.
+func (s *Shard) misfitted(srv *server, c *client) {
+	message := settingsFailed(srv.Failure)
+	srv.pool.linking(s.now, -1)
+	srv.client, c.server = 0, 0
+	c.state = clientIdle
+	s.closeServer(srv)
+	s.finishClient(c, message)
+}
+
+// linkKnown notes what a client knows of its new server, having told it what it did not.
+func (s *Shard) linkKnown(c *client, srv *server) {
+	s.tell(c, srv)
+	srv.sumAtLink, srv.paramsAtLink = srv.sum, srv.params
+}
+
+// maxAccepted bounds the profiles that a pool is known to take.
+const maxAccepted = 4096
+
+// accept notes that Postgres has taken a profile.
+func (p *shardPool) accept(key uint64) {
+	if len(p.accepted) >= maxAccepted {
+		clear(p.accepted)
+	}
+	if p.accepted == nil {
+		p.accepted = map[uint64]bool{}
+	}
+	p.accepted[key] = true
 }
 
 // link makes them one conversation.
@@ -130,6 +201,7 @@ func (s *Shard) link(c *client, srv *server) {
 	p := srv.pool
 	c.state, srv.purpose = clientLinked, linked
 	c.blocked = session.More
+	srv.OwnSequences, srv.Drew = srv.drawnBy == 0 || srv.drawnBy == c.Conn, false
 	srv.MaxPrepared = p.config().MaxPreparedStatements
 	p.configureClient(c)
 	if p.config().Mode == Session {

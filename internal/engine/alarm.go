@@ -34,12 +34,12 @@ func (s *Shard) alarmed(conn uint64) {
 	switch srv.purpose {
 	case checking:
 		s.checkOverdue(srv)
-	case abandoned, rollingBack, resetting, waiting:
+	case abandoned, rollingBack, resetting, waiting, asking:
 		if s.now < srv.deadline {
 			s.alarm(srv, srv.deadline)
 			return
 		}
 		s.notice(Warn, "a server did not become clean in time and is closed", srv, "its last query may hang, or the network to Postgres")
-		s.closeServer(srv)
+		s.serverLost(srv)
 	}
 }

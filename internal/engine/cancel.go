@@ -18,12 +18,12 @@ type cancelling struct {
 // when the cancel has been delivered, or there was nothing to cancel: what the client sends from then on is not meant.
 func (e *Engine) Cancel(pid uint32, secret []byte) <-chan struct{} {
 	done := make(chan struct{})
-	shard := int(pid >> slotBits)
-	if shard >= len(e.shards) || len(secret) != shortKeyLen && len(secret) != longKeyLen {
+	shard, ok := e.shardOf(pid)
+	if !ok || len(secret) != shortKeyLen && len(secret) != longKeyLen {
 		close(done)
 		return done
 	}
-	e.shards[shard].post(mail{kind: mailCancel, pid: pid, secret: bytes.Clone(secret), done: done})
+	shard.post(mail{kind: mailCancel, pid: pid, secret: bytes.Clone(secret), done: done})
 	return done
 }
 
@@ -39,7 +39,7 @@ func (s *Shard) cancel(pid uint32, secret []byte, done chan struct{}) {
 
 // cancelOf is the server to cancel, if there is one; what the engine itself can stop is stopped.
 func (s *Shard) cancelOf(pid uint32, secret []byte) *server {
-	slot := pid & (1<<slotBits - 1)
+	slot := s.slotOf(pid)
 	if slot == 0 || slot >= s.slots.used {
 		return nil
 	}
@@ -52,6 +52,9 @@ func (s *Shard) cancelOf(pid uint32, secret []byte) *server {
 	case clientWaiting:
 		s.cancelWait(c)
 	case clientPreparing:
+		if s.serverOf(c).purpose == asking {
+			return nil // it has its answers
+		}
 		if c.welcomed && s.serverOf(c).purpose == checking {
 			s.pools[c.pool].counts.Cancels++
 			s.leaveCheck(c, cancelledByUser)
@@ -59,7 +62,12 @@ func (s *Shard) cancelOf(pid uint32, secret []byte) *server {
 		}
 		c.cancelled = c.welcomed // its query has not been sent yet, and is not going to be
 	case clientLinked:
-		if srv := s.serverOf(c); srv.Owes() || srv.straight != nil {
+		srv := s.serverOf(c)
+		if srv.Asked() {
+			c.cancelled = srv.fitting // what is to be cancelled comes next
+			return nil
+		}
+		if srv.Owes() || srv.straight != nil {
 			s.pools[c.pool].counts.Cancels++
 			return srv
 		}
@@ -112,5 +120,6 @@ func (s *Shard) cancelled(ticket uint64) {
 		s.clean(srv)
 	case linked:
 		s.delivered(srv)
+		s.settled(srv)
 	}
 }

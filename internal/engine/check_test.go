@@ -133,7 +133,7 @@ func TestAClientDoesNotWaitForACheck(t *testing.T) {
 	r.says(a, "select a")
 	r.pass(time.Second)
 	select {
-	case <-r.e.Cancel(a.id.Slot(), []byte{0, 0, 0, 7}):
+	case <-r.e.Cancel(a.pid(), []byte{0, 0, 0, 7}):
 	default:
 		r.settle()
 	}

@@ -62,9 +62,12 @@ type client struct {
 	welcomed  bool
 	longKey   bool            // its cancel key is a long one
 	cancelled bool            // while it was preparing
+	quits     bool            // it has said Terminate, and what it asked before is still being done
+	ended     bool            // it has gone, having said so, before it had a server
 	blocked   session.Verdict // Blocked or Await while it waits for its server's answers
 
 	ticket     uint64 // its place in the queue
+	told       uint64 // the sum of what it knows of its session's parameters
 	since      int64  // when it began to wait, or to be idle
 	address    [addressLen]byte
 	addressLen uint8
@@ -101,7 +104,8 @@ func (s *Shard) attach(in *Client, login loginID) {
 		return
 	}
 	profile := s.profile(in.Startup)
-	c.Settings, c.Unreadable, c.BackslashQuotes = profile.key, profile.unreadable, profile.backslashQuotes
+	c.Startup = profile.key
+	c.wear(profile)
 	p.configureClient(c)
 	s.welcome(c)
 }
@@ -110,6 +114,7 @@ func (p *shardPool) configureClient(c *client) {
 	cfg := p.config()
 	c.NoTransactions = cfg.Mode == Statement
 	c.NoPrepared = cfg.MaxPreparedStatements <= 0
+	c.Pinning = cfg.Pinning
 }
 
 // fromClient takes what a client sent.
@@ -219,7 +224,7 @@ func (s *Shard) process(c *client, data []byte) {
 			s.hold(c, data)
 			return
 		case session.Quit:
-			s.clientGone(c)
+			s.quit(c)
 			return
 		case session.Violated:
 			s.finishClient(c, session.Violation(data))
@@ -295,8 +300,11 @@ func (s *Shard) unhook(c *client) {
 	case clientWaiting, clientWelcoming:
 		p.ledger.Leave(c.ticket)
 	case clientPreparing:
-		s.serverOf(c).client = 0
-		c.server = 0
+		srv := s.serverOf(c)
+		srv.client, c.server = 0, 0
+		if srv.purpose == asking {
+			p.linking(s.now, -1)
+		}
 	case clientLinked:
 		srv := s.serverOf(c)
 		srv.client, c.server = 0, 0
@@ -305,7 +313,11 @@ func (s *Shard) unhook(c *client) {
 			s.closeServer(srv)
 			break
 		}
-		s.abandon(srv, &c.Client)
+		if c.quits {
+			s.leaveRunning(srv, &c.Client)
+		} else {
+			s.abandon(srv, &c.Client)
+		}
 	case clientSeeking:
 		s.seekNoMore(c)
 	}

@@ -41,9 +41,10 @@ func (s *Shard) endServer(srv *server) {
 	}
 	s.resumeServer(srv) // else its end would not be heard
 	srv.purpose = closing
+	s.unpinned(srv)
 	p.counts.retire(srv)
 	srv.Drop(s.env)
-	srv.OnParameter = nil
+	srv.OnParameter, srv.OnAnswer = nil, nil
 	srv.upstream.servers.Going()
 	s.timers.Set(loop.Timer{At: s.now + int64(patience), Kind: timerClosed, Ref: srv.Conn})
 }
@@ -117,7 +118,7 @@ func (s *Shard) serverLost(srv *server) {
 			return
 		}
 		s.again(c)
-	case linked:
+	case linked, asking:
 		srv.pool.linking(s.now, -1)
 		c.state = clientIdle
 		switch {

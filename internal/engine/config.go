@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/session"
+)
 
 // Mode says when a server returns to its pool.
 type Mode uint8
@@ -91,6 +95,13 @@ type PoolConfig struct {
 
 	// FIFO takes the idle server that has been idle longest instead of the one used last.
 	FIFO bool
+	// Track is the settings that follow their client, names in lower case; others keep its server with it. nil: all.
+	Track []string
+	// Pinning says what becomes of state that cannot follow.
+	Pinning session.Pinning
+	// MaxPinned bounds the servers of one (database, user) that stay with their clients for such state. Not positive: no
+	// bound but PoolSize.
+	MaxPinned int
 	// MaxPreparedStatements bounds the statements kept prepared on one server; the least recently used are closed.
 	// 0: clients' prepared statements are passed through and pin their server.
 	MaxPreparedStatements int

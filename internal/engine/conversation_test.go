@@ -79,7 +79,7 @@ func TestMaxWaitingClients(t *testing.T) {
 func TestCancel(t *testing.T) {
 	r := newRig(t, 1, onePool(1))
 	a, b := r.client("a"), r.client("b")
-	key := func(s *rigSocket) (uint32, []byte) { return s.id.Slot(), []byte{0, 0, 0, 7} }
+	key := func(s *rigSocket) (uint32, []byte) { return s.pid(), []byte{0, 0, 0, 7} }
 	delivered := func(done <-chan struct{}) bool {
 		r.settle()
 		select {
@@ -101,7 +101,7 @@ func TestCancel(t *testing.T) {
 	}
 	r.says(b, "select b again")
 	r.note("with a wrong secret: nothing")
-	if !delivered(r.e.Cancel(a.id.Slot(), []byte{0, 0, 0, 8})) {
+	if !delivered(r.e.Cancel(a.pid(), []byte{0, 0, 0, 8})) {
 		t.Error("who has a wrong secret waits")
 	}
 	r.note("for a query: one request, however often it comes; the server goes to b when it is delivered")
@@ -148,7 +148,7 @@ func TestClientsThatVanish(t *testing.T) {
 	r.leaves(e)
 	r.note("with state in its session: reset")
 	f := r.client("f")
-	r.says(f, "set x = 1")
+	r.says(f, "create temp table x")
 	r.leaves(f)
 	r.note("in mid-frame: the server cannot be used again")
 	g := r.client("g")
@@ -215,7 +215,7 @@ func TestACancelAsAServerIsSetUp(t *testing.T) {
 	r.servers[0].mute = true
 	r.says(b, "select b")
 	r.note("b cancels, and the server that is being set as b wants it dies")
-	r.e.Cancel(b.id.Slot(), []byte{0, 0, 0, 7})
+	r.e.Cancel(b.pid(), []byte{0, 0, 0, 7})
 	r.servers[0].socket.ended = true
 	r.settle()
 	r.note("what b says next is served")
@@ -331,13 +331,13 @@ func TestALoginNeedsNoServer(t *testing.T) {
 func TestPinning(t *testing.T) {
 	r := newRig(t, 1, onePool(1))
 	a, b := r.client("a"), r.client("b")
-	r.says(a, "set x = 1")
+	r.says(a, "create temp table x")
 	r.says(b, "select b")
 	r.says(a, "select a")
 	r.note("DISCARD ALL lets it go")
 	r.says(a, "DISCARD ALL")
 	r.note("so does leaving, after a reset")
-	r.says(a, "set x = 2")
+	r.says(a, "create temp table x")
 	r.says(a, "Terminate:")
 	r.says(b, "select b")
 	r.compare()

@@ -130,6 +130,9 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		s.supply(p)
 		return
 	}
+	for _, q := range srv.params {
+		srv.sum += paramSum(q.Name, q.Value)
+	}
 	if !s.adopt(srv, r.FD) {
 		p.giveBack(s, d.upstream)
 		return
@@ -152,7 +155,8 @@ func (s *Shard) adopt(srv *server, fd int) bool {
 	}
 	s.servers++
 	srv.pool.servers[srv] = struct{}{}
-	srv.OnParameter = srv.parameter
+	srv.OnParameter = func(name, value []byte) { s.reports(srv, name, value) }
+	srv.OnAnswer = func() { s.fitted(srv) }
 	srv.alarmAt = 0 // that was another shard's
 	s.attachOp(loop.Op{KeepFD: true, FD: int32(fd), Conn: loop.ID(srv.Conn), Layer: srv.layer})
 	return true

@@ -140,6 +140,7 @@ func (s *Shard) Crash(message string, stack []byte) {
 	for p := range s.eachPool {
 		for srv := range p.servers {
 			srv.givePermits()
+			s.unpinned(srv)
 		}
 		for p.ledger.Waiting() > 0 {
 			p.ledger.PopWaiter()

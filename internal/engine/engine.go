@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/pgmux/caddy-pgmux/internal/pool"
+	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
 // Engine is a fixed number of shards and what they share.
@@ -24,7 +25,8 @@ type Engine struct {
 	drained  chan struct{}
 	running  atomic.Int64 // shards that have not stopped
 
-	keys keys
+	keys   keys
+	schema session.Schema
 
 	mu        sync.Mutex
 	templates map[string]*template
@@ -38,7 +40,9 @@ type template struct {
 	clients pool.Budget
 	limits  limits // under Engine.mu
 	removed atomic.Bool
-	seekers atomic.Int32 // replication clients that wait for a server, of all its pools
+	// defaultsAt is when what sessions begin with was last changed.
+	defaultsAt atomic.Int64
+	seekers    atomic.Int32 // replication clients that wait for a server, of all its pools
 	// upstreams are those configured now; servers hold on to theirs.
 	upstreams atomic.Pointer[[]*upstream]
 	// allowances has one for each address that was ever configured: those of servers that are still there count. Under
@@ -77,6 +81,7 @@ type sharedPool struct {
 	greetings greetings
 	seekers   atomic.Int32 // replication clients that wait for a server, on all shards
 	load      load
+	pinned    atomic.Int64 // servers that stay with their clients for what these have left in them
 	// warm: it has had a server, or is to have some from the start; min_pool_size is kept.
 	warm   atomic.Bool
 	shards int // that have a part of it; under Engine.mu

@@ -14,6 +14,7 @@ import (
 type greetings struct {
 	mu      sync.Mutex
 	base    []Setting            // what a fresh server reports; nil: there has been none
+	others  map[string]string    // what settings that are not reported begin with, as far as known
 	learned map[uint64][]Setting // what a server reports with settings that had to be tried, by profile.asked
 }
 
@@ -41,6 +42,37 @@ func (g *greetings) tried(p *profile, params []Setting) []byte {
 	}
 	g.learned[p.asked] = params
 	return g.block(p, params)
+}
+
+// forget has a server asked again.
+func (g *greetings) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.base, g.learned, g.others = nil, nil, nil
+}
+
+// begin is the value of a parameter, its name in lower case, that a session begins with; false if it is not reported.
+func (g *greetings) begin(name string) (string, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if v, ok := reported(g.base, name); ok {
+		return v, true
+	}
+	v, ok := g.others[name]
+	return v, ok
+}
+
+// maxOthers bounds the settings of which is remembered what they begin with.
+const maxOthers = 1024
+
+// beginsWith notes what a setting that is not reported begins with.
+func (g *greetings) beginsWith(name, value string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.others == nil || len(g.others) >= maxOthers {
+		g.others = map[string]string{}
+	}
+	g.others[name] = value
 }
 
 // of is what clients of a profile are told, ParameterStatus messages; nil if a server has to be asked first.

@@ -29,7 +29,7 @@ func TestClientIdleTimeout(t *testing.T) {
 	r.pass(50 * time.Second)
 	r.note("c has state of its own in its server, and is idle all the same")
 	c := r.client("c")
-	r.says(c, "set x = 1")
+	r.says(c, "create temp table x")
 	r.pass(61 * time.Second)
 	r.note("d listens, e is in a transaction, f in a query")
 	d, e := r.client("d"), r.client("e")

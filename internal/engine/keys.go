@@ -9,13 +9,17 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 )
 
-// A client's cancel key: the process ID is the shard and the slot, the secret is random. Both are ours; the server's
-// own key never leaves the pooler.
+// A client's cancel key: the process ID is the shard, the slot and how often that was taken; the secret is random. Both are
+// ours; the server's own key never leaves the pooler.
+//
+// A process ID is none that a server can have, so that whoever signals it (pg_terminate_backend) never hits another's
+// server. It is not given again at once: whoever keeps it to tell connections apart is right to, as with Postgres.
 //
 // A client of protocol 3.2 has a secret of 32 bytes: 4 that are kept in its slot, and 28 that are derived from them, with a
 // key that only this process has, so that they need not be kept.
 const (
-	slotBits     = 24
+	// firstPID is beyond the largest process ID of Linux (PID_MAX_LIMIT).
+	firstPID     = 1 << 22
 	shortKeyLen  = 4
 	longKeyLen   = 32
 	keyDataStart = pgwire.HeaderLen + 4
@@ -44,7 +48,24 @@ func (k *keys) appendLong(to []byte, shard int, c *client) []byte {
 	return append(to, mac.Sum(nil)[:longKeyLen-shortKeyLen]...)
 }
 
-func (s *Shard) pid(c *client) uint32 { return uint32(s.index)<<slotBits | c.Slot }
+// pid is the process ID that a client was given: positive for all who read it as a signed number.
+func (s *Shard) pid(c *client) uint32 {
+	shards, limit := uint64(len(s.engine.shards)), uint64(s.slots.limit)
+	turns := max(1, (1<<31-firstPID)/(shards*limit))
+	return firstPID + uint32((uint64(c.gen)%turns*limit+uint64(c.Slot))*shards+uint64(s.index))
+}
+
+// shardOf is the shard of a process ID, and slotOf the slot there; if it is none of ours, they are any, or false.
+func (e *Engine) shardOf(pid uint32) (shard *Shard, ok bool) {
+	if pid < firstPID || len(e.shards) == 0 {
+		return nil, false
+	}
+	return e.shards[(pid-firstPID)%uint32(len(e.shards))], true
+}
+
+func (s *Shard) slotOf(pid uint32) uint32 {
+	return (pid - firstPID) / uint32(len(s.engine.shards)) % s.slots.limit
+}
 
 // secretOf is the secret that a client was given.
 func (s *Shard) secretOf(c *client) []byte {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
 // A client of protocol 3.2 has a key of 32 bytes. Each kind of client is cancelled by its own kind of key only, and by all
@@ -76,5 +77,37 @@ func TestTrap30LongCancelKeys(t *testing.T) {
 	}
 	if _, b := key(short); len(b) != 4 {
 		t.Errorf("a short key has %d bytes", len(b))
+	}
+}
+
+// A process ID is never a server's, is positive, is found again, and is not given to the next who gets the slot.
+func TestProcessIDs(t *testing.T) {
+	for _, sizes := range []struct{ shards, slots uint32 }{{1, 2}, {2, 1 << 20}, {3, 4099}, {256, 1 << 20}} {
+		e := &Engine{}
+		for i := range sizes.shards {
+			e.shards = append(e.shards, &Shard{engine: e, index: int(i), slots: slots{limit: sizes.slots}})
+		}
+		given := make(map[uint32]bool)
+		for _, index := range []uint32{0, sizes.shards - 1} {
+			for _, slot := range []uint32{1, sizes.slots - 1} {
+				for gen := uint32(1); gen <= 5; gen++ {
+					s := e.shards[index]
+					pid := s.pid(&client{gen: gen, Client: session.Client{Slot: slot}})
+					if pid <= 4194304-1 || pid > 1<<31-1 {
+						t.Fatalf("%+v: %d may be a server's, or is negative", sizes, pid)
+					}
+					if found, ok := e.shardOf(pid); !ok || found != s || s.slotOf(pid) != slot {
+						t.Fatalf("%+v: %d of shard %d, slot %d is not found", sizes, pid, index, slot)
+					}
+					given[pid] = true
+				}
+			}
+		}
+		if want := 5 * int(min(sizes.shards, 2)) * int(min(sizes.slots-1, 2)); len(given) != want {
+			t.Errorf("%+v: %d process IDs for %d clients", sizes, len(given), want)
+		}
+	}
+	if _, ok := (&Engine{}).shardOf(firstPID - 1); ok {
+		t.Error("a server's process ID is a client's")
 	}
 }

@@ -17,6 +17,8 @@ const (
 	mailSnapshot                   // figures are asked for
 	mailDrain                      // the end begins
 	mailGiveUp                     // a replication client elsewhere lacks a permit of a pool
+	mailTerminate                  // a client is to be ended, for one of the pool
+	mailInterrupt                  // what a client runs is to be cancelled, for one of the pool
 )
 
 // mail is a message to a shard.
@@ -67,6 +69,8 @@ func (s *Shard) receive(m *mail) {
 		s.drain()
 	case mailGiveUp:
 		s.giveUp(m.pool)
+	case mailTerminate, mailInterrupt:
+		s.signalled(m.pid, m.pool, m.kind == mailTerminate)
 	}
 }
 

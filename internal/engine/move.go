@@ -2,14 +2,15 @@ package engine
 
 import (
 	"github.com/pgmux/caddy-pgmux/internal/loop"
-	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
 // movedServer is a server between two shards.
 type movedServer struct {
 	server *server
-	fd     int
-	early  []byte // what it said meanwhile
+	// profile is what its session is set to.
+	profile *profile
+	fd      int
+	early   []byte // what it said meanwhile
 }
 
 // lend gives another shard an idle server, if there is one to spare.
@@ -43,7 +44,7 @@ func (s *Shard) leave(srv *server, to int) {
 
 // depart sends a server that is off the loop to its next shard.
 func (s *Shard) depart(srv *server, ev *loop.Event) {
-	m := &movedServer{server: srv, fd: int(ev.FD), early: append([]byte(nil), ev.Data...)}
+	m := &movedServer{server: srv, profile: s.profiles[srv.Settings], fd: int(ev.FD), early: append([]byte(nil), ev.Data...)}
 	ev.FD = loop.Taken
 	p := srv.pool
 	srv.Leave(s.env)
@@ -51,7 +52,7 @@ func (s *Shard) depart(srv *server, ev *loop.Event) {
 	s.servers--
 	p.counts.retire(srv)
 	delete(p.servers, srv)
-	srv.OnParameter = nil
+	srv.OnParameter, srv.OnAnswer = nil, nil
 	srv.armed = 0 // its timer stays here
 	s.engine.shards[srv.destination].post(mail{kind: mailServer, moved: m})
 }
@@ -63,7 +64,7 @@ func (s *Shard) arrive(m *movedServer) {
 	srv.pool = p
 	srv.purpose = idle
 	if _, known := s.profiles[srv.Settings]; !known {
-		srv.Pins |= session.PinSettings // its settings are unknown here: cleaned before use
+		s.addProfile(m.profile)
 	}
 	if !s.adopt(srv, m.fd) {
 		p.giveBack(s, srv.upstream)

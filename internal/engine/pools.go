@@ -33,7 +33,9 @@ type shardPool struct {
 	replacing int
 	// reserveAt is when the next client will have waited for reserve_pool_timeout, for which a timer is set. 0: none.
 	reserveAt int64
-	counts    Counts // its loop's thread alone writes them
+	// accepted is the profiles that Postgres has taken here.
+	accepted map[uint64]bool
+	counts   Counts // its loop's thread alone writes them
 }
 
 // join is this shard's part of a pool.

@@ -25,6 +25,9 @@ func (s *Shard) unlink(srv *server, c *client) {
 	srv.pool.linking(s.now, -1)
 	srv.used = max(s.now, 1)
 	srv.client, c.server = 0, 0
+	s.countPinned(srv)
+	srv.noteDrawn(&c.Client)
+	s.hasHeard(c, srv)
 	c.state, c.since = clientIdle, s.now
 	c.blocked = session.More
 	s.resumeClient(c, pauseServerFull)
@@ -47,6 +50,7 @@ func (s *Shard) relieve(srv *server, c *client) {
 
 // abandon ends what a client has left behind: its query is cancelled, its transaction rolled back.
 func (s *Shard) abandon(srv *server, c *session.Client) {
+	srv.noteDrawn(c)
 	if srv.Dying || !srv.Abandon(s.env, c) {
 		s.closeServer(srv)
 		return
@@ -63,13 +67,15 @@ func (s *Shard) abandon(srv *server, c *session.Client) {
 // cancelAbandoned cancels what an abandoned server runs for nobody, and again after a while: a cancel can come before
 // its query, or hit only the first of several.
 func (s *Shard) cancelAbandoned(srv *server) {
-	s.cancelServer(srv, nil)
+	if !srv.Asked() { // else fitted does it: it would hit what makes the session the client's
+		s.cancelServer(srv, nil)
+	}
 	s.timers.Set(loop.Timer{At: s.now + int64(cancelAgain), Kind: timerCancel, Ref: srv.Conn})
 }
 
 // rollBack ends the transaction that was left open, if there is one.
 func (s *Shard) rollBack(srv *server) {
-	if srv.Unsure() || srv.Dying {
+	if srv.Unsure() || srv.Dying || srv.misfit {
 		s.closeServer(srv)
 		return
 	}
@@ -86,11 +92,14 @@ func (s *Shard) rollBack(srv *server) {
 func (s *Shard) clean(srv *server) {
 	cfg := srv.pool.config()
 	query := cfg.ServerResetQuery
+	left := srv.Pins | srv.Lost
+	unclean := left != 0 || srv.Touched.Any()
+	s.countPinned(srv)
 	switch {
-	case srv.Pins != 0 && (cfg.ServerReset == ResetNever || query == "" || srv.Pins&session.PinSeed != 0):
+	case unclean && (cfg.ServerReset == ResetNever || query == "" || left&session.Lasting != 0):
 		s.closeServer(srv)
 		return
-	case srv.Pins == 0 && !(srv.dirty && cfg.ServerReset == ResetAlways && query != ""):
+	case !unclean && !(srv.dirty && cfg.ServerReset == ResetAlways && query != ""):
 		s.release(srv)
 		return
 	}
@@ -134,7 +143,7 @@ func (s *Shard) release(srv *server) {
 // nobody waits any more; or others need its place.
 func (s *Shard) mustGo(srv *server) bool {
 	p := srv.pool
-	return srv.upstream.removed.Load() ||
+	return srv.upstream.removed.Load() || srv.outlived() ||
 		p.leaving() && p.shared.shared.Waiting() == 0 ||
 		s.yields(srv)
 }

@@ -29,7 +29,7 @@ func TestServerReset(t *testing.T) {
 			r.says(a, "begin")
 			r.leaves(a)
 			r.note("a setting is left")
-			r.says(b, "set x = 1")
+			r.says(b, "create temp table x")
 			r.leaves(b)
 			r.says(c, "select c")
 			r.within(1)
@@ -47,7 +47,7 @@ func TestServerResetAlwaysAndCancels(t *testing.T) {
 	r.says(a, "hang")
 	r.says(b, "select b")
 	r.holdCancels = true
-	r.e.Cancel(a.id.Slot(), []byte{0, 0, 0, 7})
+	r.e.Cancel(a.pid(), []byte{0, 0, 0, 7})
 	r.settle()
 	r.note("the query ends by itself, the cancel is still on its way")
 	r.servers[0].hanging = false

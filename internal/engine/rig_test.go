@@ -86,6 +86,7 @@ type rigServer struct {
 	deaf    bool // it does not hear cancels
 	dialed  DialRequest
 	queries []string
+	session rigSession
 }
 
 func newRig(t *testing.T, shards int, pools ...PoolConfig) *rig {
@@ -626,6 +627,12 @@ func (s *rigServer) message(typ byte, body string) {
 }
 
 func (s *rigServer) query(text string) {
+	if rows := s.session.answer(text); rows != nil {
+		s.answer(rows...)
+		s.answer(frame(pgwire.CommandComplete, "SELECT 1\x00"), s.ready())
+		return
+	}
+	tag, changes := s.session.change(text)
 	switch {
 	case text == "begin":
 		s.status = 'T'
@@ -645,12 +652,13 @@ func (s *rigServer) query(text string) {
 		return
 	case text == "row":
 		s.answer(frame(pgwire.RowDescription, "\x00\x00"), frame(pgwire.DataRow, "\x00\x00"), frame(pgwire.CommandComplete, "SELECT 1\x00"))
-	case strings.HasPrefix(text, "set "), strings.HasPrefix(text, "RESET"), strings.HasPrefix(text, "SELECT pg_catalog"):
-		s.answer(frame(pgwire.CommandComplete, "SET\x00"))
-	case text == "DISCARD ALL":
-		s.answer(frame(pgwire.CommandComplete, "DISCARD ALL\x00"))
+	case changes:
+		s.answer(frame(pgwire.CommandComplete, tag+"\x00"))
 	default:
 		s.answer(frame(pgwire.CommandComplete, "SELECT 1\x00"))
 	}
 	s.answer(s.ready())
 }
+
+// pid is the process ID that the engine gave it.
+func (s *rigSocket) pid() uint32 { return s.loop.shard.pid(s.loop.shard.client(s.id.Slot())) }

@@ -23,6 +23,7 @@ const (
 	idle        purpose = iota // nobody's, in the ledger
 	linked                     // a client's
 	preparing                  // its settings are being made a client's
+	asking                     // its client's transaction is over, and it is asked what that has left in the session
 	checking                   // it has rested for long, and is asked whether it is still there, for a client
 	abandoned                  // its client has left; what it owes is swallowed
 	rollingBack                // the transaction its client left open is rolled back
@@ -35,6 +36,9 @@ const (
 // cleanTimeout bounds how long an abandoned server may take to become clean. After it the server is closed, and
 // Postgres rolls back.
 const cleanTimeout = 30 * time.Second
+
+// runsOn is how long a server may work on what a client has asked that has said goodbye since.
+const runsOn = 24 * time.Hour
 
 // cancelAgain is how long an abandoned server may go on after a cancel before it is cancelled again.
 const cancelAgain = 100 * time.Millisecond
@@ -53,9 +57,22 @@ type server struct {
 	pid    uint32
 	secret []byte
 	params []Setting // what it has reported, and reports
+	// sum is of all of params; sumAtLink and paramsAtLink are what it was when its client knew all of it.
+	sum, sumAtLink uint64
+	paramsAtLink   []Setting
 	// reported: it has, since somebody looked.
 	reported bool
 	born     int64
+	// fitting: what makes its session its client's has been sent ahead of what the client says.
+	fitting bool
+	// fresh: its client has had nothing of it yet but that.
+	fresh bool
+	// misfit: that has failed.
+	misfit bool
+	// drawnBy is the connection of the client that has drawn from sequences in its session; 0: nobody, someoneElse: several.
+	drawnBy uint64
+	// pinned: it has been counted among those that stay with their clients.
+	pinned bool
 	// before is what its session was set to before it was made a client's: what it still is, if that fails.
 	before uint64
 	// chance is how much of a tenth of server_lifetime it lives less: 0 to 1.
@@ -90,7 +107,7 @@ func (s *Shard) fromServer(srv *server, data []byte) {
 	srv.heard = s.now
 	c := s.clientOf(srv)
 	var machine *session.Client
-	if c != nil && srv.purpose == linked {
+	if c != nil && (srv.purpose == linked || srv.purpose == asking) {
 		machine = &c.Client
 	}
 	if !srv.Feed(s.env, machine, data) {
@@ -98,11 +115,15 @@ func (s *Shard) fromServer(srv *server, data []byte) {
 		s.serverLost(srv)
 		return
 	}
+	if srv.misfit && srv.purpose == linked && c != nil {
+		s.misfitted(srv, c)
+		return
+	}
 	if srv.started != 0 && !srv.Owes() {
 		srv.pool.counts.queryTime(s.now - srv.started)
 		srv.started = 0
 	}
-	if machine != nil {
+	if machine != nil && srv.purpose == linked {
 		s.heard(srv)
 	}
 	s.settled(srv)
@@ -116,12 +137,61 @@ func (s *Shard) asked(srv *server) {
 	s.sent(srv)
 }
 
+// someoneElse is more than one client.
+const someoneElse = ^uint64(0)
+
+// noteDrawn notes, when a server leaves a client, whose numbers its session knows.
+func (srv *server) noteDrawn(c *session.Client) {
+	switch {
+	case srv.OwnSequences && srv.Drew:
+		srv.drawnBy = c.Conn
+	case srv.Drew:
+		srv.drawnBy = someoneElse
+	case srv.OwnSequences && srv.drawnBy != c.Conn:
+		srv.drawnBy = 0
+	}
+}
+
 // countPins counts new reasons for which a server stays with its client.
 func (s *Shard) countPins(srv *server) {
 	if fresh := srv.Pins &^ srv.counted; fresh != 0 {
 		fresh.Each(func(reason string) { srv.pool.counts.pinned(reason, 1) })
 	}
 	srv.counted = srv.Pins
+	s.countPinned(srv)
+}
+
+// countPinned counts a server among those of its pool that stay with their clients for what these have left in them.
+func (s *Shard) countPinned(srv *server) {
+	pinned := srv.client != 0 && srv.Pins&^session.PinSession&^session.PinStraight != 0
+	if pinned == srv.pinned {
+		return
+	}
+	srv.pinned = pinned
+	by := int64(-1)
+	if pinned {
+		by = 1
+	}
+	srv.pool.shared.pinned.Add(by)
+}
+
+// unpinned counts a server out that goes.
+func (s *Shard) unpinned(srv *server) {
+	if srv.pinned {
+		srv.pinned = false
+		srv.pool.shared.pinned.Add(-1)
+	}
+}
+
+// mayPin is what session asks before a client leaves state in a server.
+func (s *Shard) mayPin(machine *session.Server) bool {
+	sl := s.slots.at(loop.ID(machine.Conn))
+	if sl == nil || sl.kind != slotServer {
+		return true
+	}
+	p := sl.server(s).pool
+	most := p.config().MaxPinned
+	return most <= 0 || p.shared.pinned.Load() < int64(most)
 }
 
 // settled decides what a server does next, when what it was told has been answered. It is the one place where a server
@@ -130,11 +200,30 @@ func (s *Shard) settled(srv *server) {
 	c := s.clientOf(srv)
 	switch srv.purpose {
 	case linked:
-		if s.mayRelease(srv, c) {
+		if c.quits && !srv.Finishing() {
+			s.clientGone(c)
+			return
+		}
+		if srv.Releasable() && !c.MidFrame() && !srv.congested {
+			s.reportedUnseen(srv)
+			if srv.uncertain() && s.learn(srv, c) {
+				s.relieve(srv, c)
+				return
+			}
+		}
+		// Who awaited only the end of what was sent ahead has not had its turn: two that differ would pass the server to and
+		// fro for ever.
+		waited := srv.fresh && c.blocked != session.More
+		srv.fresh = srv.fresh && srv.Owes()
+		if !waited && s.mayRelease(srv, c) {
 			s.unlink(srv, c)
 			return
 		}
 		s.relieve(srv, c)
+	case asking:
+		if srv.Settled() {
+			s.learned(srv, c)
+		}
 	case preparing:
 		if srv.Settled() {
 			s.prepared(srv, c)
@@ -165,6 +254,7 @@ func (s *Shard) settled(srv *server) {
 			return
 		}
 		srv.Cleaned(s.env)
+		srv.drawnBy = 0
 		s.release(srv)
 	case idle:
 		if srv.Dying {

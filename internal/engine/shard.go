@@ -42,6 +42,11 @@ type Shard struct {
 	// profiles is what clients' sessions are set to, by key.
 	profiles    map[uint64]*profile
 	profilesMax int
+	// differences is the SQL between two profiles, and outcomes what statements have made of sessions, as far as they are
+	// remembered; knowing is sets of parameters that clients know, by sum.
+	differences map[[2]uint64]string
+	outcomes    map[outcome]uint64
+	knowing     map[uint64][]Setting
 	// seeking is replication clients that have no server yet, by connection.
 	seeking map[uint64]*seeker
 	// idleWatched: clients are looked through for client_idle_timeout, from slot idleNext on.
@@ -68,12 +73,15 @@ func newShard(e *Engine, index int) *Shard {
 func (s *Shard) reset() {
 	s.ops, s.timers = nil, loop.Timers{}
 	s.env = session.NewEnv(s)
+	s.env.Startup, s.env.MayPin, s.env.OnDefaults = s, s.mayPin, s.changedDefaults
+	s.env.Schema, s.env.OnSignal = &s.engine.schema, s.signal
 	s.slots.reset()
 	s.held, s.heldMax = chunks{}, maxHeldTotal
 	s.pools, s.gaps, s.byKey = nil, nil, map[poolKey]*shardPool{}
 	s.forgotten = map[string]*Counts{}
 	s.dials, s.cancels = map[uint64]dial{}, map[uint64]*cancelling{}
-	s.profiles, s.profilesMax = map[uint64]*profile{0: {}}, minProfiles
+	s.differences, s.outcomes, s.knowing = map[[2]uint64]string{}, map[outcome]uint64{}, map[uint64][]Setting{}
+	s.profiles, s.profilesMax = map[uint64]*profile{0: {ready: true}}, minProfiles
 	s.clients, s.servers = 0, 0
 	s.seeking = map[uint64]*seeker{}
 	s.idleWatched, s.idleNext, s.layered = false, 1, false
@@ -154,6 +162,10 @@ func (s *Shard) stepClient(c *client, ev *loop.Event) {
 	case loop.Ended, loop.Failed:
 		if c.state == clientFinishing {
 			s.closeClient(c)
+			return
+		}
+		if s.saidGoodbye(c) {
+			c.ended = true
 			return
 		}
 		s.clientGone(c)

@@ -139,12 +139,12 @@ func (p *shardPool) addTo(out *PoolStats, now int64) {
 			out.ServersDraining++
 		case srv.purpose == checking:
 			out.ServersChecking++
-		case srv.purpose == linked || srv.purpose == preparing:
+		case srv.purpose == linked || srv.purpose == preparing || srv.purpose == asking:
 			out.ServersActive++
 		default:
 			out.ServersResetting++
 		}
-		if srv.purpose == linked {
+		if srv.purpose == linked || srv.purpose == asking {
 			srv.Pins.Each(func(reason string) { out.Pinned[reason]++ })
 		}
 	}

@@ -32,7 +32,7 @@ func TestServerStates(t *testing.T) {
 	r.says(b, "hang")
 	expect("two in use", func(s *PoolStats) { s.ServersActive = 2 })
 	r.holdCancels = true
-	r.e.Cancel(b.id.Slot(), []byte{0, 0, 0, 7})
+	r.e.Cancel(b.pid(), []byte{0, 0, 0, 7})
 	r.settle()
 	expect("one being cancelled", func(s *PoolStats) { s.ServersActive, s.ServersBeingCanceled = 1, 1 })
 	r.holdCancels = false
@@ -40,7 +40,7 @@ func TestServerStates(t *testing.T) {
 	expect("cancelled", func(s *PoolStats) { s.ServersActive, s.ServersIdle = 1, 1 })
 	r.pass(time.Minute)
 	r.servers[1].mute = true
-	r.says(c, "set x = 1")
+	r.says(c, "create temp table x")
 	expect("one being checked", func(s *PoolStats) { s.ServersActive, s.ServersChecking = 1, 1 })
 	r.servers[1].mute = false
 	r.settle()

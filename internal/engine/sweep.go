@@ -99,7 +99,7 @@ func (s *Shard) closeRested(p *shardPool) {
 	timeout := int64(p.config().ServerIdleTimeout)
 	p.ledger.EachIdle(func(r pool.Idle) bool {
 		srv := s.server(r.Server)
-		if srv.upstream.removed.Load() || p.leaving() || s.expired(srv) || timeout > 0 && s.now-r.Since >= timeout {
+		if srv.upstream.removed.Load() || p.leaving() || srv.outlived() || s.expired(srv) || timeout > 0 && s.now-r.Since >= timeout {
 			s.rested = append(s.rested, srv)
 		}
 		return true
@@ -107,7 +107,7 @@ func (s *Shard) closeRested(p *shardPool) {
 	minimum := p.minimum()
 	for _, srv := range s.rested {
 		switch {
-		case srv.upstream.removed.Load() || p.leaving():
+		case srv.upstream.removed.Load() || p.leaving() || srv.outlived():
 			s.closeServer(srv)
 		case s.expired(srv):
 			s.closeExpired(srv)
@@ -137,6 +137,7 @@ func (s *Shard) configured() {
 		}
 	}
 	for p := range s.eachPool {
+		s.closeOutlived(p)
 		s.shrink(p)
 		s.watch(p)
 		s.supply(p)

@@ -182,5 +182,5 @@ func (c *client) word(m []byte) string {
 // cancel is a CancelRequest of its own.
 func (c *client) cancel() { c.engine.Cancel(c.pid, c.secret) }
 
-// shard is the one it is on: the upper bits of its process ID.
-func (c *client) shard() uint32 { return c.pid >> 24 }
+// shard is the one it is on, as its process ID tells: those of all shards take turns.
+func (c *client) shard() uint32 { return (c.pid - 1<<22) % uint32(c.engine.Shards()) }

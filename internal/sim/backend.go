@@ -44,7 +44,7 @@ func (w *World) newBackend(up *Upstream, k key, startup []engine.Setting) *Backe
 	w.lastPID++
 	w.census++
 	ours, theirs := w.connect(2000)
-	b := &Backend{w: w, up: up, key: k, pid: w.lastPID, end: theirs, engine: ours, session: NewSession(begin(startup))}
+	b := &Backend{w: w, up: up, key: k, pid: w.lastPID, end: theirs, engine: ours, session: NewSession(begin(k.user, startup))}
 	b.secret = []byte(fmt.Sprintf("key%d", b.pid))
 	b.tap = tap{w: w, b: b, status: 'I'}
 	b.session.Struck, b.session.Witness = w.wasStruck, b

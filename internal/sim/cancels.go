@@ -1,6 +1,10 @@
 package sim
 
-import "github.com/pgmux/caddy-pgmux/internal/engine"
+import (
+	"bytes"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+)
 
 // asks is the cancels a client has asked for.
 type asks struct {
@@ -58,7 +62,7 @@ func (h *Host) carry(r engine.CancelRequest) {
 	case b.own: // whether it does anything, only Postgres knows
 	case b.tap.clean() && b.tap.readyIn < h.w.turn:
 		h.w.Violate("rule 5: a cancel for backend %d, which does nothing", b.pid)
-	case meant != nil && !meant.gone && !meant.mayBeSentAway() && !meant.declared.timesOut:
+	case meant != nil && !meant.left() && !meant.mayBeSentAway() && !meant.declared.timesOut:
 		meant.isCancelled()
 	}
 	b.tap.cancels++
@@ -74,6 +78,11 @@ func (h *Host) carry(r engine.CancelRequest) {
 	})
 }
 
+// aboutSettings reports whether a query is what the pooler sends to make a session a client's, or to ask about it.
+func aboutSettings(m *message) bool {
+	return bytes.HasPrefix(m.body, []byte("SELECT ")) || bytes.HasPrefix(m.body, []byte("RESET "))
+}
+
 // cancel is the arrival of a cancel: it stops what runs, or nothing. What it may stop is a statement of the client that
 // asked, in the transaction that ran when the pooler passed the cancel on. In a later one only if the server has stayed
 // with the client in between, as it would on Postgres itself.
@@ -81,7 +90,7 @@ func (b *Backend) cancel(meant *Client, unit int) {
 	if b.end.closed || b.running == nil {
 		return
 	}
-	if b.running.typ == 'Q' && b.tag == "" && tagOf(b.running.body) == "" && b.tap.unit != unit {
+	if b.running.typ == 'Q' && b.tag == "" && tagOf(b.running.body) == "" && (b.tap.unit != unit || aboutSettings(b.running)) {
 		b.w.Violate("rule 5: a cancel for c%d hits a query of the pooler's own on backend %d: %v", meant.number(), b.pid, *b.running)
 		return
 	}
@@ -90,7 +99,7 @@ func (b *Backend) cancel(meant *Client, unit int) {
 	}
 	hit := b.w.client(clientOfTag(b.tag))
 	switch {
-	case meant != nil && hit != meant, meant == nil && hit.asks.made == 0 && !hit.gone && !hit.declared.timesOut: // nil: work without a tag
+	case meant != nil && hit != meant, meant == nil && hit.asks.made == 0 && !hit.left() && !hit.declared.timesOut: // nil: work without a tag
 		b.w.Violate("rule 5: a cancel for c%d hits %s on backend %d", meant.number(), b.tag, b.pid)
 		return
 	case unit < b.tap.since:
@@ -103,3 +112,6 @@ func (b *Backend) cancel(meant *Client, unit int) {
 	attempt := b.attempt
 	b.w.After(0, func() { b.complete(attempt) })
 }
+
+// left reports whether it has said that it leaves, or is gone: what it has not waited for is cancelled.
+func (c *Client) left() bool { return c.gone || c.terminated }

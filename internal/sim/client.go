@@ -73,7 +73,7 @@ func (c *Client) connect() {
 	c.admitted = true
 	c.w.census++
 	ours.changed = c.wake
-	c.session = NewSession(begin(c.startup))
+	c.session = NewSession(begin(c.key.user, c.startup))
 	c.promises = newPromises()
 	c.session.Struck, c.session.Witness = c.w.wasStruck, c.promises
 	c.progress = c.w.now
@@ -93,10 +93,11 @@ func (c *Client) connect() {
 }
 
 // begin is the settings that a session begins with.
-func begin(startup []engine.Setting) map[string]string {
+func begin(user string, startup []engine.Setting) map[string]string {
 	settings := Defaults()
+	settings["session_authorization"] = user
 	for _, s := range startup {
-		settings[s.Name] = s.Value
+		settings[s.Name], _ = canonical(s.Name, s.Value)
 	}
 	return settings
 }
@@ -243,7 +244,7 @@ func (c *Client) caughtUp() bool {
 func (c *Client) send() {
 	b := c.program.next()
 	if b == nil {
-		if c.outstanding == 0 && len(c.held) == 0 {
+		if (c.outstanding == 0 || c.program.hasty) && len(c.held) == 0 {
 			c.w.Note("c%d says Terminate", c.id)
 			c.terminated = true
 			c.out = build(c.out, 'X')

@@ -5,28 +5,6 @@ import (
 	"strings"
 )
 
-// reportedNames is the settings that are told when they change, by their names in small letters.
-var reportedNames = map[string]string{
-	"application_name": "application_name", "client_encoding": "client_encoding", "datestyle": "DateStyle",
-	"in_hot_standby": "in_hot_standby", "search_path": "search_path", "server_version": "server_version",
-	"standard_conforming_strings": "standard_conforming_strings", "timezone": "TimeZone",
-}
-
-// reportedOrder is the order in which they are told.
-var reportedOrder = []string{
-	"application_name", "client_encoding", "datestyle", "in_hot_standby", "search_path", "server_version",
-	"standard_conforming_strings", "timezone",
-}
-
-// Defaults is what a session begins with.
-func Defaults() map[string]string {
-	return map[string]string{
-		"application_name": "", "client_encoding": "UTF8", "datestyle": "ISO, MDY", "in_hot_standby": "off",
-		"search_path": `"$user", public`, "server_version": "18.0", "standard_conforming_strings": "on",
-		"timezone": "UTC", "work_mem": "4MB", "statement_timeout": "0",
-	}
-}
-
 // run runs a statement and says what it returns; with the extended protocol without a RowDescription.
 func (s *Session) run(st *statement, args []string, extended bool) *failure {
 	tag := tagFor(st, args)
@@ -56,7 +34,14 @@ func (s *Session) run(st *statement, args []string, extended bool) *failure {
 	case begins, commits, rollsBack, savepoint, rollsBackTo:
 		return s.transaction(st)
 	case sets, setsLocal, setsConfig, shows, resets, resetsAll:
-		return s.runSetting(st, extended)
+		return s.runSetting(st, args, extended)
+	case does:
+		if err := s.give(setting{st.sub.name, st.sub.value}, st.sub.verb == setsLocal); err != nil {
+			return err
+		}
+		s.say('C', "DO")
+	case inquires:
+		s.answerQuestion(st)
 	case discardsAll, deallocates, deallocatesAll, prepares, executes:
 		return s.runPrepared(st, extended)
 	case createsTemp:
@@ -65,6 +50,14 @@ func (s *Session) run(st *statement, args []string, extended bool) *failure {
 		}
 		s.now.temps[st.name] = true
 		s.say('C', "CREATE TABLE")
+	case dropsTemp:
+		return s.dropTemp(st)
+	case locks:
+		s.locks++
+		s.answer(st, [][]byte{[]byte(tag)}, extended)
+	case unlocks:
+		s.locks = 0
+		s.answer(st, [][]byte{[]byte(tag)}, extended)
 	case copiesOut:
 		s.say('H', byte(0), int16(1), int16(0))
 		for _, row := range rowsOf(st, args) {
@@ -86,6 +79,20 @@ func (s *Session) hit(tag string) *failure {
 	if tag != "" && s.Struck(tag) {
 		return &failure{"57014", "canceling statement due to user request"}
 	}
+	return nil
+}
+
+func (s *Session) dropTemp(st *statement) *failure {
+	if st.name == "" {
+		clear(s.now.temps)
+		s.say('C', "DISCARD TEMP")
+		return nil
+	}
+	if !s.now.temps[st.name] {
+		return &failure{"42P01", `table "` + st.name + `" does not exist`}
+	}
+	delete(s.now.temps, st.name)
+	s.say('C', "DROP TABLE")
 	return nil
 }
 
@@ -188,57 +195,18 @@ func (s *Session) rollBackTo(name string) *failure {
 	return &failure{"3B001", `savepoint "` + name + `" does not exist`}
 }
 
-// runSetting runs the statements about settings.
-func (s *Session) runSetting(st *statement, extended bool) *failure {
-	if _, known := s.initial[st.name]; !known && st.verb != resetsAll {
-		return &failure{"42704", `unrecognized configuration parameter "` + st.name + `"`}
-	}
-	switch st.verb {
-	case sets:
-		s.set(st.name, st.value)
-		s.say('C', "SET")
-	case setsConfig:
-		s.set(st.name, st.value)
-		s.answer(st, [][]byte{[]byte(st.value)}, extended)
-	case setsLocal:
-		if s.tx == 'I' {
-			s.warn("25P01", "SET LOCAL can only be used in transaction blocks")
-		}
-		s.now.local[st.name] = st.value
-		s.say('C', "SET")
-	case shows:
-		s.answer(st, [][]byte{[]byte(st.tag + "=" + s.setting(st.name))}, extended)
-	case resets:
-		s.set(st.name, s.initial[st.name])
-		s.say('C', "RESET")
-	case resetsAll:
-		s.resetAll()
-		s.say('C', "RESET")
-	}
-	return nil
-}
-
-func (s *Session) set(name, value string) {
-	s.now.settings[name] = value
-	delete(s.now.local, name)
-}
-
-func (s *Session) resetAll() {
-	for name, value := range s.initial {
-		s.set(name, value)
-	}
-}
-
 // runPrepared runs the statements about prepared statements.
 func (s *Session) runPrepared(st *statement, extended bool) *failure {
 	switch st.verb {
 	case discardsAll:
-		if s.tx != 'I' {
+		if s.tx != 'I' || s.many || s.executed {
 			return &failure{"25001", "DISCARD ALL cannot run inside a transaction block"}
 		}
+		s.set("session_authorization", s.initial["session_authorization"], "")
 		s.resetAll()
 		clear(s.statements)
 		clear(s.now.temps)
+		s.locks = 0
 		s.dropPortals()
 		s.commit()
 		s.say('C', "DISCARD ALL")

@@ -109,7 +109,12 @@ func (s *Session) describeRows(st *statement) {
 		s.say('n')
 		return
 	}
-	s.say('T', int16(1), "v", int32(0), int16(0), int32(25), int16(-1), int32(-1), int16(0))
+	columns := max(1, len(st.given))
+	parts := []any{int16(columns)}
+	for range columns {
+		parts = append(parts, "v", int32(0), int16(0), int32(25), int16(-1), int32(-1), int16(0))
+	}
+	s.say('T', parts...)
 }
 
 // execute takes an Execute.
@@ -143,7 +148,9 @@ func (s *Session) execute(name string, limit int) *failure {
 			}
 			p.rows = rowsOf(p.statement, p.args)
 		} else {
-			return s.run(p.statement, p.args, true)
+			err := s.run(p.statement, p.args, true)
+			s.executed = s.saved != nil && s.tx == 'I'
+			return err
 		}
 	}
 	n := len(p.rows) - p.at

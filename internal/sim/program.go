@@ -15,6 +15,8 @@ type program struct {
 	statements bool
 	// depth of the transaction the program thinks it is in: it will see to its end.
 	inTransaction int
+	// moody: it changes its settings all the time. hasty: it leaves before it has its answers.
+	moody, hasty bool
 	// meeting is its only purpose, if it has one.
 	meeting *meeting
 }
@@ -77,6 +79,10 @@ func (p *program) next() *batch {
 		b.query("BEGIN /* " + p.tag() + " */")
 		return b
 	}
+	if p.moody && p.dice(2) == 0 {
+		p.sets(b)
+		return b
+	}
 	switch n := p.dice(100); {
 	case n < 35:
 		b.query(p.simple())
@@ -86,7 +92,7 @@ func (p *program) next() *batch {
 		p.copyIn(b)
 	case n < 93:
 		b.query(fmt.Sprintf("COPY t TO STDOUT /* %s rows=%d size=%d */", p.tag(), p.dice(50), p.dice(500)))
-	case n < 96:
+	case n < 96 && !p.moody:
 		b.query(p.prepared())
 	default:
 		b.query(p.session())
@@ -133,33 +139,6 @@ func (p *program) prepared() string {
 		return fmt.Sprintf("DEALLOCATE %s /* %s */", name, p.tag())
 	}
 	return fmt.Sprintf("DEALLOCATE ALL /* %s */", p.tag())
-}
-
-// session is SQL that leaves something in the session, or asks for it.
-func (p *program) session() string {
-	t := p.tag()
-	name := []string{"application_name", "work_mem", "TimeZone"}[p.dice(3)]
-	n := 10
-	if len(p.c.startup) > 0 || p.inTransaction > 0 {
-		n = 7 // what is reset goes back to what the *server* began with: not what this client began with
-	}
-	switch p.dice(n) {
-	case 0:
-		return fmt.Sprintf("SET %s TO 'c%d' /* %s */", name, p.c.id, t)
-	case 1:
-		return fmt.Sprintf("SET LOCAL %s TO 'local%d' /* %s */", name, p.c.id, t)
-	case 2:
-		return fmt.Sprintf("CREATE TEMP TABLE scratch () /* %s */", t)
-	case 3:
-		return fmt.Sprintf("SELECT '%s' AS v FROM scratch", t)
-	case 7:
-		return fmt.Sprintf("RESET %s /* %s */", name, t)
-	case 8:
-		return fmt.Sprintf("RESET ALL /* %s */", t)
-	case 9:
-		return fmt.Sprintf("DISCARD ALL /* %s */", t)
-	}
-	return fmt.Sprintf("SHOW %s /* %s */", name, t)
 }
 
 // name is one of the few names this client gives to statements, by the protocol and in SQL; other clients use the same.

@@ -75,14 +75,15 @@ func (r *Run) arrive(d *declared) {
 		c.priority = engine.Priority(r.random.IntN(3))
 	}
 	c.key = key{d.config.Name, "db", fmt.Sprintf("user%d", r.random.IntN(r.Users))}
-	c.program = &program{c: c, left: r.Between(1, r.Batches), statements: d.statements}
+	c.program = &program{c: c, left: r.Between(1, r.Batches), statements: d.statements, moody: r.Chance(0.4), hasty: r.Chance(0.1)}
 	if d.config.Mode == engine.Session && r.Chance(0.2) {
 		c.replication = "database"
 	}
 	if r.Chance(r.Startup) {
 		for range 1 + r.random.IntN(2) {
 			c.startup = append(c.startup, []engine.Setting{{Name: "application_name", Value: "app"}, {Name: "work_mem", Value: "64MB"},
-				{Name: "search_path", Value: "it's, \"mine\""}, {Name: "datestyle", Value: "ISO, DMY"}}[r.random.IntN(4)])
+				{Name: "search_path", Value: "it's, \"mine\""}, {Name: "datestyle", Value: "ISO, DMY"}, {Name: "datestyle", Value: "iso, dmy"},
+				{Name: "work_mem", Value: "65536kB"}, {Name: "app.tenant", Value: `back\slash`}}[r.random.IntN(7)])
 		}
 	}
 	r.clients = append(r.clients, c)
@@ -164,6 +165,9 @@ func (r *Run) take(i int) {
 // horizon is how long a run may take, in virtual time, before somebody must be stuck.
 const horizon = 120 * Second
 
+// maxSteps bounds a run: one that takes more goes round in circles.
+const maxSteps = 2_000_000
+
 // Finish runs until every client has left, then lets the engine drain; after it nothing may be left.
 func (r *Run) Finish() {
 	limit := r.now + horizon
@@ -218,6 +222,9 @@ func (r *Run) until(limit int64, met func() bool) bool {
 	for r.broken == "" && !met() {
 		if r.now > limit || !r.Step() {
 			return met()
+		}
+		if r.steps == maxSteps {
+			r.Violate("the world goes round in circles")
 		}
 	}
 	return r.broken == ""

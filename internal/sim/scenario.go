@@ -53,6 +53,7 @@ func (w *World) pool(name string, users int) engine.PoolConfig {
 		ServerResetQuery:      []string{"DISCARD ALL", "DISCARD ALL", ""}[w.random.IntN(3)],
 		FIFO:                  w.Chance(0.3),
 		MaxPreparedStatements: []int{0, 2, 3, 1000, 1000}[w.random.IntN(5)],
+		Track:                 [][]string{nil, nil, nil, {}, {"work_mem", "timezone"}}[w.random.IntN(5)],
 	}
 	if w.Chance(0.3) {
 		p.MaxServerConnections = w.Between(users, 6)

@@ -34,6 +34,10 @@ type Session struct {
 	opened  bool
 	skip    bool
 	copying *copyIn
+	// many: the simple Query has several statements. executed: the pipeline has executed one before.
+	many, executed bool
+	// locks is the advisory locks it has; they are no transaction's.
+	locks int
 	// current is the tag of the statement that runs.
 	current string
 }
@@ -42,12 +46,13 @@ type Session struct {
 type state struct {
 	settings map[string]string
 	local    map[string]string
+	changed  map[string]bool // the settings that have been given a value
 	temps    map[string]bool
 	writes   []string // the tags of the statements that have written
 }
 
 func (s state) clone() state {
-	return state{maps.Clone(s.settings), maps.Clone(s.local), maps.Clone(s.temps), slices.Clone(s.writes)}
+	return state{maps.Clone(s.settings), maps.Clone(s.local), maps.Clone(s.changed), maps.Clone(s.temps), slices.Clone(s.writes)}
 }
 
 type mark struct {
@@ -83,7 +88,7 @@ func NewSession(settings map[string]string) *Session {
 		statements: map[string]*statement{},
 		portals:    map[string]*portal{},
 	}
-	s.now = state{settings: maps.Clone(settings), local: map[string]string{}, temps: map[string]bool{}}
+	s.now = state{settings: maps.Clone(settings), local: map[string]string{}, changed: map[string]bool{}, temps: map[string]bool{}}
 	s.reported = map[string]string{}
 	for name := range reportedNames {
 		s.reported[name] = settings[name]
@@ -235,7 +240,7 @@ func (s *Session) commit() {
 		}
 	}
 	s.now.local, s.now.writes = map[string]string{}, nil
-	s.saved, s.marks, s.tx, s.opened = nil, nil, 'I', false
+	s.saved, s.marks, s.tx, s.opened, s.executed = nil, nil, 'I', false, false
 	s.dropPortals()
 }
 
@@ -243,7 +248,7 @@ func (s *Session) rollBack() {
 	if s.saved != nil {
 		s.now = *s.saved
 	}
-	s.saved, s.marks, s.tx, s.opened = nil, nil, 'I', false
+	s.saved, s.marks, s.tx, s.opened, s.executed = nil, nil, 'I', false, false
 	s.dropPortals()
 }
 
@@ -280,6 +285,7 @@ func (s *Session) query(text string) {
 		s.current = tagOf([]byte(text))
 		s.say('I')
 	}
+	s.many = len(list) > 1
 	for _, st := range list {
 		s.begin()
 		if err := s.run(st, nil, false); err != nil {
@@ -291,6 +297,7 @@ func (s *Session) query(text string) {
 		}
 	}
 	s.commitImplicit()
+	s.many = false
 	s.ready()
 }
 

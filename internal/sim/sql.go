@@ -25,6 +25,7 @@ const (
 	sets // from here on: what may leave something in the session
 	setsLocal
 	setsConfig
+	does
 	shows
 	resets
 	resetsAll
@@ -36,7 +37,11 @@ const (
 	copiesIn
 	copiesOut
 	createsTemp
-	wrong // not SQL
+	dropsTemp
+	locks
+	unlocks
+	wrong    // not SQL
+	inquires // of the pooler's own, about the session
 )
 
 // statement is one statement, in the few forms that the simulated Postgres understands.
@@ -49,13 +54,16 @@ type statement struct {
 	rows, size  int
 	from        string // a temporary table
 	takes       time.Duration
-	sub         *statement // of PREPARE
+	sub         *statement // of PREPARE and DO
+	given       []setting  // by calls of set_config
+	local       bool       // those calls end with the transaction
+	about       question
 }
 
 // returnsRows reports whether the statement has a RowDescription.
 func (s *statement) returnsRows() bool {
 	switch s.verb {
-	case selects, fails, sleeps, notices, setsConfig, shows:
+	case selects, fails, sleeps, notices, setsConfig, shows, locks, unlocks, inquires:
 		return true
 	}
 	return false
@@ -130,18 +138,18 @@ func parseOne(text string) *statement {
 		s.verb = rollsBack
 	case first == "SAVEPOINT":
 		s.verb, s.name = savepoint, name(1)
-	case first == "SET" && second == "LOCAL":
-		s.verb, s.name, s.value = setsLocal, name(2), literal(sql)
-	case first == "SET":
-		s.verb, s.name, s.value = sets, name(1), literal(sql)
+	case first == "SET" || first == "RESET":
+		s.parseSetting(sql, words)
+	case first == "DO":
+		s.verb, s.sub = does, parseOne(literal(sql))
 	case first == "SHOW":
 		s.verb, s.name = shows, name(1)
-	case first == "RESET" && second == "ALL":
-		s.verb = resetsAll
-	case first == "RESET":
-		s.verb, s.name = resets, name(1)
 	case first == "DISCARD" && second == "ALL":
 		s.verb = discardsAll
+	case first == "DISCARD" && second == "TEMP":
+		s.verb = dropsTemp
+	case first == "DROP":
+		s.verb, s.name = dropsTemp, name(2)
 	case first == "DEALLOCATE" && second == "ALL":
 		s.verb = deallocatesAll
 	case first == "DEALLOCATE":
@@ -179,10 +187,14 @@ func (s *statement) parseSelect(sql string) {
 		s.params = 1
 	}
 	switch {
+	case s.parseQuestion(sql):
+		return
 	case strings.Contains(sql, "set_config("):
-		s.verb = setsConfig
-		quoted := literals(sql)
-		s.name, s.value = strings.ToLower(quoted[0]), quoted[1]
+		s.parseSetConfig(sql)
+	case strings.Contains(sql, "pg_advisory_lock("):
+		s.verb = locks
+	case strings.Contains(sql, "pg_advisory_unlock_all("):
+		s.verb = unlocks
 	case strings.Contains(sql, "fail("):
 		s.verb = fails
 	case strings.Contains(sql, "notice("):
@@ -215,10 +227,10 @@ func (s *statement) options(text string) string {
 	}
 }
 
-// literals is the strings in a text; two quotes in one are a quote.
+// literals is the strings in a text; two quotes in one are a quote, two backslashes in one of kind E a backslash.
 func literals(sql string) (out []string) {
 	for {
-		_, rest, found := strings.Cut(sql, "'")
+		before, rest, found := strings.Cut(sql, "'")
 		if !found {
 			return out
 		}
@@ -232,7 +244,11 @@ func literals(sql string) (out []string) {
 			b.WriteByte('\'')
 			rest = rest[1:]
 		}
-		out, sql = append(out, b.String()), rest
+		value := b.String()
+		if strings.HasSuffix(before, "E") {
+			value = strings.ReplaceAll(value, `\\`, `\`)
+		}
+		out, sql = append(out, value), rest
 	}
 }
 

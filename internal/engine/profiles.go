@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"strings"
+
+	"github.com/pgmux/caddy-pgmux/internal/session"
+)
+
+// profile is what a session is set to, beyond what any session of the pool begins with; equal ones are one. A client begins
+// with that of its startup parameters, and has another when it has changed a setting.
+type profile struct {
+	key      uint64
+	settings []Setting // by name, each name once, in lower case
+	// meaning is the key of those that change what a text means.
+	meaning         uint64
+	unreadable      bool
+	backslashQuotes bool
+	// ready: Postgres takes all of it again, having taken it once, so that a query may follow without waiting for that.
+	ready bool
+
+	// named: it has an application_name that Postgres takes as it is; asked is the key of its other settings.
+	named bool
+	asked uint64
+}
+
+// maxSettings bounds the settings of a profile, and maxSettingBytes their names and values together. A client that has
+// changed more keeps its server.
+const (
+	maxSettings     = 64
+	maxSettingBytes = 16 << 10
+)
+
+// profileSeed makes keys equal on all shards of the process, and unpredictable outside it.
+var profileSeed = maphash.MakeSeed()
+
+// profile is the one of these startup parameters. The empty one is 0.
+func (s *Shard) profile(startup []Setting) *profile {
+	return s.profileOf(inOrder(lastOfEach(startup)))
+}
+
+// inOrder sorts settings by name.
+func inOrder(settings []Setting) []Setting {
+	slices.SortFunc(settings, func(a, b Setting) int { return cmp.Compare(a.Name, b.Name) })
+	return settings
+}
+
+// profileOf is the one of these settings, which are in order and become its own.
+func (s *Shard) profileOf(settings []Setting) *profile {
+	if len(settings) == 0 {
+		return s.profiles[0]
+	}
+	key := keyOf(settings, nil)
+	p := s.profiles[key]
+	if p == nil {
+		p = newProfile(key, settings)
+		s.addProfile(p)
+	}
+	return p
+}
+
+func (s *Shard) addProfile(p *profile) {
+	if len(s.profiles) >= s.profilesMax {
+		s.forgetProfiles()
+	}
+	s.profiles[p.key] = p
+}
+
+// keyOf is the key of settings, but those that are left out. It is 0 for none, and odd for others.
+func keyOf(settings []Setting, out func(name string) bool) uint64 {
+	var h maphash.Hash
+	h.SetSeed(profileSeed)
+	n := 0
+	for _, q := range settings {
+		if out != nil && out(q.Name) {
+			continue
+		}
+		n++
+		h.WriteString(q.Name)
+		h.WriteByte(0)
+		h.WriteString(q.Value)
+		h.WriteByte(0)
+	}
+	if n == 0 {
+		return 0
+	}
+	return h.Sum64() | 1
+}
+
+// minProfiles is how many profiles are kept before those that nobody uses any more are looked for: clients that call
+// themselves by a name of their own each would otherwise be remembered for ever.
+const minProfiles = 4096
+
+// forgetProfiles forgets the profiles that no client and no server has.
+func (s *Shard) forgetProfiles() {
+	used := map[uint64]bool{0: true}
+	s.slots.eachClient(func(c *client) bool {
+		used[c.Settings], used[c.Startup] = true, true
+		return true
+	})
+	for _, srv := range s.slots.servers {
+		if srv != nil {
+			used[srv.Settings], used[srv.before] = true, true
+		}
+	}
+	for key := range s.profiles {
+		if !used[key] {
+			delete(s.profiles, key)
+		}
+	}
+	clear(s.differences)
+	clear(s.outcomes)
+	s.profilesMax = max(minProfiles, 2*len(s.profiles))
+}
+
+func newProfile(key uint64, settings []Setting) *profile {
+	p := &profile{key: key, settings: settings, asked: key, ready: true}
+	p.meaning = keyOf(settings, func(name string) bool { return session.Harmless([]byte(name)) })
+	for _, q := range settings {
+		p.ready = p.ready && sureToBeTaken(q.Name)
+		switch q.Name {
+		case applicationName:
+			if plainName(q.Value) {
+				p.named, p.asked = true, keyOf(settings, func(name string) bool { return name == applicationName })
+			}
+		case "client_encoding":
+			p.unreadable = unreadable(q.Value)
+		case "standard_conforming_strings":
+			p.backslashQuotes = isOff(q.Value)
+		}
+	}
+	return p
+}
+
+// isOff reports whether Postgres reads a value as false.
+func isOff(v string) bool {
+	switch strings.ToLower(v) {
+	case "off", "of", "false", "fals", "fal", "fa", "f", "no", "n", "0":
+		return true
+	}
+	return false
+}
+
+// wear makes a profile a client's.
+func (c *client) wear(p *profile) {
+	c.Settings, c.Meaning, c.Unreadable, c.BackslashQuotes = p.key, p.meaning, p.unreadable, p.backslashQuotes
+}
+
+// lastOfEach keeps, of parameters given several times, the last, as Postgres does. Names are compared without case.
+func lastOfEach(in []Setting) (out []Setting) {
+next:
+	for _, q := range in {
+		q.Name = strings.ToLower(q.Name)
+		for i := range out {
+			if out[i].Name == q.Name {
+				out[i].Value = q.Value
+				continue next
+			}
+		}
+		out = append(out, q)
+	}
+	return out
+}
+
+// unreadable reports whether an encoding has characters in which bytes of ASCII mean something else.
+func unreadable(encoding string) bool {
+	switch encodingName(encoding) {
+	case "sjis", "shiftjis", "mskanji", "win932", "windows932", "shiftjis2004", "big5", "win950", "windows950", "gbk",
+		"win936", "windows936", "gb18030", "uhc", "win949", "windows949", "johab":
+		return true
+	}
+	return false
+}
+
+// encodingName is an encoding's name as Postgres compares such names: letters without case, and digits.
+func encodingName(v string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'A' <= r && r <= 'Z':
+			return r + 'a' - 'A'
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+			return r
+		}
+		return -1
+	}, v)
+}
+
+func (p *profile) value(name string) (string, bool) {
+	for _, q := range p.settings {
+		if q.Name == name {
+			return q.Value, true
+		}
+	}
+	return "", false
+}
+
+func (p *profile) has(name string) bool {
+	_, ok := p.value(name)
+	return ok
+}
