@@ -73,6 +73,9 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 			server_reset never
 			idle_server_order fifo
 			max_prepared_statements 0
+			track_parameters TimeZone search_path app.tenant
+			pinning error
+			max_pinned_servers 4
 			auth {
 				method scram-sha-256
 				user alice {env.ALICE}
@@ -112,6 +115,7 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 		pool trusting {
 			upstream db:5432
 			pool_size auto
+			track_parameters *
 			auth {
 				method trust
 			}
@@ -146,6 +150,7 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 			"server_login_retry": 100000000, "server_idle_timeout": 86400000000000, "server_lifetime": 0,
 			"server_check_interval": 10000000000, "server_check_query": "SELECT 1",
 			"server_reset_query": "", "server_reset": "never", "idle_server_order": "fifo", "max_prepared_statements": 0,
+			"track_parameters": ["TimeZone", "search_path", "app.tenant"], "pinning": "error", "max_pinned_servers": 4,
 			"auth": {
 				"method": "scram-sha-256",
 				"user": {"alice": "{env.ALICE}", "bob": "secret"},
@@ -174,7 +179,7 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 			}
 		},
 		"trusting": {
-			"upstream": [{"address": "db:5432"}], "pool_size": "auto", "auth": {"method": "trust"},
+			"upstream": [{"address": "db:5432"}], "pool_size": "auto", "track_parameters": ["*"], "auth": {"method": "trust"},
 			"tls": {}, "server_tls": {"mode": "disable"}
 		}
 	}}`
@@ -227,6 +232,12 @@ func TestWrongCaddyfilesNameTheLineAndTheCure(t *testing.T) {
 		{"priority twice", inPool("\t\t\tpriority user a low\n\n\t\t\tpriority user a high"), "pool app priority has user a a second time", ":10"},
 		{"check query unquoted", inPool("\t\t\tserver_check_query SELECT 1"), `server_check_query takes one argument; put the query in quotes: "SELECT 1 …"`, ":8"},
 		{"bad reset", inPool("\t\t\tserver_reset sometimes"), `pool app server_reset is "sometimes", but must be one of dirty, always, never`, ":8"},
+		{"nothing to track", inPool("\t\t\ttrack_parameters"), "track_parameters needs names of settings; write them on the same line, or * for all, or none", ":8"},
+		{"tracked with commas", inPool("\t\t\ttrack_parameters IntervalStyle, search_path"), `pool app track_parameters has "IntervalStyle,"; write each name by itself, without commas`, ":8"},
+		{"all tracked, and names", inPool("\t\t\ttrack_parameters * search_path"), "pool app track_parameters has * beside names; write * alone, or names alone", ":8"},
+		{"bad pinning", inPool("\t\t\tpinning none"), `pool app pinning is "none", but must be one of on, off, error`, ":8"},
+		{"pinned servers below none", inPool("\t\t\tmax_pinned_servers -1"), "pool app max_pinned_servers is -1, but must be at least 0; 0 means no bound but pool_size", ":8"},
+		{"pinned servers without bound", inPool("\t\t\tmax_pinned_servers all"), `max_pinned_servers takes a whole number, and "all" is none`, ":8"},
 		{"bad tls mode", inPool("\t\t\ttls prefer"), `pool app tls mode is "prefer", but must be one of require, disable, allow`, ":8"},
 		{"tls verify without a ca", inPool("\t\t\ttls verify-ca {\n\t\t\t}"), "pool app tls is verify-ca, but nothing says whose certificates are good", ":8"},
 		{"unknown option of tls", inPool("\t\t\ttls {\n\t\t\t\tserver_name x\n\t\t\t}"), `tls has no option "server_name"; did you mean server_names?`, ":9"},

@@ -44,6 +44,10 @@ import (
 //		idle_server_order       lifo|fifo
 //		max_prepared_statements <number>
 //
+//		track_parameters   *|none|<name>...
+//		pinning            on|off|error
+//		max_pinned_servers <number>
+//
 //		auth {
 //			…
 //		}
@@ -108,6 +112,9 @@ var poolOptions = options[config.Pool]{
 	"server_reset":                   word(func(p *config.Pool) *string { return &p.ServerReset }),
 	"idle_server_order":              word(func(p *config.Pool) *string { return &p.IdleServerOrder }),
 	"max_prepared_statements":        number(func(p *config.Pool) **int { return &p.MaxPreparedStatements }),
+	"track_parameters":               {read: parseTrackParameters},
+	"pinning":                        word(func(p *config.Pool) *string { return &p.Pinning }),
+	"max_pinned_servers":             number(func(p *config.Pool) **int { return &p.MaxPinnedServers }),
 	"auth":                           {read: parseAuth},
 	"server_user":                    login(func(p *config.Pool) **config.ServerUser { return &p.ServerUser }),
 	"tls":                            {read: parseTLS},
@@ -165,4 +172,15 @@ func parsePoolSize(p *parser, _ string, pool *config.Pool) error {
 	}
 	pool.PoolSize = &size
 	return p.end("pool_size")
+}
+
+// parseTrackParameters reads which settings follow their client. Syntax:
+//
+//	track_parameters *|none|<name>...
+func parseTrackParameters(p *parser, _ string, pool *config.Pool) error {
+	pool.TrackParameters = p.RemainingArgs()
+	if len(pool.TrackParameters) == 0 {
+		return p.Errf("track_parameters needs names of settings; write them on the same line, or * for all, or none")
+	}
+	return p.end("track_parameters")
 }

@@ -17,6 +17,7 @@ func (p *Pool) check(path string) *Problem {
 		p.checkReset(path),
 		oneOf(path+".idle_server_order", p.IdleServerOrder, IdleServerOrders),
 		between(path+".max_prepared_statements", p.MaxPreparedStatements, 0, MaxMaxPreparedStatements, "0 means off"),
+		p.checkState(path),
 		p.TLS.check(path+".tls"),
 		p.ServerTLS.check(path+".server_tls"),
 		p.Auth.check(path, p.TLS),

@@ -34,10 +34,17 @@ var (
 	IdleServerOrders = []string{"lifo", "fifo"}
 	AuthMethods      = []string{"scram-sha-256", "md5", "plain", "cert", "trust"}
 	ServerResets     = []string{"dirty", "always", "never"}
+	Pinnings         = []string{"on", "off", "error"}
 	ClientTLSModes   = []string{"require", "disable", "allow", "verify-ca", "verify-full"}
 	ServerTLSModes   = []string{"prefer", "disable", "require", "verify-ca", "verify-full"}
 	PriorityKinds    = []string{"user", "database", "application_name"}
 	PriorityLevels   = []string{"normal", "high", "low"}
+)
+
+// The words that track_parameters takes in place of names.
+const (
+	AllParameters = "*"
+	NoParameters  = "none"
 )
 
 // Bounds of numbers.

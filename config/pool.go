@@ -129,6 +129,23 @@ type Pool struct {
 	// keeps its server. Default: 1000. At most 100000. (PgBouncer: max_prepared_statements.)
 	MaxPreparedStatements *int `json:"max_prepared_statements,omitempty"`
 
+	// TrackParameters is the settings that follow their client from server to server, in pool_mode transaction and
+	// statement: names in any case, or `*` alone for all, or `none` alone. A client that sets another one keeps its server
+	// until it leaves or takes it back. What a client asks for when it logs in follows it in any case. Default: *.
+	// (PgBouncer: track_extra_parameters.)
+	TrackParameters []string `json:"track_parameters,omitempty"`
+
+	// Pinning says what becomes of state that cannot follow its client, such as temporary tables, session-level advisory
+	// locks and cursors WITH HOLD, in pool_mode transaction and statement: `on`, the server stays with the client until the
+	// state is gone; `off`, the state ends with the transaction, and the server is cleaned before another gets it; `error`,
+	// a statement that would leave such state is refused with 0A000. LISTEN keeps no server and is never refused.
+	// Default: on.
+	Pinning string `json:"pinning,omitempty"`
+
+	// MaxPinnedServers bounds the servers of one (database, user) that stay with clients for such state; a statement that
+	// would have one more stay is refused with 53400. 0: no bound but pool_size. Default: 0.
+	MaxPinnedServers *int `json:"max_pinned_servers,omitempty"`
+
 	// Auth says who may log in, and how they prove it.
 	Auth *Auth `json:"auth,omitempty"`
 

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -12,6 +13,7 @@ import (
 	"github.com/pgmux/caddy-pgmux/config"
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 	"github.com/pgmux/caddy-pgmux/internal/login"
+	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
 // plan is one configuration, resolved and checked: all that connections need to know. It is immutable.
@@ -144,6 +146,10 @@ func enginePool(name string, c *config.Pool) engine.PoolConfig {
 
 		FIFO:                  c.IdleServerOrder == "fifo",
 		MaxPreparedStatements: config.Int(c.MaxPreparedStatements, config.DefaultMaxPreparedStatements),
+
+		Track:     tracked(c.TrackParameters),
+		Pinning:   pinnings[config.Word(c.Pinning, config.Pinnings)],
+		MaxPinned: config.Int(c.MaxPinnedServers, 0),
 	}
 	if c.PoolSize != nil && *c.PoolSize == config.AutoPoolSize {
 		out.AutoSize, out.PoolSize = true, max(config.DefaultPoolSize, out.MinPoolSize)
@@ -163,6 +169,20 @@ func enginePool(name string, c *config.Pool) engine.PoolConfig {
 	return out
 }
 
+// tracked is the names of settings as the engine compares them; nil for all of them.
+func tracked(names []string) []string {
+	if len(names) == 0 || names[0] == config.AllParameters {
+		return nil
+	}
+	out := make([]string, 0, len(names))
+	for _, name := range names {
+		if name = strings.ToLower(name); name != config.NoParameters {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 var modes = map[string]engine.Mode{
 	"transaction": engine.Transaction,
 	"session":     engine.Session,
@@ -173,6 +193,12 @@ var resets = map[string]engine.Reset{
 	"dirty":  engine.ResetDirty,
 	"always": engine.ResetAlways,
 	"never":  engine.ResetNever,
+}
+
+var pinnings = map[string]session.Pinning{
+	"on":    session.PinningOn,
+	"off":   session.PinningOff,
+	"error": session.PinningError,
 }
 
 var roles = map[string]engine.Role{
