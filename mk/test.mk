@@ -1,6 +1,6 @@
 # Everything that is checked. Steps run in the order in which they fail soonest; Go skips what is up to date.
 
-.PHONY: test test-deps lint unit race checkptr e2e test-xcaddy test-giouring
+.PHONY: test test-deps lint unit race checkptr e2e test-xcaddy test-giouring regress pgx
 
 STATICCHECK := bin/staticcheck
 # The packages where goroutines, or memory that the kernel writes, meet. -short leaves out variants of drivers that differ
@@ -17,6 +17,7 @@ test-deps: bin/pgmux-dev ## what the tests need: Postgres, a newer one, drivers 
 	@bin/pgmux-dev install
 	@bin/pgmux-dev postgres18
 	@bin/pgmux-dev drivers
+	@bin/pgmux-dev pipeline
 
 lint: $(STATICCHECK) ## gofmt, go vet, staticcheck
 	@$(call step,lint: gofmt$(comma) vet$(comma) staticcheck)
@@ -59,3 +60,13 @@ test-xcaddy: xcaddy ## the program as users build it, driven from outside
 test-giouring: ## the ring's conformance on giouring, which needs a link flag
 	@$(call step,conformance on giouring)
 	go test -short -tags giouring -ldflags=-checklinkname=0 ./uring/...
+
+regress: build bin/pgmux-dev ## PostgreSQL's own regression suite, directly and through bin/caddy, and what differs (ARGS="-target session -files guc")
+	@$(call step,the regression suite of Postgres: directly$(comma) session mode$(comma) transaction mode)
+	@bin/pgmux-dev install
+	@bin/pgmux-dev regress $(ARGS)
+
+# Not part of `make test`: three minutes for each target.
+pgx: build bin/pgmux-dev ## the test suite of the driver pgx, directly and in session and transaction mode, ten minutes (ARGS="-version 18 -targets direct,transaction")
+	@bin/pgmux-dev install
+	bin/pgmux-dev pgx $(ARGS)

@@ -95,3 +95,17 @@ func (c *caddyProcess) logTail() string {
 	text, _ := os.ReadFile(c.logPath)
 	return string(text[max(0, len(text)-4096):])
 }
+
+// complaints tells what a log must never say.
+func (c *caddyProcess) complaints() error {
+	text, err := os.ReadFile(c.logPath)
+	if err != nil {
+		return fmt.Errorf("reading Caddy's log: %w", err)
+	}
+	for _, word := range []string{"panic: ", "bug: ", "fatal error: "} {
+		if i := strings.Index(string(text), word); i >= 0 {
+			return fmt.Errorf("caddy's log says %q: %s", word, text[max(0, i-500):min(len(text), i+3000)])
+		}
+	}
+	return nil
+}

