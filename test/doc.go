@@ -10,5 +10,6 @@
 //	E2E_DRIVERS=epoll          only these drivers (comma-separated; default: io_uring,epoll)
 //	E2E_VERSIONS=18            only these Postgres versions in the suites that run on several
 //	E2E_CADDY=/path/to/caddy   another binary than ../bin/caddy
+//	E2E_AWAITED=1              also what the pooler has yet to learn, and is skipped otherwise
 //	E2E_TARGET=direct          the suites against Postgres itself: what does not pass here is no promise to keep
 package e2e

@@ -19,29 +19,31 @@ type leftover struct {
 	probe string
 	// there is the answer in the session that has it, gone in any other.
 	there, gone string
+	// follows: it follows its client to any server, and keeps none.
+	follows bool
 }
 
 // leftovers is all that can stay in a session beyond its transaction. Their client is a superuser, who may be anybody.
 var leftovers = []leftover{
-	{"SET", []string{"SET work_mem = '7MB'"}, "SHOW work_mem", "7MB", "4MB"},
-	{"SET SESSION", []string{"SET SESSION search_path TO pg_catalog"}, "SHOW search_path", "pg_catalog", `"$user", public`},
-	{"SET TIME ZONE", []string{"SET TIME ZONE 'Asia/Tokyo'"}, "SHOW TimeZone", "Asia/Tokyo", "UTC"},
+	{"SET", []string{"SET work_mem = '7MB'"}, "SHOW work_mem", "7MB", "4MB", true},
+	{"SET SESSION", []string{"SET SESSION search_path TO pg_catalog"}, "SHOW search_path", "pg_catalog", `"$user", public`, true},
+	{"SET TIME ZONE", []string{"SET TIME ZONE 'Asia/Tokyo'"}, "SHOW TimeZone", "Asia/Tokyo", "UTC", true},
 	{"SET SESSION CHARACTERISTICS", []string{"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE"},
-		"SHOW default_transaction_isolation", "serializable", "read committed"},
+		"SHOW default_transaction_isolation", "serializable", "read committed", true},
 	{"SET of a setting of one's own", []string{"SET my.tenant = 'seven'"},
-		"SELECT coalesce(nullif(current_setting('my.tenant', true), ''), 'nobody')", "seven", "nobody"},
-	{"set_config", []string{"SELECT set_config('work_mem', '7MB', false)"}, "SHOW work_mem", "7MB", "4MB"},
-	{"SET ROLE", []string{"SET ROLE other"}, "SELECT current_user", "other", "postgres"},
-	{"SET SESSION AUTHORIZATION", []string{"SET SESSION AUTHORIZATION other"}, "SELECT session_user", "other", "postgres"},
+		"SELECT coalesce(nullif(current_setting('my.tenant', true), ''), 'nobody')", "seven", "nobody", true},
+	{"set_config", []string{"SELECT set_config('work_mem', '7MB', false)"}, "SHOW work_mem", "7MB", "4MB", true},
+	{"SET ROLE", []string{"SET ROLE other"}, "SELECT current_user", "other", "postgres", true},
+	{"SET SESSION AUTHORIZATION", []string{"SET SESSION AUTHORIZATION other"}, "SELECT session_user", "other", "postgres", true},
 	{"temporary table", []string{"CREATE TEMP TABLE mine (n int)", "INSERT INTO mine VALUES (1)"},
-		"SELECT to_regclass('mine') IS NULL", "f", "t"},
-	{"LISTEN", []string{"LISTEN mine"}, "SELECT count(*) FROM pg_listening_channels()", "1", "0"},
+		"SELECT to_regclass('mine') IS NULL", "f", "t", false},
+	{"LISTEN", []string{"LISTEN mine"}, "SELECT count(*) FROM pg_listening_channels()", "1", "0", false},
 	{"advisory lock", []string{"SELECT pg_advisory_lock(46)", "SELECT pg_try_advisory_lock_shared(47)"},
-		"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()", "2", "0"},
+		"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()", "2", "0", false},
 	{"cursor WITH HOLD", []string{"DECLARE mine CURSOR WITH HOLD FOR VALUES (1)"},
-		"SELECT count(*) FROM pg_cursors WHERE name = 'mine'", "1", "0"},
+		"SELECT count(*) FROM pg_cursors WHERE name = 'mine'", "1", "0", false},
 	{"PREPARE", []string{"PREPARE mine AS SELECT 1"},
-		"SELECT count(*) FROM pg_prepared_statements WHERE from_sql", "1", "0"},
+		"SELECT count(*) FROM pg_prepared_statements WHERE from_sql", "1", "0", false},
 }
 
 // road is a way to have a client's statements executed. It returns what the client was told.
@@ -153,6 +155,9 @@ func (p *pooler) leaveBehind(t *testing.T, l leftover, r road, end func(*client)
 		l.sees(t, "another beside it", beside, l.gone)
 	}
 	beside.query("BEGIN")
+	if l.follows {
+		owner.query("BEGIN") // else its server would be free
+	}
 	after.say(simple(l.probe))
 	p.awaitWaiting(1)
 	end(owner)
@@ -190,6 +195,15 @@ func TestTrap46OthersWaitForAPinnedServer(t *testing.T) {
 			t.Run(l.name, func(t *testing.T) {
 				owner, waiter := superuser(t, p), superuser(t, p)
 				simply(owner, l.leave...)
+				if l.follows {
+					for range 3 {
+						l.sees(t, "another", waiter, l.gone)
+						l.sees(t, "its owner", owner, l.there)
+					}
+					owner.leave()
+					waiter.leave()
+					return
+				}
 				waiter.say(simple(l.probe))
 				p.awaitWaiting(1)
 				l.sees(t, "its owner", owner, l.there)
@@ -216,6 +230,14 @@ func TestDiscardAllGivesTheServerBack(t *testing.T) {
 				t.Run(l.name+"/"+r.name, func(t *testing.T) {
 					owner, waiter := superuser(t, p), superuser(t, p)
 					mustNotContain(t, r.travel(owner, l.leave...), "ErrorResponse")
+					if l.follows {
+						l.sees(t, "another", waiter, l.gone)
+						mustContain(t, r.travel(owner, "DISCARD ALL"), "DISCARD ALL")
+						l.sees(t, "its owner", owner, l.gone)
+						waiter.leave()
+						owner.leave()
+						return
+					}
 					waiter.say(simple(l.probe))
 					p.awaitWaiting(1)
 					l.sees(t, "its owner", owner, l.there)
@@ -232,9 +254,6 @@ func TestDiscardAllGivesTheServerBack(t *testing.T) {
 
 // RESET returns to what the client asked for at its login, not to what the server began with.
 func TestTrap42ResetReturnsToTheClientsStartupValues(t *testing.T) {
-	if !direct() {
-		t.Skip("not there yet: see docs/design.md")
-	}
 	for _, mode := range []string{"transaction", "session"} {
 		for _, reset := range []string{"DISCARD ALL", "RESET ALL", "RESET work_mem", "SET work_mem TO DEFAULT"} {
 			t.Run(mode+"/"+reset, func(t *testing.T) {
