@@ -16,7 +16,7 @@ func (s *Server) heal(e *Env, c *Client, m []byte) {
 		if s.owed.len() > 0 && head.stmt != prepared.None && c != nil && string(pgwire.ErrorField(m, 'R')) == "RevalidateCachedQuery" {
 			e.Statements.Invalidate(head.stmt)
 		}
-	case "XX000", "42703", "42704", "42804", "42883", "42P01", "42P18":
+	case "XX000", "42703", "42704", "42804", "42883", "42P18":
 		// In session mode it is the client's own, and Postgres mends it.
 		if first := s.owed.first(); (first == oweBind || first == oweDescribe) && s.Pins&PinSession == 0 {
 			if stmt := s.owed.at(s.owed.head).stmt; stmt != prepared.None && c != nil {
