@@ -212,7 +212,7 @@ func TestServerResetAlwaysAndNever(t *testing.T) {
 				}
 				dirty := connect(t, p.Addr)
 				pid := dirty.value("SELECT pg_backend_pid()")
-				dirty.query("SET work_mem = '7MB'")
+				dirty.query("SET work_mem = '7MB'; SELECT pg_advisory_lock(7)")
 				dirty.leave()
 				next := connect(t, p.Addr)
 				if got := next.value("SHOW work_mem"); got == "7MB" {
