@@ -334,3 +334,46 @@ func TestPinningChangesWithTheConfiguration(t *testing.T) {
 		})
 	})
 }
+
+// Settings whose names no text shows stay with their client, and nobody else sees them: by a bound parameter, more than are
+// looked for in one text, and a name longer than any.
+func TestTrap40SettingsWithoutAName(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		if direct() {
+			t.Skip("a direct connection shares nothing")
+		}
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 2"})
+		var many []string
+		for i := range 40 {
+			many = append(many, fmt.Sprintf("set_config('many.n%d', 'seven', false)", i))
+		}
+		long := "long." + strings.Repeat("n", 200)
+		for name, c := range map[string]struct{ text, setting string }{
+			"computed": {"SELECT set_config('my' || '.own', 'seven', false)", "my.own"},
+			"many":     {"SELECT " + strings.Join(many, ", "), "many.n39"},
+			"long":     {"SELECT set_config('" + long + "', 'seven', false)", long},
+		} {
+			t.Run(name, func(t *testing.T) {
+				owner, other := connect(t, p.Addr), connect(t, p.Addr)
+				mustNotContain(t, owner.query(c.text), "ErrorResponse")
+				probe := "SELECT coalesce(current_setting('" + c.setting + "', true), '')"
+				for range 3 {
+					if got := other.value(probe); got != "" {
+						t.Fatalf("another client finds %q", got)
+					}
+					if got := owner.value(probe); got != "seven" {
+						t.Fatalf("its owner finds %q", got)
+					}
+				}
+				owner.leave()
+				p.awaitClients(1)
+				for range 3 {
+					if got := other.value(probe); got != "" {
+						t.Fatalf("who comes after it finds %q", got)
+					}
+				}
+				other.leave()
+			})
+		}
+	})
+}

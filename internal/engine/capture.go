@@ -90,7 +90,8 @@ func (s *Shard) untracked(srv *server, c *client, p *profile) bool {
 }
 
 // question is what Postgres is asked: one row with a column for each kind of state, whether it is there; one row for each
-// setting, and, where that is not known, whether it is as the session began, which is nine times as dear; and, where settings of any name may have changed, one row for each that has, in this session.
+// setting, and, where that is not known, whether it is as the session began, which is nine times as dear; and, where settings
+// of any name may have changed, one row for each that has, in this session.
 func (s *Shard) question(srv *server, c *client) string {
 	var b strings.Builder
 	b.WriteString("SELECT ''")

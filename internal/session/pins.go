@@ -61,7 +61,11 @@ const (
 )
 
 // pinning is every effect that pins.
-const pinning = sql.Listens | sql.Temp | sql.AdvisoryLock | sql.HoldCursor | sql.SQLPrepare | sql.Loads | sql.Seeds | sql.Unknown
+const pinning = sql.Listens | sql.Temp | sql.AdvisoryLock | sql.HoldCursor | sql.SQLPrepare | sql.Loads | sql.Seeds | unnamed
+
+// unnamed is the effects of texts of which nobody can ask what they have left: what could not be read, and settings whose names no
+// text shows, which may have a dot; Postgres lists those nowhere.
+const unnamed = sql.Unknown | sql.SetsUnknown
 
 // pinsOf translates what a text does into reasons.
 func pinsOf(f sql.Effects) (p Pins) {
@@ -79,7 +83,7 @@ func pinsOf(f sql.Effects) (p Pins) {
 		{sql.HoldCursor, PinCursor},
 		{sql.SQLPrepare, PinPrepare},
 		{sql.Loads, PinLoad},
-		{sql.Unknown, PinUnknown},
+		{unnamed, PinUnknown},
 	} {
 		if f.Has(m.effect) {
 			p |= m.pin

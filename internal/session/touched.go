@@ -27,8 +27,11 @@ type Touched struct {
 	text uint64
 }
 
-// maxTouched bounds the names of settings that are remembered.
-const maxTouched = 32
+// maxTouched bounds the names of settings that are remembered, and maxSettingName each: two identifiers and a dot.
+const (
+	maxTouched     = 32
+	maxSettingName = 127
+)
 
 // textSeed makes hashes of texts unpredictable.
 var textSeed = maphash.MakeSeed()
@@ -62,11 +65,11 @@ func (t *Touched) Forget() { *t = Touched{names: t.names[:0]} }
 // Touch adds a setting that something else than a text has shown to have changed.
 func (t *Touched) Touch(name []byte) {
 	t.once = false
-	t.name(name, true)
+	t.Unknown = !t.name(name, true) || t.Unknown
 }
 
-// name adds a setting.
-func (t *Touched) name(name []byte, set bool) {
+// name adds a setting; false if there is no room.
+func (t *Touched) name(name []byte, set bool) bool {
 	kind := byte('r')
 	if set {
 		kind = 's'
@@ -77,16 +80,16 @@ func (t *Touched) name(name []byte, set bool) {
 			if set {
 				rest[0] = kind
 			}
-			return
+			return true
 		}
 		rest = rest[i+1:]
 	}
-	if t.count >= maxTouched || bytes.IndexByte(name, 0) >= 0 {
-		t.Unknown = true
-		return
+	if t.count >= maxTouched || len(name) > maxSettingName || bytes.IndexByte(name, 0) >= 0 {
+		return false
 	}
 	t.count++
 	t.names = append(append(append(t.names, kind), name...), 0)
+	return true
 }
 
 // settling is the effects that change settings.
@@ -146,7 +149,9 @@ func (f *feed) touchSettings(st *sql.Statement) {
 				continue // nothing that matters is set
 			}
 		default:
-			t.name(ch.Name, ch.Kind == sql.ChangeSet)
+			if !t.name(ch.Name, ch.Kind == sql.ChangeSet) {
+				f.pin(sql.SetsUnknown)
+			}
 		}
 		f.s.flux(f.e, ch.Name)
 		if st.Effects.Has(sql.Multi) && readsBy(ch.Name) {
@@ -194,6 +199,7 @@ func (f *feed) touchFunction(frame []byte) {
 	if len(frame) >= pgwire.HeaderLen+4 && largeObjects[binary.BigEndian.Uint32(frame[pgwire.HeaderLen:])] {
 		return
 	}
+	f.s.Drew = true
 	t := &f.s.Touched
 	t.once, t.Unknown = false, true
 	t.State |= askable
