@@ -21,7 +21,9 @@
 //     it again. A batch that uses more statements than the limit exceeds the limit until it ends. (Trap 6.)
 //  6. Invalidate gives a statement a new version under the same server name. A server that has an older one is Stale:
 //     Close it there first, then Parse it again. (Trap 19.)
-//  7. Everything has a bound: MaxText, MaxTextBytes, MaxNameBytes, MaxBindings, MaxIdle and the server's limit. At a bound
+//  7. What PREPARE in SQL makes is a statement too, told from the protocol's by what stands in place of its types
+//     (InternSQL). Its own name is part of what it says.
+//  8. Everything has a bound: MaxText, MaxTextBytes, MaxNameBytes, MaxBindings, MaxIdle and the server's limit. At a bound
 //     the caller is told, and passes the message through or refuses it; nothing grows.
 //
 // Nothing allocates in the steady state: when texts, names and servers are those seen before.

@@ -111,6 +111,16 @@ func (n *Names) NameOf(client uint32, head *uint32, stmt StmtID) []byte {
 	return nil
 }
 
+// Latest is the name that a client, with this head of its list, has given last; false if it has none. A view, valid until
+// the next Set, Delete or Clear.
+func (n *Names) Latest(head uint32) (name []byte, stmt StmtID, ok bool) {
+	if head == 0 {
+		return nil, None, false
+	}
+	e := n.bindings.at(head)
+	return n.set.view(e.name), n.index[bindingKey(e.client, e.name)].stmt, true
+}
+
 // GetID is the ID under which the client's name is known, and what it stands for. The ID is valid as long as any client
 // uses that name.
 func (n *Names) GetID(client uint32, name []byte) (NameID, StmtID, bool) {

@@ -37,6 +37,10 @@ type Client struct {
 	// Settings identifies what its session is set to, Startup what it was at login, and Meaning that part of Settings which
 	// changes what a text means. They are equal for equal settings on all shards.
 	Settings, Startup, Meaning uint64
+	// Listens: it listens to channels. Pending: notifications for it wait for the end of its transaction.
+	Listens, Pending bool
+	// ListensAlone: it listens on its own server, because the one that listens for others would tell it in another encoding.
+	ListensAlone bool
 	// Pinning says what becomes of what cannot follow it to another server.
 	Pinning Pinning
 }

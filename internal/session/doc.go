@@ -17,6 +17,13 @@
 // put in (a Parse for a statement this server does not have yet), left out (a Parse for one it has), or answered by
 // us in between: the client sees exactly what Postgres would have sent, in the order Postgres would have sent it.
 //
+// # Names of prepared statements
+//
+// A client's names are its own (prepared.Names), whether SQL or the protocol has given them; a server knows the statements
+// by other names, that follow from what they say. So a name in SQL is replaced (reading.go, rewrite.go); what SQL gives and
+// takes is noted when Postgres says that it has run (mentions.go); errors are turned back (errors.go, places.go); and where
+// that cannot be done, the server is given the client's own names and stays with it (native.go).
+//
 // # Whose the bytes are
 //
 // Bytes given to Feed are forwarded by reference: they stay unchanged until the turn ends. Bytes built here live in

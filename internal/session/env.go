@@ -24,8 +24,12 @@ type Env struct {
 	Startup Startup
 	// OnDefaults, if set, is told that the client of a server has changed what new sessions begin with.
 	OnDefaults func(*Server)
+	// Listeners, if set, hear notifications for clients; else LISTEN pins.
+	Listeners Listeners
 	// MayPin, if set, says whether one more server may stay with its client.
 	MayPin func(*Server) bool
+	// Defines, if set, is told before a client's first text goes to a server that may define Suspects, in this transaction.
+	Defines func(*Server)
 
 	scratch []byte
 	// fluxes counts the keys made for settings in flux; fluxBase makes them no other's.
@@ -33,22 +37,23 @@ type Env struct {
 	scan             sql.Statement
 	// effects is what executing a statement does to its session, by StmtID.
 	effects []sql.Effects
+	// verdicts is what the present Suspects say of a statement, by StmtID.
+	verdicts []verdict
 	// parsed is, by StmtID, what Postgres has accepted.
 	parsed []accepted
-	// deallocates is the client's name that a rewritten DEALLOCATE takes away, by the StmtID of the DEALLOCATE.
-	deallocates map[prepared.StmtID]string
+	// reading is what the names in the text mean that was read last.
+	reading reading
 }
 
 // NewEnv is the environment of one shard.
 func NewEnv(w Wire) *Env {
 	return &Env{
-		Wire:        w,
-		Statements:  prepared.NewStatements(),
-		Names:       prepared.NewNames(),
-		Schema:      new(Schema),
-		scratch:     make([]byte, 0, scratchBlock),
-		deallocates: map[prepared.StmtID]string{},
-		fluxBase:    maphash.Bytes(textSeed, []byte("flux")) &^ 1,
+		Wire:       w,
+		Statements: prepared.NewStatements(),
+		Names:      prepared.NewNames(),
+		Schema:     new(Schema),
+		scratch:    make([]byte, 0, scratchBlock),
+		fluxBase:   maphash.Bytes(textSeed, []byte("flux")) &^ 1,
 	}
 }
 
@@ -103,6 +108,9 @@ func (e *Env) setEffects(id prepared.StmtID, f sql.Effects) {
 		e.effects = append(e.effects, make([]sql.Effects, 64+len(e.effects))...)
 	}
 	e.effects[id] = f
+	if int(id) < len(e.verdicts) {
+		e.verdicts[id] = verdict{} // an earlier statement's, whose ID this one may have got
+	}
 }
 
 // accepted is a statement that some server has parsed.

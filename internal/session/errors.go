@@ -12,9 +12,15 @@ import (
 func (s *Server) heal(e *Env, c *Client, m []byte) {
 	switch string(pgwire.ErrorField(m, 'C')) {
 	case "0A000":
+		if s.owed.len() == 0 {
+			return
+		}
 		head := s.owed.at(s.owed.head)
-		if s.owed.len() > 0 && head.stmt != prepared.None && c != nil && string(pgwire.ErrorField(m, 'R')) == "RevalidateCachedQuery" {
+		if head.stmt != prepared.None && c != nil && string(pgwire.ErrorField(m, 'R')) == "RevalidateCachedQuery" {
 			e.Statements.Invalidate(head.stmt)
+		}
+		if string(pgwire.ErrorField(m, 'R')) == "RevalidateCachedQuery" {
+			s.invalidateExecuted(e)
 		}
 	case "XX000", "42703", "42704", "42804", "42883", "42P18":
 		// In session mode it is the client's own, and Postgres mends it.
@@ -27,7 +33,7 @@ func (s *Server) heal(e *Env, c *Client, m []byte) {
 		if s.owed.first() == oweParse && s.owed.at(s.owed.head).stmt == prepared.None {
 			return // it was made to refuse a name that is taken
 		}
-		if s.owed.first() == oweQuery && string(pgwire.ErrorField(m, 'C')) == "42P05" {
+		if first := s.owed.first(); (first == oweQuery || first == oweExecute) && string(pgwire.ErrorField(m, 'C')) == "42P05" {
 			return // so has PREPARE been
 		}
 		message := pgwire.ErrorField(m, 'M')
@@ -55,6 +61,7 @@ func (s *Server) renamed(e *Env, c *Client, m []byte) []byte {
 	if c == nil || !bytes.Contains(m, prefix) {
 		return m
 	}
+	taken := string(pgwire.ErrorField(m, 'C')) == "42P05"
 	out := e.room(2 * len(m))[:0]
 	out = append(out, m[:pgwire.HeaderLen]...)
 	for rest := m[pgwire.HeaderLen:]; ; {
@@ -65,17 +72,18 @@ func (s *Server) renamed(e *Env, c *Client, m []byte) []byte {
 		}
 		ours := rest[i : i+prepared.ServerNameLen]
 		out = append(out, rest[:i]...)
-		out = append(out, s.clientName(e, c, ours)...)
+		out = append(out, s.clientName(e, c, ours, taken)...)
 		rest = rest[i+len(ours):]
 	}
-	n := len(out) - 1
-	out[1], out[2], out[3], out[4] = byte(n>>24), byte(n>>16), byte(n>>8), byte(n)
-	return e.keep(out)
+	return e.keep(framed(out))
 }
 
 // clientName is what the client calls a statement of ours: as it did in the message the error is about, or else as it
 // does now.
-func (s *Server) clientName(e *Env, c *Client, ours []byte) []byte {
+func (s *Server) clientName(e *Env, c *Client, ours []byte, taken bool) []byte {
+	if name := s.mentioned(e, ours, taken); name != nil {
+		return name
+	}
 	var about []byte
 	if s.owed.len() > 0 {
 		if o := s.owed.at(s.owed.head); o.nameLen > 0 && o.kind != oweCloseOurs {
@@ -87,10 +95,33 @@ func (s *Server) clientName(e *Env, c *Client, ours []byte) []byte {
 	}
 	if h, ok := prepared.ParseServerName(ours); ok {
 		if id, ok := e.Statements.Find(h); ok {
+			if e.Statements.FromSQL(id) {
+				return e.Statements.SQLName(id)
+			}
 			if name := c.nameFor(e, id); name != nil {
 				return name
 			}
 		}
 	}
 	return about
+}
+
+// keepFailure keeps the error that something of ours ahead of a Query has met, for which the Query will fail. If the
+// transaction had failed before, Postgres says so to the Query too.
+func (s *Server) keepFailure(m []byte) {
+	if string(pgwire.ErrorField(m, 'C')) != "25P02" {
+		s.kept = append(s.kept[:0], m...)
+	}
+}
+
+// insteadOfKept is why the statement that m misses is not there, nil if that is not known.
+func (s *Server) insteadOfKept(m []byte) []byte {
+	if len(s.kept) == 0 || s.owed.first() != oweQuery {
+		return nil
+	}
+	switch string(pgwire.ErrorField(m, 'C')) {
+	case "26000", "25P02":
+		return s.kept
+	}
+	return nil
 }

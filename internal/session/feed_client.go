@@ -92,6 +92,14 @@ func (f *feed) frames() (Verdict, int) {
 			f.duringCopy(typ, length)
 			continue
 		}
+		// Whether a transaction that has to do with channels is over is told before anything else is done.
+		if ch := &f.s.Channels; ch.Held || ch.holds() && f.s.owed.batches > 0 {
+			return Await, 0
+		}
+		if f.s.skipping && typ == pgwire.Query && f.s.oursFailed {
+			f.endOfBatch(length)
+			continue
+		}
 		if f.s.skipping && typ != pgwire.Sync {
 			f.discard(length) // Postgres would ignore it; so nothing it says comes true
 			continue
@@ -99,7 +107,7 @@ func (f *feed) frames() (Verdict, int) {
 		if need := f.wanted(typ, length); len(rest) < need {
 			return More, need
 		}
-		if f.s.barrier && aboutNames(typ, rest) {
+		if f.s.barrier && (aboutNames(typ, rest) || typ == pgwire.Execute && len(f.s.bound) > 0) {
 			if f.s.owed.len() > 0 {
 				f.flushServer()
 				return Await, 0
@@ -113,8 +121,8 @@ func (f *feed) frames() (Verdict, int) {
 	return More, pgwire.HeaderLen
 }
 
-// forgetting is the effects that take names of prepared statements away.
-const forgetting = sql.Deallocates | sql.DeallocatesAll | sql.DiscardsAll
+// changing is the effects that give names to prepared statements, or take them away.
+const changing = sql.SQLPrepare | sql.Deallocates | sql.DeallocatesAll | sql.DiscardsAll
 
 // aboutNames reports whether a message gives, takes or uses a name of a statement, or may do so in SQL.
 func aboutNames(typ byte, frame []byte) bool {
@@ -137,8 +145,8 @@ func (f *feed) wanted(typ byte, length int) int {
 	case pgwire.FunctionCall:
 		return min(length, pgwire.HeaderLen+4)
 	case pgwire.Execute:
-		if f.s != nil && f.s.restoring != "" {
-			return min(length, maxWhole) // SQL of ours goes behind it
+		if f.s != nil && (len(f.s.bound) > 0 || f.s.restoring != "") {
+			return min(length, maxWhole) // SQL of ours goes with it
 		}
 	}
 	return pgwire.HeaderLen
@@ -159,9 +167,8 @@ func (f *feed) message(typ byte, length int, frame []byte) {
 	case pgwire.Close:
 		f.close(length, frame)
 	case pgwire.Execute:
-		s.owed.push(oweExecute, prepared.None)
-		s.open, s.dataSent = true, false
-		f.pass(length)
+		f.execute(length, frame)
+		s.dataSent = false
 		if s.restoring != "" && !f.c.MidFrame() {
 			f.extendedOurs(s.restoring)
 			s.restoring = ""
@@ -250,16 +257,27 @@ func (f *feed) duringCopy(typ byte, length int) {
 // query takes a simple Query.
 func (f *feed) query(length int, frame []byte) {
 	st := f.look(frame[pgwire.HeaderLen:], length > len(frame))
+	named := f.readQuery(length, frame) // what its EXECUTEs do is from here on in st.Effects
+	if f.stop != More {
+		return
+	}
 	if why := f.forbidden(st.Effects); why != allowed {
+		f.e.unread()
 		f.refuse(why, length, true)
 		return
 	}
+	if !f.wear(st.Effects) {
+		f.e.unread()
+		return
+	}
+	f.channels(st.Effects)
 	f.s.remember(frame[pgwire.HeaderLen:])
 	f.sequences(st.Effects, draws(st), true)
 	f.s.defaults = f.s.defaults || st.Effects.Has(sql.AltersDefaults)
 	f.touch(st, frame[pgwire.HeaderLen:])
+	f.suspect(st, frame[pgwire.HeaderLen:])
 	f.pin(st.Effects)
-	f.s.barrier = f.s.barrier || st.Effects.Has(forgetting)
+	f.s.barrier = f.s.barrier || st.Effects.Has(changing)
 	f.s.begins = f.s.begins || st.Effects.Has(sql.Begins)
 	f.s.signals(st.Effects)
 	whole := length <= len(frame)
@@ -267,15 +285,13 @@ func (f *feed) query(length int, frame []byte) {
 		f.discardAll(length, frame)
 		return
 	}
-	renamed := false
-	if st.Effects.Has(naming) && length <= len(frame) {
-		renamed = f.rewriteQuery(length, frame)
+	renamed := named && f.rewriteQuery(frame)
+	if f.stop != More {
+		return
 	}
-	var o *owed
-	if renamed {
-		o = f.s.owed.pushAbout(oweQuery, prepared.None, st.Names()[0].Value)
-	} else {
-		o = f.s.owed.push(oweQuery, prepared.None)
+	o := f.s.owed.push(oweQuery, prepared.None)
+	if named {
+		f.oweRead()
 	}
 	f.c.replaceUnnamed(prepared.None, o)
 	f.s.open, f.s.dataSent = false, false // it ends what no Sync has ended

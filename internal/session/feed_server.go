@@ -95,7 +95,8 @@ func (s *Server) seen(typ byte) bool {
 	switch typ {
 	case pgwire.DataRow:
 		return s.owed.first() == oweRowsOurs
-	case pgwire.ReadyForQuery, pgwire.CommandComplete, pgwire.ErrorResponse, pgwire.NoticeResponse, pgwire.ParameterStatus:
+	case pgwire.ReadyForQuery, pgwire.CommandComplete, pgwire.ErrorResponse, pgwire.NoticeResponse, pgwire.ParameterStatus,
+		pgwire.NotificationResponse:
 		return true
 	}
 	return false
@@ -129,6 +130,10 @@ func (s *Server) message(e *Env, c *Client, m []byte, length int, before []byte)
 		return s.visible(), true
 	case pgwire.CommandComplete:
 		s.completed(e, c, m)
+		if s.owed.first() == oweExecuteOurs {
+			s.settle(e, s.owed.pop())
+			return hidden, true
+		}
 		show = s.visible()
 		s.answered(e, c, oweExecute)
 		return show, true
@@ -146,7 +151,7 @@ func (s *Server) message(e *Env, c *Client, m []byte, length int, before []byte)
 		if length != pgwire.HeaderLen+1 {
 			return 0, false
 		}
-		return s.ready(e, m[pgwire.HeaderLen])
+		return s.ready(e, c, m[pgwire.HeaderLen], before)
 	case pgwire.ErrorResponse:
 		return s.erred(e, c, m, length, before)
 	case pgwire.ParameterStatus:
@@ -155,8 +160,11 @@ func (s *Server) message(e *Env, c *Client, m []byte, length int, before []byte)
 		}
 		return s.visible(), true
 	case pgwire.NotificationResponse:
-		return 0, true // it belongs to no reply
+		return s.notified(e, c, m, before), true
 	case pgwire.NoticeResponse:
+		if s.owed.first().ours() {
+			return hidden, true
+		}
 		if len(m) == length {
 			s.noticed(e, c, m)
 		}

@@ -12,6 +12,8 @@ func FuzzClientFeed(f *testing.F) {
 		`Query "select 'x'"; Parse s "select $1::text" 25; Bind "" s x; Describe S s; Execute ""; Close S s; Sync`,
 		`Query "copy t from stdin"; CopyData x; CopyDone; FunctionCall 1; Flush; Sync`,
 		`Query "deallocate s; execute s"; Parse "" "deallocate all"; Bind "" ""; Execute ""; Sync`,
+		`Query "prepare s as select 1; execute s;; deallocate s"; Parse o "prepare s(int) as select $1"; Bind p o; Execute p; Sync`,
+		`Parse s "select 1"; Parse o "execute s"; Bind "" o; Describe S o; Execute ""; Query "select * from pg_prepared_statements"`,
 	} {
 		messages, err := splitMessages(line)
 		if err != nil {
@@ -48,6 +50,8 @@ func FuzzServerFeed(f *testing.F) {
 		`ParseComplete; BindComplete; RowDescription; DataRow x; CommandComplete "SELECT 1"; ReadyForQuery I`,
 		`ErrorResponse ERROR 26000 "prepared statement \"pgmux_0123456789abcdef0123456789abcdef\" does not exist"; ReadyForQuery I`,
 		`CopyInResponse; CommandComplete "DEALLOCATE ALL"; ParameterStatus a b; ReadyForQuery E`,
+		`CommandComplete PREPARE; CommandComplete "SELECT 1"; CommandComplete DEALLOCATE; ReadyForQuery I`,
+		`ParseComplete; BindComplete; CommandComplete PREPARE; ErrorResponse ERROR 42P05 "prepared statement \"s\" already exists" P=10; ReadyForQuery I`,
 	} {
 		messages, err := splitMessages(line)
 		if err != nil {
@@ -67,6 +71,8 @@ func FuzzServerFeed(f *testing.F) {
 		`Parse s "select 'x'"; Bind "" s; Describe P ""; Execute ""; Close S s; Parse s "select 'y'"; Sync; Query "deallocate s"`,
 		`Query "copy t from stdin"; CopyData x; CopyDone; Query "select 'x'"`,
 		`Query "discard all"`,
+		`Query "prepare s as select 1; execute s; deallocate s"; Query "execute s"`,
+		`Parse "" "prepare s as select 1"; Bind "" ""; Execute ""; Describe S s; Sync; Query "select * from pg_prepared_statements"`,
 	}
 	f.Fuzz(func(t *testing.T, b []byte, cut uint16, which uint8) {
 		w := newWorld()

@@ -82,9 +82,6 @@ func (f *feed) interned(id prepared.StmtID, meaning uint64) prepared.StmtID {
 	renewed := e.Statements.Intern(meaning, e.Statements.Types(id), e.Statements.Text(id))
 	if renewed != prepared.None {
 		e.setEffects(renewed, e.effectsOf(id))
-		if d, ok := e.deallocates[id]; ok {
-			e.deallocates[renewed] = d
-		}
 	}
 	return renewed
 }

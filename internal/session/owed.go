@@ -18,9 +18,9 @@ const (
 	oweSync     // ReadyForQuery
 	// Replies to messages of ours, which nobody sees.
 	oweParseOurs
-	oweCloseOurs
 	oweBindOurs
 	oweExecuteOurs
+	oweCloseOurs
 	oweQueryOurs
 	oweRowsOurs // the same, and its rows are kept
 	oweSyncOurs
@@ -43,6 +43,9 @@ func (k Kind) extended() bool {
 	}
 	return true
 }
+
+// ours reports whether the reply is to a message of ours.
+func (k Kind) ours() bool { return k >= oweParseOurs && k <= oweSyncOurs }
 
 // owed is one entry.
 type owed struct {
@@ -130,6 +133,13 @@ func (q *Owed) pushAbout(kind Kind, stmt prepared.StmtID, name []byte) *owed {
 	o.name, o.nameLen = uint32(len(q.names)), uint32(len(name))
 	q.names = append(q.names, name...)
 	return o
+}
+
+// keep keeps a name for an entry that was pushed already, as long as that is owed.
+func (q *Owed) keep(name []byte) []byte {
+	n := len(q.names)
+	q.names = append(q.names, name...)
+	return q.names[n:len(q.names):len(q.names)]
 }
 
 func (q *Owed) nameOf(o *owed) []byte { return q.names[o.name : o.name+o.nameLen] }

@@ -14,7 +14,7 @@ const (
 	PinTemp                      // temporary tables
 	PinLock                      // session-level advisory locks
 	PinCursor                    // DECLARE … WITH HOLD
-	PinPrepare                   // PREPARE in SQL; protocol-level statements, where max_prepared_statements is 0
+	PinPrepare                   // statements that the server knows by the client's own names; see native.go
 	PinLoad                      // LOAD
 	PinLarge                     // a statement too large to be remembered
 	PinUnknown                   // a text that could not be read for certain
@@ -48,6 +48,9 @@ const askable = PinListen | PinTemp | PinLock | PinCursor
 // Askable reports whether a server that is pinned by nothing else can be asked whether it still is.
 func (p Pins) Askable() bool { return p&^(askable|PinSettings) == 0 }
 
+// Has reports whether any of the reasons in mask is there.
+func (p Pins) Has(mask Pins) bool { return p&mask != 0 }
+
 // Pinning says what becomes of state that cannot follow its client to another server.
 type Pinning uint8
 
@@ -61,7 +64,7 @@ const (
 )
 
 // pinning is every effect that pins.
-const pinning = sql.Listens | sql.Temp | sql.AdvisoryLock | sql.HoldCursor | sql.SQLPrepare | sql.Loads | sql.Seeds | unnamed
+const pinning = sql.Listens | sql.Temp | sql.AdvisoryLock | sql.HoldCursor | sql.Loads | sql.Seeds | unnamed
 
 // unnamed is the effects of texts of which nobody can ask what they have left: what could not be read, and settings whose names no
 // text shows, which may have a dot; Postgres lists those nowhere.
@@ -81,7 +84,6 @@ func pinsOf(f sql.Effects) (p Pins) {
 		{sql.Temp, PinTemp},
 		{sql.AdvisoryLock, PinLock},
 		{sql.HoldCursor, PinCursor},
-		{sql.SQLPrepare, PinPrepare},
 		{sql.Loads, PinLoad},
 		{unnamed, PinUnknown},
 	} {

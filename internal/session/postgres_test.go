@@ -3,8 +3,12 @@ package session
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 )
@@ -21,13 +25,16 @@ type postgres struct {
 	portals map[string]*portal
 	copying *copyIn
 	dead    bool
+	source  string // what the server was told to run
 	// seen counts the messages read.
 	seen int
 }
 
 type statement struct {
-	text   string
-	params int
+	text    string
+	params  int
+	source  string // what pg_prepared_statements shows
+	fromSQL bool
 }
 
 type portal struct {
@@ -35,6 +42,8 @@ type portal struct {
 	args []string
 	rows []string // still to be fetched
 	open bool     // executed once
+	// inner is what an EXECUTE executes.
+	inner *portal
 }
 
 // copyIn is a COPY that reads.
@@ -57,6 +66,11 @@ type pgError struct {
 
 func fail(code, format string, args ...any) {
 	panic(pgError{severity: "ERROR", code: code, message: fmt.Sprintf(format, args...)})
+}
+
+// failAt fails at a place in the text.
+func failAt(source string, at int, code, format string, args ...any) {
+	panic(pgError{"ERROR", code, fmt.Sprintf(format, args...), fmt.Sprintf("P%d", utf8.RuneCountInString(source[:at])+1)})
 }
 
 // receive takes bytes; they are answered by answer.
@@ -108,7 +122,13 @@ func (p *postgres) message(typ byte, body []byte) {
 	case pgwire.Query:
 		delete(p.stmts, "")
 		delete(p.portals, "")
-		p.simple(splitSQL(strings.TrimSuffix(string(body), "\x00")))
+		text := strings.TrimSuffix(string(body), "\x00")
+		p.source = text
+		if !p.guard(false, func() { checkSyntax(text) }) {
+			p.ready()
+			return
+		}
+		p.simple(splitSQL(text))
 	case pgwire.FunctionCall:
 		p.guard(false, func() {
 			p.mustNotBeFailed("")
@@ -175,8 +195,12 @@ func (p *postgres) simple(texts []string) {
 	for i, text := range texts {
 		var copies bool
 		ok := p.guard(false, func() {
-			checkSyntax(text)
 			p.mustNotBeFailed(text)
+			if strings.HasPrefix(text, "execute ") {
+				defer p.atOnce(len(p.held))
+			} else {
+				checkNames(p.source, text)
+			}
 			s := &portal{statement: &statement{text: text}}
 			if p.returnsRows(text) {
 				p.say(pgwire.RowDescription, columns)
@@ -192,6 +216,14 @@ func (p *postgres) simple(texts []string) {
 		}
 	}
 	p.ready()
+}
+
+// atOnce: of an EXECUTE that fails nothing is seen but the error.
+func (p *postgres) atOnce(from int) {
+	if e := recover(); e != nil {
+		p.held = p.held[:min(from, len(p.held))]
+		panic(e)
+	}
 }
 
 func (p *postgres) extended(typ byte, body []byte) {
@@ -221,13 +253,15 @@ func (p *postgres) parse(name, text string) {
 	if name == "" {
 		delete(p.stmts, "")
 	}
-	text, _, _ = strings.Cut(text, "\n--")
 	checkSyntax(text)
 	p.mustNotBeFailed(text)
+	if !strings.HasPrefix(text, "execute ") {
+		checkNames(text, text)
+	}
 	if p.stmts[name] != nil {
 		fail("42P05", "prepared statement %q already exists", name)
 	}
-	p.stmts[name] = &statement{text: text, params: strings.Count(text, "$1")}
+	p.stmts[name] = &statement{text: text, params: params(text), source: text}
 	p.say(pgwire.ParseComplete, nil)
 }
 
@@ -303,6 +337,7 @@ func (p *postgres) execute(name string, limit int) {
 		return
 	}
 	p.mustNotBeFailed(o.text)
+	p.source = o.text
 	p.run(o, limit, true)
 }
 
@@ -377,9 +412,16 @@ func (p *postgres) notice(code, message string) {
 
 // run executes one statement; it reports whether it began to read a COPY.
 func (p *postgres) run(o *portal, limit int, extended bool) (copies bool) {
-	verb, rest, _ := strings.Cut(o.text, " ")
+	text := o.text
+	if text == string(deallocateAll) {
+		text = strings.ToLower(text)
+	}
+	verb, rest, _ := strings.Cut(text, " ")
 	switch verb {
 	case "select":
+		if !o.open && strings.HasPrefix(rest, "name from pg_prepared_statements") {
+			o.open, o.rows = true, slices.DeleteFunc(slices.Sorted(maps.Keys(p.stmts)), func(s string) bool { return s == "" })
+		}
 		if !o.open {
 			o.open, o.rows = true, rowsOf(rest, o.args)
 		}
@@ -416,17 +458,32 @@ func (p *postgres) run(o *portal, limit int, extended bool) (copies bool) {
 		p.complete(strings.ToUpper(verb))
 	case "prepare":
 		name, text, _ := strings.Cut(rest, " as ")
+		name, _, _ = strings.Cut(name, "(")
+		checkNames(p.source, text)
 		if p.stmts[name] != nil {
 			fail("42P05", "prepared statement %q already exists", name)
 		}
-		p.stmts[name] = &statement{text: text}
+		p.stmts[name] = &statement{text: text, params: params(text), source: p.source, fromSQL: true}
 		p.complete("PREPARE")
 	case "execute":
-		s := p.statement(rest)
-		if s.params > 0 || !strings.HasPrefix(s.text, "select ") {
-			fail("42601", "the model executes queries without parameters only")
+		s, args := p.executed(o.text)
+		if s.params == 0 {
+			args, rest = nil, "" // Postgres does not look at them
 		}
-		return p.run(&portal{statement: s}, limit, extended)
+		if len(args) != s.params {
+			name, _, _ := strings.Cut(rest, "(")
+			fail("42601", "wrong number of parameters for prepared statement %q", name)
+		}
+		checkNames(p.source, rest)
+		if s.text == "" {
+			p.complete("EXECUTE")
+			break
+		}
+		if !o.open {
+			o.inner = &portal{statement: s, args: args}
+			o.open = true
+		}
+		return p.run(o.inner, limit, extended)
 	case "deallocate":
 		if rest == "all" {
 			unnamed := p.stmts[""]
@@ -481,6 +538,8 @@ func rowsOf(what string, args []string) (rows []string) {
 		fail("22012", "division by zero")
 	case what == "$1::text":
 		return args
+	case strings.HasPrefix(what, "$1"):
+		return args
 	case strings.HasPrefix(what, "generate_series(1,"):
 		n, _ := strconv.Atoi(strings.Trim(what[len("generate_series(1,"):], ")"))
 		for i := range n {
@@ -492,20 +551,49 @@ func rowsOf(what string, args []string) (rows []string) {
 }
 
 func (p *postgres) returnsRows(text string) bool {
-	if name, ok := strings.CutPrefix(text, "execute "); ok {
+	if what, ok := strings.CutPrefix(text, "execute "); ok {
+		name, _, _ := strings.Cut(what, "(")
 		s := p.stmts[name]
 		if s == nil {
 			return false
 		}
-		text = s.text
+		return p.returnsRows(s.text)
 	}
 	return strings.HasPrefix(text, "select ")
 }
 
-func checkSyntax(text string) {
-	switch text {
-	case "selec", "pool_mode statement":
-		fail("42601", "syntax error at or near %q", strings.Fields(text)[0])
+// executed is what an EXECUTE executes, and with what.
+func (p *postgres) executed(text string) (*statement, []string) {
+	what := strings.TrimPrefix(text, "execute ")
+	name, args, with := strings.Cut(what, "(")
+	s := p.statement(name)
+	if !with {
+		return s, nil
+	}
+	return s, []string{strings.Trim(args, "')")}
+}
+
+// params is how many parameters a statement has: a PREPARE has none itself.
+func params(text string) int {
+	if strings.HasPrefix(text, "select ") {
+		return strings.Count(text, "$1")
+	}
+	return 0
+}
+
+// checkSyntax finds what Postgres finds in the statements of a source before it runs any.
+func checkSyntax(source string) {
+	if at := badWord.FindStringIndex(source); at != nil {
+		failAt(source, at[0], "42601", "syntax error at or near %q", source[at[0]:at[1]])
+	}
+}
+
+var badWord = regexp.MustCompile(`\b(selec|pool_mode)\b`)
+
+// checkNames finds what Postgres finds when it looks up the names in one statement of a source.
+func checkNames(source, text string) {
+	if strings.Contains(text, "nope") && !strings.HasPrefix(text, "prepare ") {
+		failAt(source, strings.Index(source, "nope"), "42703", "column %q does not exist", "nope")
 	}
 }
 

@@ -22,11 +22,12 @@ type program struct {
 	want  []byte
 }
 
-// step is some messages. The client sends them when it has received so many ReadyForQuery.
+// step is some messages. The client sends them when it has received so many ReadyForQuery; they bring so many more.
 type step struct {
 	text  string
 	bytes []byte
 	after int
+	ready int
 }
 
 // TestRandomPrograms: several clients share two servers; each receives, byte for byte, what it would have received from
@@ -89,6 +90,9 @@ func (w *world) play(r *rand.Rand, all []*program) error {
 			i := r.IntN(len(all))
 			c, now := w.clients[i], &at[i]
 			if now.step == len(all[i].steps) {
+				if c.server != nil && c.server.Pins != 0 && c.server.Releasable() {
+					w.turn(func() { w.leave(c) }) // others may wait for the server that it has pinned
+				}
 				continue
 			}
 			s := all[i].steps[now.step]
@@ -135,7 +139,9 @@ func (w *world) play(r *rand.Rand, all []*program) error {
 		}
 	}
 	for _, c := range w.clients {
-		w.turn(func() { w.leave(c) })
+		if !c.gone {
+			w.turn(func() { w.leave(c) })
+		}
 	}
 	for range 50 {
 		for _, s := range w.servers {
@@ -200,8 +206,9 @@ func randomProgram(r *rand.Rand) *program {
 		g.batch()
 		g.pg.receive(g.b)
 		g.pg.answer(-1)
-		g.out.steps = append(g.out.steps, step{text: strings.Join(g.line, "; "), bytes: g.b, after: after})
-		g.out.want = append(g.out.want, g.pg.taken()...)
+		answer := g.pg.taken()
+		g.out.steps = append(g.out.steps, step{strings.Join(g.line, "; "), g.b, after, readies(answer)})
+		g.out.want = append(g.out.want, answer...)
 		g.line, g.b = nil, nil
 		// Most clients wait for their answers. In a failed transaction all do: see parseNamed for what is different else.
 		if g.IntN(3) > 0 || g.pg.status != 'I' {
@@ -212,8 +219,9 @@ func randomProgram(r *rand.Rand) *program {
 		g.say("Query", "rollback")
 		g.pg.receive(g.b)
 		g.pg.answer(-1)
-		g.out.steps = append(g.out.steps, step{text: strings.Join(g.line, "; "), bytes: g.b, after: after})
-		g.out.want = append(g.out.want, g.pg.taken()...)
+		answer := g.pg.taken()
+		g.out.steps = append(g.out.steps, step{strings.Join(g.line, "; "), g.b, after, readies(answer)})
+		g.out.want = append(g.out.want, answer...)
 	}
 	return g.out
 }
@@ -231,6 +239,9 @@ func (g *generator) say(words ...string) {
 }
 
 func (g *generator) name() string { return []string{"s1", "s2", "s3", "s4"}[g.IntN(4)] }
+
+// outer is the name of a statement that names others. None of these is named in SQL, or it could name itself.
+func (g *generator) outer() string { return []string{"o1", "o2"}[g.IntN(2)] }
 
 // text is a statement. What may fail in an open transaction does so seldom.
 func (g *generator) text() string {
@@ -255,11 +266,32 @@ func (g *generator) text() string {
 	return fmt.Sprintf("select '%d'", g.IntN(5))
 }
 
+// aboutNames is a statement of SQL that gives, uses or takes a name, or one that fails among those.
+func (g *generator) aboutNames() string {
+	switch g.IntN(12) {
+	case 0, 1, 2:
+		return fmt.Sprintf("prepare %s as select '%d'", g.name(), g.IntN(3))
+	case 3:
+		return fmt.Sprintf("prepare %s(text) as select $1", g.name())
+	case 4:
+		return fmt.Sprintf("prepare %s as select %s", g.name(), []string{"nope", "generate_series(1,3)", "1/(0*random())"}[g.IntN(3)])
+	case 5, 6:
+		return "execute " + g.name()
+	case 7:
+		return fmt.Sprintf("execute %s(%s)", g.name(), []string{"'v'", "'v'", "nope"}[g.IntN(3)])
+	case 8, 9:
+		return "deallocate " + g.name()
+	case 10:
+		return []string{"deallocate all", "selec", "select 1/(0*random())", "select name from pg_prepared_statements order by 1"}[g.IntN(4)]
+	}
+	return "select 'between'"
+}
+
 // batch is one Query, or one batch of extended messages with its Sync, or a COPY.
 func (g *generator) batch() {
-	kind := g.IntN(12)
+	kind := g.IntN(15)
 	if g.pg.status == pgwire.StatusFailed {
-		kind = 0 // a statement that the server lacks cannot be prepared there; see the transcripts
+		kind = []int{0, 0, 12}[g.IntN(3)] // a statement that the server lacks cannot be prepared there; see the transcripts
 	}
 	switch kind {
 	case 0, 1:
@@ -282,6 +314,14 @@ func (g *generator) batch() {
 		g.say("Sync")
 	case 6:
 		g.say("FunctionCall", "1299")
+	case 12, 13:
+		g.say("Query", g.aboutNames())
+	case 14:
+		var all []string
+		for range 2 + g.IntN(4) {
+			all = append(all, g.aboutNames())
+		}
+		g.say("Query", strings.Join(all, []string{";", " ; ", ";;"}[g.IntN(3)]))
 	default:
 		for range 1 + g.IntN(6) {
 			g.extended()
@@ -305,7 +345,19 @@ func (g *generator) copyData() {
 }
 
 func (g *generator) extended() {
-	switch g.IntN(9) {
+	switch g.IntN(12) {
+	case 11:
+		g.say("Bind", "", g.outer())
+		g.say("Execute", "")
+	case 9:
+		g.say("Parse", "", g.aboutNames())
+		g.say("Bind", "", "")
+		g.say("Execute", "")
+	case 10:
+		name := g.outer()
+		g.say("Parse", name, g.aboutNames())
+		g.say("Bind", "", name)
+		g.say("Execute", "")
 	case 0, 1:
 		g.say("Parse", g.name(), g.text())
 	case 2:

@@ -21,6 +21,7 @@ const (
 
 // forbidden is whether a text with these effects is refused.
 func (f *feed) forbidden(e sql.Effects) refusal {
+	e = f.keeping(e)
 	if e&(pinning|sql.Begins) == 0 {
 		return allowed
 	}
@@ -43,10 +44,13 @@ func (f *feed) forbidden(e sql.Effects) refusal {
 // pin notes that the server has to stay with its client, for what a text leaves there. Where pinning is off it does not,
 // and is cleaned before another gets it.
 func (f *feed) pin(e sql.Effects) {
-	p := pinsOf(e)
-	if p == 0 {
-		return
+	if p := pinsOf(f.keeping(e)); p != 0 {
+		f.stay(p)
 	}
+}
+
+// stay is pin for reasons.
+func (f *feed) stay(p Pins) {
 	if f.c.Pinning == PinningOff && f.s.Pins&PinSession == 0 {
 		f.s.Lost |= p
 		return

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
 
 // visible is 0, or hidden while the reply is to something of ours.
@@ -53,7 +54,7 @@ func (s *Server) ended(e *Env, client, ours Kind) (show int, ok bool) {
 }
 
 // ready takes ReadyForQuery.
-func (s *Server) ready(e *Env, status byte) (show int, ok bool) {
+func (s *Server) ready(e *Env, c *Client, status byte, before []byte) (show int, ok bool) {
 	switch s.owed.first() {
 	case oweQueryOurs, oweRowsOurs, oweSyncOurs:
 		show = hidden
@@ -85,9 +86,19 @@ func (s *Server) ready(e *Env, status byte) (show int, ok bool) {
 	if status == pgwire.StatusIdle && show == 0 {
 		s.Transactions++
 	}
+	if show == 0 {
+		s.kept = s.kept[:0]
+	}
+	if len(s.mentions) > 0 || len(s.bound) > 0 {
+		s.finished = 0
+		s.forgetAnswered(e)
+	}
 	if s.owed.len() == 0 {
 		s.Prepared.Unpin()
 		s.begins, s.signalled, s.barrier = false, 0, false
+	}
+	if show == 0 {
+		show = s.over(e, c, status, before)
 	}
 	return show, true
 }
@@ -98,14 +109,22 @@ func (s *Server) completed(e *Env, c *Client, m []byte) {
 		s.unsure, s.doubted = false, false
 	}
 	s.copyIn, s.copyEnded = false, false
+	if len(s.mentions) > 0 && s.owed.first() == oweQuery {
+		s.finished++
+	}
 	tag := m[pgwire.HeaderLen:]
-	if len(tag) < 5 || tag[0] != 'D' && tag[0] != 'C' && tag[0] != 'A' {
+	if s.Channels.inside && bytes.HasPrefix(tag, []byte("ROLLBACK")) {
+		s.Channels.rolledBack()
+	}
+	if len(tag) < 5 || tag[0] != 'D' && tag[0] != 'C' && tag[0] != 'A' && tag[0] != 'P' || s.owed.first().ours() {
 		return
 	}
 	tag, _, _ = pgwire.CString(tag)
 	switch string(tag) {
+	case "PREPARE":
+		s.ran(e, c, sql.SQLPrepare)
 	case "DEALLOCATE":
-		s.deallocated(e, c)
+		s.ran(e, c, sql.Deallocates)
 	case "DEALLOCATE ALL":
 		s.allDeallocated(e, c)
 	case "DISCARD SEQUENCES":
@@ -121,7 +140,9 @@ func (s *Server) completed(e *Env, c *Client, m []byte) {
 
 func (s *Server) allDeallocated(e *Env, c *Client) {
 	s.Prepared.Clear()
-	s.deallocating = s.deallocating[:0]
+	if s.owed.len() == 1 || s.owed.len() == 2 && s.owed.at(s.owed.head+1).kind == oweSync {
+		s.Pins &^= PinPrepare // behind more, a statement may be prepared already under the client's own name
+	}
 	if c != nil {
 		e.Names.Clear(c.Slot, &c.names, e.release)
 	}
@@ -134,6 +155,7 @@ func (s *Server) allDeallocated(e *Env, c *Client) {
 // connection). A client that has left meanwhile sends none: it is sent for it.
 func (s *Server) copyBegins(e *Env, c *Client) {
 	s.copyIn, s.copyEnded, s.dataSent = true, false, false
+	was := s.owed.head
 	extended := s.owed.first() == oweExecute
 	for s.owed.len() > 1 && !s.copyEnded {
 		next := s.owed.at(s.owed.head + 1)
@@ -158,6 +180,9 @@ func (s *Server) copyBegins(e *Env, c *Client) {
 			s.undo(e, c, swallowed, false, s.owed.head+1)
 			s.copyEnded = true
 		}
+	}
+	if len(s.mentions) > 0 {
+		s.mentionsMoved(e, was)
 	}
 	if c == nil {
 		s.finish(e)
@@ -189,10 +214,14 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 		return hidden, true
 	}
 	s.Touched.once = false
+	s.Channels.rolledBack()
 	shown := m
 	if len(m) == length {
 		s.heal(e, c, m)
-		shown = s.renamed(e, c, m)
+		shown = s.placed(e, s.renamed(e, c, m))
+		if why := s.insteadOfKept(m); why != nil {
+			shown = e.copied(why)
+		}
 		if first != oweNothing && s.owed.at(s.owed.head).refused != allowed {
 			shown = s.owed.at(s.owed.head).refused.message(nil)
 		}
@@ -203,10 +232,9 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 	if first.extended() {
 		s.skipToSync(e, c)
 	}
-	if int32(s.owed.head-s.deallocatingAt) >= 0 {
-		s.deallocating = s.deallocating[:0] // it failed, or is skipped
-	}
+	s.forgetPast(e)
 	if first.extended() && s.owed.first() == oweSyncOurs {
+		s.keepFailure(shown)
 		return hidden, true
 	}
 	if len(shown) == len(m) && &shown[0] == &m[0] {

@@ -23,6 +23,12 @@ type Server struct {
 	Touched Touched
 	// OwnSequences: nobody else has drawn from a sequence in its session. Drew: its present client may have.
 	OwnSequences, Drew bool
+	// Suspects is what texts are looked through for; nil: they are not. Defining: a text of the transaction may have defined
+	// more of them; who has noticed takes it back.
+	Suspects *SuspectList
+	Defining bool
+	// Channels is what its session listens to.
+	Channels Channels
 	// Status is what the last ReadyForQuery said.
 	Status byte
 
@@ -63,10 +69,17 @@ type Server struct {
 	Dying bool
 	// unnamed is what its unnamed statement is; it holds a reference.
 	unnamed prepared.StmtID
-	// deallocating is the client's names that SQL DEALLOCATEs on their way take away, in order.
-	deallocating []string
-	// deallocatingAt is where in owed the message with those stands.
-	deallocatingAt uint32
+	// mentions is the names in the texts that are on their way, in order; bound those in the texts of portals.
+	mentions []mention
+	bound    []bound
+	// finished is how many statements of the simple Query at the head have run, if its text has mentions.
+	finished int
+	// oursFailed: it is something of ours that has made it skip.
+	oursFailed bool
+	// untidy: the helper that runs commands of ours may have been left behind.
+	untidy bool
+	// kept is the error of something of ours for which the client's next one stands.
+	kept []byte
 
 	// left is the bytes of the present message that are still to come, and toClient whether they are forwarded.
 	left     int
@@ -88,9 +101,10 @@ type Server struct {
 	Instead []byte
 
 	// OnParameter, if set, is told every ParameterStatus; OnAnswer, when a query of ours has been answered, before its client
-	// receives anything that comes after it.
-	OnParameter func(name, value []byte)
-	OnAnswer    func()
+	// receives anything that comes after it. OnNotification, if set, is told every NotificationResponse, whole, and nobody else.
+	OnParameter    func(name, value []byte)
+	OnAnswer       func()
+	OnNotification func(m []byte)
 	// Queries counts the replies that ended; Transactions those that left no transaction open.
 	Queries, Transactions uint64
 }
@@ -181,10 +195,11 @@ func (s *Server) pushSync() {
 // Cleaned notes that the reset query has run: the session is as it was at its start.
 func (s *Server) Cleaned(e *Env) {
 	s.Pins, s.Lost, s.Settings, s.ownTables = 0, 0, 0, false
+	s.Channels = Channels{}
 	s.Known()
 	s.Prepared.Clear()
 	s.setUnnamed(e, prepared.None)
-	s.deallocating = s.deallocating[:0]
+	s.untidy = false
 }
 
 // Known notes that what its client may have changed is known now.
@@ -216,6 +231,7 @@ func (s *Server) setUnnamed(e *Env, id prepared.StmtID) {
 // Drop gives back the references of a server that is closed.
 func (s *Server) Drop(e *Env) {
 	s.setUnnamed(e, prepared.None)
+	s.forgetMentions(e)
 	for s.owed.len() > 0 {
 		s.settle(e, s.owed.pop())
 	}
@@ -227,7 +243,7 @@ func (s *Server) settle(e *Env, o owed) {
 		e.release(o.before)
 	}
 	switch o.kind {
-	case oweParse, oweParseOurs, oweBind, oweDescribe, dueParse, dueClose:
+	case oweParse, oweParseOurs, oweBind, oweDescribe, oweExecuteOurs, dueParse, dueClose:
 		e.release(o.stmt)
 	}
 }

@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"fmt"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
@@ -27,9 +26,14 @@ func (f *feed) parse(length int, frame []byte) {
 		f.refuse(why, length, false)
 		return
 	}
+	if !f.wear(st.Effects) {
+		return
+	}
 	effects := st.Effects
-	if len(name) > 0 && (c.NoPrepared || f.preparesInSQL(name)) {
+	if len(name) > 0 && (c.NoPrepared || f.native(name)) {
 		f.touch(st, text)
+		f.suspect(st, text)
+		f.channels(effects)
 		s.Pins |= PinPrepare
 		f.pin(effects)
 		f.forward(oweParse, length)
@@ -39,36 +43,26 @@ func (f *feed) parse(length int, frame []byte) {
 		f.parseLarge(length)
 		return
 	}
-	var deallocated []string
-	rewritten := false
-	if effects.Has(naming) {
-		text, deallocated, rewritten = f.rewriteText(text)
-		for _, name := range deallocated {
-			// Two names of one statement would become one text; which it was must not be forgotten.
-			text = fmt.Appendf(text, "\n--%x", name)
-		}
-	}
 	id := e.Statements.Intern(f.meaning(), types, text)
 	if id == prepared.None {
 		f.parseLarge(length)
 		return
 	}
 	e.setEffects(id, f.executed(effects))
-	if len(deallocated) > 0 {
-		e.deallocates[id] = deallocated[0]
-	} else if len(e.deallocates) > 0 {
-		delete(e.deallocates, id) // an earlier statement's, whose ID this one has got
-	}
+	on := f.onServer(id)
 	if len(name) == 0 {
-		f.parseUnnamed(id, length, rewritten)
-		return
+		f.parseUnnamed(id, on, length)
+	} else {
+		f.parseNamed(name, id, on, length)
 	}
-	f.parseNamed(name, id, length)
+	if effects.Has(naming) {
+		f.oweParsed()
+	}
 }
 
-// preparesInSQL reports whether the client has used PREPARE on this server, which it therefore keeps: its names then
-// live there, those of SQL and of the protocol together, and Postgres says which are taken (trap 17).
-func (f *feed) preparesInSQL(name []byte) bool {
+// native reports whether the server, which the client therefore keeps, knows statements by the client's own names. Those
+// of SQL and of the protocol then live there together, and Postgres says which are taken (trap 17).
+func (f *feed) native(name []byte) bool {
 	if f.s.Pins&PinPrepare == 0 {
 		return false
 	}
@@ -92,32 +86,33 @@ func (f *feed) forward(kind Kind, length int) {
 	f.pass(length)
 }
 
-// parseUnnamed takes over the reference to id.
-func (f *feed) parseUnnamed(id prepared.StmtID, length int, rewritten bool) {
-	e, s := f.e, f.s
-	s.setUnnamed(e, id)
-	e.Statements.Retain(id)
-	o := s.owed.push(oweParse, id)
+// parseUnnamed takes over the references to id, and to on, which is what the server is given for it.
+func (f *feed) parseUnnamed(id, on prepared.StmtID, length int) {
+	s := f.s
+	s.setUnnamed(f.e, on)
+	o := s.owed.push(oweParse, on)
 	o.named, o.unnamed = true, true
-	o.schema = e.Schema.changes.Load()
+	o.schema = f.e.Schema.changes.Load()
 	f.c.replaceUnnamed(id, o)
 	// Should what comes before it in its batch fail, it never runs, and a Bind of a later batch means the one before.
 	s.mayUndo = s.mayUndo || s.open
 	s.open = true
-	if !rewritten {
+	if on == id {
 		f.pass(length)
 		return
 	}
-	f.replace(length, f.buildParse(nil, id))
+	f.replace(length, f.buildParse(nil, on))
 }
 
-// parseNamed takes over the reference to id, which becomes the name's.
-func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
+// parseNamed takes over the references to id, of which one becomes the name's, and to on, which is what the server is given
+// for it.
+func (f *feed) parseNamed(name []byte, id, on prepared.StmtID, length int) {
 	e, c, s := f.e, f.c, f.s
 	if taken, ok := e.Names.Get(c.Slot, name); ok {
 		if s.owed.len() > 0 {
 			// What gave it that name may yet fail.
 			e.release(id)
+			e.release(on)
 			f.flushServer()
 			f.stop = Await
 			return
@@ -127,30 +122,34 @@ func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
 		f.ensure(taken)
 		s.owed.pushAbout(oweParse, prepared.None, name)
 		s.open = true
-		f.replace(length, f.buildParse(e.Statements.ServerName(taken), id))
+		f.replace(length, f.buildParse(e.Statements.ServerName(taken), on))
 		e.release(id)
+		e.release(on)
 		return
 	}
-	hash, version := e.Statements.Hash(id), e.Statements.Version(id)
+	hash, version := e.Statements.Hash(on), e.Statements.Version(on)
 	state := s.Prepared.Has(hash, version)
-	if state == prepared.Present && !e.accepted(id) && s.owed.batches > 0 {
+	if state == prepared.Present && !e.accepted(on) && s.owed.batches > 0 {
 		// An earlier batch prepares it, for the first time; that may yet fail.
 		e.release(id)
+		e.release(on)
 		f.flushServer()
 		f.stop = Await
 		return
 	}
 	if _, ok := e.Names.Set(c.Slot, &c.names, name, id); !ok {
 		e.release(id)
+		e.release(on)
 		s.Pins |= PinLarge
 		f.forward(oweParse, length)
 		return
 	}
-	state = f.asOfNow(id, state)
-	e.Statements.Retain(id) // the entry's
+	state = f.asOfNow(on, state)
 	amid := s.open
 	s.open = true
 	if state == prepared.Present && !s.mayRefuse() {
+		e.Statements.Retain(id)
+		e.release(on)
 		s.owed.pushNamed(dueParse, id, name)
 		f.discard(length)
 		s.due(e, c)
@@ -159,9 +158,18 @@ func (f *feed) parseNamed(name []byte, id prepared.StmtID, length int) {
 	}
 	// If the transaction has failed, or may have, the server is asked all the same: it has to say so.
 	s.mayUndo = s.mayUndo || amid || s.mayRefuse()
-	f.makeRoom(id, state)
-	s.owed.pushNamed(oweParse, id, name).schema = e.Schema.changes.Load()
-	f.replace(length, f.buildParse(e.Statements.ServerName(id), id))
+	f.makeRoom(on, state)
+	if on == id {
+		s.owed.pushNamed(oweParse, id, name).schema = e.Schema.changes.Load()
+		f.replace(length, f.buildParse(e.Statements.ServerName(id), id))
+		return
+	}
+	s.owed.push(oweParseOurs, on).schema = e.Schema.changes.Load()
+	f.oweParsed()
+	f.put(f.buildParse(e.Statements.ServerName(on), on))
+	e.Statements.Retain(id)
+	s.owed.pushNamed(dueParse, id, name)
+	f.discard(length)
 }
 
 // bind takes a Bind.
@@ -171,40 +179,44 @@ func (f *feed) bind(length int, frame []byte) {
 		f.forward(oweBind, length)
 		return
 	}
-	id, known := f.statement(name)
+	if !f.wear(f.effectsNamed(name)) {
+		return
+	}
+	id, on, known := f.statement(name)
+	if f.stop != More {
+		return
+	}
 	s := f.s
 	if known && id != prepared.None {
 		s.remember(f.e.Statements.Text(id))
 	}
 	s.open = true
-	effects := f.e.effectsOf(id)
+	effects := f.effectsBound(id, portal)
 	if why := f.forbidden(effects); why != allowed {
+		f.e.release(on)
 		f.refuse(why, length, false)
 		return
 	}
 	if effects&(touching|sql.Begins|sql.Ends) != 0 {
-		f.touchBound(id)
+		f.touchBound(id, effects)
 	}
 	f.sequences(effects, effects.Has(mayDraw), false)
 	s.defaults = s.defaults || effects.Has(sql.AltersDefaults)
+	f.suspectBound(id)
+	f.channels(effects)
 	f.pin(effects)
-	s.barrier = s.barrier || effects.Has(forgetting)
+	s.barrier = s.barrier || effects.Has(sql.DeallocatesAll|sql.DiscardsAll)
 	s.begins = s.begins || effects.Has(sql.Begins)
 	s.signals(effects)
-	if len(f.e.deallocates) > 0 {
-		if d, ok := f.e.deallocates[id]; ok {
-			s.deallocating, s.deallocatingAt = append(s.deallocating, d), s.owed.tail
-		}
-	}
 	if !known || len(name) == 0 {
+		f.e.release(on)
 		s.owed.push(oweBind, prepared.None)
 		f.pass(length)
 		return
 	}
-	f.e.Statements.Retain(id)
-	s.owed.pushAbout(oweBind, id, name)
+	s.owed.pushAbout(oweBind, on, name)
 	end += pgwire.HeaderLen
-	head := f.e.keep(pgwire.AppendBind(f.e.room(end+prepared.ServerNameLen+8), portal, f.e.Statements.ServerName(id), length-end))
+	head := f.e.keep(pgwire.AppendBind(f.e.room(end+prepared.ServerNameLen+8), portal, f.e.Statements.ServerName(on), length-end))
 	f.replace(end, head)
 	f.pass(length - end)
 }
@@ -221,16 +233,20 @@ func (f *feed) byName(kind Kind, length int, frame []byte) {
 		f.forward(kind, length)
 		return
 	}
-	id, known := f.statement(name)
+	_, on, known := f.statement(name)
+	if f.stop != More {
+		return
+	}
+	f.e.unread()
 	f.s.open = true
 	if !known || len(name) == 0 {
+		f.e.release(on)
 		f.s.owed.push(kind, prepared.None)
 		f.pass(length)
 		return
 	}
-	f.e.Statements.Retain(id)
-	f.s.owed.pushAbout(kind, id, name)
-	f.replace(length, f.e.keep(pgwire.AppendStatement(f.e.room(prepared.ServerNameLen+16), frame[0], f.e.Statements.ServerName(id))))
+	f.s.owed.pushAbout(kind, on, name)
+	f.replace(length, f.e.keep(pgwire.AppendStatement(f.e.room(prepared.ServerNameLen+16), frame[0], f.e.Statements.ServerName(on))))
 }
 
 // close takes a Close. A statement of a client stays prepared on the server, where others use it: we answer.
@@ -269,36 +285,66 @@ func statementName(frame []byte) (name []byte, ok bool) {
 }
 
 // statement sees to it that the server has the statement the client means by name. If the client has none of that
-// name, the server is asked by the client's own name: it may know it from SQL, or says 26000.
-func (f *feed) statement(name []byte) (id prepared.StmtID, known bool) {
+// name, the server is asked by the client's own name: it may know it, if it is native, or says 26000.
+//
+// On is what the server has for it, retained. While it is not known what names in its text mean, the client waits.
+func (f *feed) statement(name []byte) (id, on prepared.StmtID, known bool) {
 	if len(name) == 0 {
-		f.ensureUnnamed()
-		return f.c.unnamed, true
+		id, known = f.c.unnamed, true
+	} else {
+		id, known = f.e.Names.Get(f.c.Slot, name)
 	}
-	id, known = f.e.Names.Get(f.c.Slot, name)
-	if known {
-		id = f.fitting(name, id)
-		f.ensure(id)
-		return id, true
+	if id != prepared.None {
+		switch {
+		case len(name) > 0:
+			id = f.fitting(name, id)
+		case f.s.unnamed != id:
+			f.fitUnnamed()
+			id = f.c.unnamed
+		}
+		on = f.onServer(id)
+		if f.e.effectsOf(id).Has(naming|listing) && !f.c.NoPrepared && f.settleNames(id) {
+			f.e.release(on)
+			if f.stop != More {
+				return prepared.None, prepared.None, false
+			}
+			return f.statement(name)
+		}
 	}
-	if bytes.HasPrefix(name, []byte(prepared.ServerNamePrefix)) {
+	switch {
+	case len(name) == 0:
+		f.ensureUnnamed(on)
+	case known:
+		f.ensure(on)
+	case bytes.HasPrefix(name, []byte(prepared.ServerNamePrefix)):
 		f.s.Pins |= PinUnknown
 	}
-	return prepared.None, false
+	return id, on, known
 }
 
-// ensureUnnamed puts a Parse, or a Close, in front if the server's unnamed statement is not the client's.
-func (f *feed) ensureUnnamed() {
-	e, c, s := f.e, f.c, f.s
+// effectsBound is what the portal will do, of the statement that was looked for last.
+func (f *feed) effectsBound(id prepared.StmtID, portal []byte) sql.Effects {
+	if effects := f.e.effectsOf(id); !effects.Has(naming) || f.c.NoPrepared {
+		if len(f.s.bound) > 0 {
+			f.s.bind(f.e, portal, nil)
+		}
+		return effects
+	}
+	f.bindRead(portal)
+	return f.e.reading.effects
+}
+
+// ensureUnnamed puts a Parse, or a Close, in front if the server's unnamed statement is not the client's, on.
+func (f *feed) ensureUnnamed(on prepared.StmtID) {
+	e, s := f.e, f.s
 	switch {
-	case c.unnamed != prepared.None && s.unnamed != c.unnamed:
-		f.fitUnnamed()
+	case on != prepared.None && s.unnamed != on:
 		s.mayUndo = s.mayUndo || s.open
-		e.Statements.Retain(c.unnamed)
-		s.owed.push(oweParseOurs, c.unnamed).unnamed = true
-		s.setUnnamed(e, c.unnamed)
-		f.put(f.buildParse(nil, c.unnamed))
-	case c.unnamed == prepared.None && (s.unnamed != prepared.None || s.stray):
+		e.Statements.Retain(on)
+		s.owed.push(oweParseOurs, on).unnamed = true
+		s.setUnnamed(e, on)
+		f.put(f.buildParse(nil, on))
+	case on == prepared.None && (s.unnamed != prepared.None || s.stray):
 		s.mayUndo = s.mayUndo || s.open
 		s.owed.push(oweCloseOurs, prepared.None).unnamed = true
 		s.setUnnamed(e, prepared.None)
@@ -315,6 +361,10 @@ func (f *feed) ensure(id prepared.StmtID) {
 	}
 	s.mayUndo = s.mayUndo || s.open || s.mayRefuse()
 	f.makeRoom(id, state)
+	if e.Statements.FromSQL(id) {
+		f.prepareInSQL(id)
+		return
+	}
 	e.Statements.Retain(id)
 	s.owed.push(oweParseOurs, id)
 	s.open = true

@@ -117,16 +117,24 @@ func (f *feed) touch(st *sql.Statement, text []byte) {
 		f.touchSettings(st)
 	}
 	t.Unknown = t.Unknown || st.Effects.Has(hiding|sql.SetsUnknown)
-	t.State |= askedAfter(st.Effects, f.s.Pins)
+	if st.Effects.Has(hiding) && !t.ownSettings(text) && containsFold(text, "set") {
+		f.pin(sql.SetsUnknown)
+	}
+	t.State |= askedAfter(f.keeping(st.Effects), f.s.Pins)
 	if t.once = first && t.Settings() && !t.Unknown; t.once {
 		t.text = maphash.Bytes(textSeed, text)
 	}
 }
 
-// touchBound is touch for a statement that is executed now, and was read when it was prepared.
-func (f *feed) touchBound(id prepared.StmtID) {
+// touchBound is touch for a statement that is executed now, and was read when it was prepared. effects is what it does, and
+// what those do that its EXECUTEs run.
+func (f *feed) touchBound(id prepared.StmtID, effects sql.Effects) {
+	if id == prepared.None {
+		return
+	}
 	text := f.e.Statements.Text(id)
 	st := f.look(text, false)
+	st.Effects |= effects &^ mayDraw
 	f.touch(st, text)
 	if !f.resets(st) {
 		return
@@ -141,6 +149,9 @@ func (f *feed) touchBound(id prepared.StmtID) {
 // touchSettings notes the settings that a text names.
 func (f *feed) touchSettings(st *sql.Statement) {
 	t := &f.s.Touched
+	if len(st.Changes()) == 0 {
+		t.Unknown = true // the text of what is executed is elsewhere
+	}
 	for _, ch := range st.Changes() {
 		switch ch.Kind {
 		case sql.ChangeResetAll, sql.ChangeDiscardAll:
@@ -168,7 +179,7 @@ func readsBy(name []byte) bool {
 // askedAfter is the kinds of state that a text may have made or, where it was there, ended.
 func askedAfter(e sql.Effects, there Pins) (p Pins) {
 	if e.Has(hiding) {
-		p |= askable
+		p |= askable | PinPrepare
 	}
 	p |= pinsOf(e) & askable
 	for _, m := range [...]struct {
@@ -200,7 +211,5 @@ func (f *feed) touchFunction(frame []byte) {
 		return
 	}
 	f.s.Drew = true
-	t := &f.s.Touched
-	t.once, t.Unknown = false, true
-	t.State |= askable
+	f.hidden(asking)
 }

@@ -4,6 +4,7 @@ import "github.com/pgmux/caddy-pgmux/internal/prepared"
 
 // skipToSync undoes what the server now ignores: everything up to the next Sync, which may not have been sent yet.
 func (s *Server) skipToSync(e *Env, c *Client) {
+	s.oursFailed = s.owed.first().ours()
 	end := s.owed.head
 	for end != s.owed.tail && s.owed.at(end).kind != oweSync && s.owed.at(end).kind != oweSyncOurs {
 		end++
@@ -43,6 +44,12 @@ func (s *Server) undo(e *Env, c *Client, o owed, met bool, after uint32) {
 		}
 		e.release(o.stmt)
 	case oweBind, oweDescribe:
+		e.release(o.stmt)
+	case oweExecuteOurs:
+		s.untidy = true
+		if o.stmt != prepared.None {
+			s.Prepared.Add(e.Statements.Hash(o.stmt), staleVersion)
+		}
 		e.release(o.stmt)
 	case dueClose:
 		if c == nil {

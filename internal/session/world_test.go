@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"slices"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
@@ -51,6 +52,7 @@ type testServer struct {
 	client   *testClient
 	state    string // idle, linked, abandoned, rollback, reset, closed
 	pg       *postgres
+	conn     net.Conn // a real Postgres instead
 	received []byte
 	all      []byte
 	pins     Pins
@@ -94,7 +96,13 @@ func (w *world) turn(f func()) {
 			srv := w.servers[s.conn-firstServer]
 			srv.received = append(srv.received, s.b...)
 			srv.all = append(srv.all, s.b...)
-			if srv.state != "closed" {
+			switch {
+			case srv.state == "closed":
+			case srv.conn != nil:
+				if _, err := srv.conn.Write(s.b); err != nil {
+					panic(err)
+				}
+			default:
 				srv.pg.receive(s.b)
 			}
 			continue

@@ -72,8 +72,10 @@ func (s *scanner) beginOther(w uint64, i, j int) int {
 	case kwReset:
 		s.resetSetting(j)
 	case kwCreate:
+		s.st.Defines |= DefinesAnything
 		s.create(j)
 	case kwAlter:
+		s.st.Defines |= DefinesAnything
 		s.alter(j)
 	case kwCommit, kwRollback:
 		s.end(w, j)

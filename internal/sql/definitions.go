@@ -1,5 +1,15 @@
 package sql
 
+// Defines says what a text defines.
+type Defines uint8
+
+const (
+	// DefinesAnything is CREATE and ALTER.
+	DefinesAnything Defines = 1 << iota
+	// DefinesCode is CREATE of a FUNCTION, PROCEDURE, RULE or SCHEMA, and CREATE and ALTER EXTENSION.
+	DefinesCode
+)
+
 // create reads what follows CREATE just closely enough to know whether there may be semicolons inside: in the bodies
 // of rules and functions, and of schemas, should they ever take either.
 func (s *scanner) create(i int) {
@@ -9,6 +19,10 @@ func (s *scanner) create(i int) {
 	}
 	if s.isWord(t, "function") || s.isWord(t, "procedure") || s.isWord(t, "rule") || s.isWord(t, "schema") {
 		s.hasBody = true
+		s.st.Defines |= DefinesCode
+	}
+	if s.isWord(t, "extension") {
+		s.st.Defines |= DefinesCode
 	}
 }
 
@@ -17,6 +31,9 @@ func (s *scanner) create(i int) {
 func (s *scanner) alter(i int) {
 	t := s.next(i)
 	switch {
+	case s.isWord(t, "extension"):
+		s.st.Defines |= DefinesCode
+		return
 	case s.isWord(t, "system"):
 	case s.isWord(t, "database"):
 		t = s.next(t.end)

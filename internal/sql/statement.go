@@ -17,6 +17,8 @@ type Statement struct {
 	Effects Effects
 	// Kind is the first statement's.
 	Kind Kind
+	// Defines is the union over all statements.
+	Defines Defines
 
 	names    [MaxNames]Name
 	mentions int
@@ -79,7 +81,7 @@ var kindNames = [...]string{
 func (k Kind) String() string { return kindNames[k] }
 
 func (s *Statement) reset() {
-	s.Effects, s.Kind, s.mentions, s.changed, s.buf = 0, Empty, 0, 0, s.buf[:0]
+	s.Effects, s.Kind, s.Defines, s.mentions, s.changed, s.buf = 0, Empty, 0, 0, 0, s.buf[:0]
 	if s.Truncated {
 		s.Effects = Unknown
 	}

@@ -1,0 +1,87 @@
+package session
+
+import (
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/prepared"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
+)
+
+// A server is native while it knows the statements of its client by the client's own names, and no others: for a text that
+// looks at pg_prepared_statements (trap 20), or whose names cannot be replaced. Everything about names then goes through as
+// it is, and the server stays with its client until DEALLOCATE ALL or DISCARD ALL: PinPrepare.
+
+// listing is the effects of texts in which Postgres is asked for the names it knows.
+const listing = sql.ListsStatements
+
+// What is prepared when a server becomes native has two bounds, what is owed and what a turn builds. What a client has beyond
+// them is not listed, and still runs.
+const (
+	maxNative      = MaxOwed / 8
+	maxNativeBytes = 16 << 20
+)
+
+// becomeNative makes the server native; the client may have to wait until it is known what it has prepared. In a
+// transaction that has failed nothing can be prepared, nor looked at.
+func (f *feed) becomeNative() {
+	c, s := f.c, f.s
+	if s.Pins.Has(PinPrepare) {
+		return
+	}
+	if s.owed.len() > 0 {
+		f.flushServer()
+		f.stop = Await
+		return
+	}
+	if s.Status == pgwire.StatusFailed {
+		return
+	}
+	amid, before := s.open, s.owed.tail
+	if s.Prepared.Len() > 0 {
+		f.runOurs(deallocateAll, prepared.None)
+		s.Prepared.Clear()
+	}
+	if c.names != 0 {
+		s.Pins |= PinPrepare
+		f.prepareNatively(amid)
+	}
+	f.syncOurs(amid)
+	if amid && s.owed.tail != before {
+		f.flushServer() // should any of it fail, what is sent behind it is skipped
+		f.stop = Await
+	}
+}
+
+var deallocateAll = []byte("DEALLOCATE ALL")
+
+// prepareNatively prepares what the client has under the names that it has given, and leaves the names to the server. What
+// executing does cannot be told by name any more; so the server is taken for one on which all of it has run.
+func (f *feed) prepareNatively(amid bool) {
+	e, c, s := f.e, f.c, f.s
+	for names, bytes := 0, 0; names < maxNative && bytes < maxNativeBytes; names++ {
+		name, id, ok := e.Names.Latest(c.names)
+		if !ok {
+			return
+		}
+		s.Pins |= pinsOf(e.effectsOf(id))
+		bytes += len(e.Statements.Text(id))
+		if e.Statements.FromSQL(id) {
+			f.runOurs(e.Statements.Text(id), prepared.None)
+		} else {
+			s.owed.push(oweParseOurs, prepared.None)
+			s.open = true
+			f.put(f.buildParse(name, id))
+		}
+		f.syncOurs(amid) // so that one that fails, because its table is gone, leaves the others alone
+		e.Names.Delete(c.Slot, &c.names, name)
+		e.release(id)
+	}
+}
+
+// syncOurs ends messages of ours ahead of a Query with a Sync that nobody sees; amid a batch there is none.
+func (f *feed) syncOurs(amid bool) {
+	if f.s.open && !amid {
+		f.s.open = false
+		f.s.owed.push(oweSyncOurs, prepared.None)
+		f.put(f.e.keep(pgwire.AppendEmpty(f.e.room(8), pgwire.Sync)))
+	}
+}
