@@ -145,6 +145,7 @@ func enginePool(name string, c *config.Pool) engine.PoolConfig {
 		ServerReset:          resets[config.Word(c.ServerReset, config.ServerResets)],
 
 		FIFO:                  c.IdleServerOrder == "fifo",
+		HiddenState:           true,
 		MaxPreparedStatements: config.Int(c.MaxPreparedStatements, config.DefaultMaxPreparedStatements),
 
 		Track:     tracked(c.TrackParameters),

@@ -48,6 +48,8 @@ type figures struct {
 	Servers serverStates `json:"servers"`
 	// Pinned is the clients that hold their server beyond a transaction, by reason.
 	Pinned map[string]int `json:"pinned,omitempty"`
+	// Listening is the clients that listen, beyond pool_mode session; absent while there are none.
+	Listening *listeners `json:"listening,omitempty"`
 	// The others count since the start.
 	Queries        uint64 `json:"queries"`
 	Transactions   uint64 `json:"transactions"`
@@ -61,6 +63,14 @@ type figures struct {
 	ChecksFailed   uint64 `json:"checks_failed"`
 	Expired        uint64 `json:"servers_expired"`
 	IdledOut       uint64 `json:"servers_idled_out"`
+}
+
+// listeners is what clients listen to: Channels is those of all clients of a database and user together, and Servers those that
+// listen for them, which are not among the others.
+type listeners struct {
+	Clients  int `json:"clients"`
+	Channels int `json:"channels"`
+	Servers  int `json:"servers"`
 }
 
 // recommended is a pool's size by Little's law, with what it is computed from: see engine.Sizing. Of a pool it is the sum
@@ -127,6 +137,14 @@ func (f *figures) add(s *engine.PoolStats) {
 			f.Pinned = make(map[string]int)
 		}
 		f.Pinned[reason] += n
+	}
+	if s.ClientsListening+s.Channels+s.Listeners > 0 {
+		if f.Listening == nil {
+			f.Listening = &listeners{}
+		}
+		f.Listening.Clients += s.ClientsListening
+		f.Listening.Channels += s.Channels
+		f.Listening.Servers += s.Listeners
 	}
 	f.count(&s.Counts)
 	f.Utilization = utilization(f.Size, f.Available, f.MaxSize)

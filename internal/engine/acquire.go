@@ -200,10 +200,13 @@ func (p *shardPool) accept(key uint64) {
 func (s *Shard) link(c *client, srv *server) {
 	p := srv.pool
 	c.state, srv.purpose = clientLinked, linked
+	srv.Channels = session.Channels{}
 	c.blocked = session.More
 	srv.OwnSequences, srv.Drew = srv.drawnBy == 0 || srv.drawnBy == c.Conn, false
+	s.sends(srv, c)
 	srv.MaxPrepared = p.config().MaxPreparedStatements
 	p.configureClient(c)
+	srv.Suspects = p.suspects()
 	if p.config().Mode == Session {
 		srv.Pins |= session.PinSession
 	}

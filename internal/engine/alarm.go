@@ -34,7 +34,15 @@ func (s *Shard) alarmed(conn uint64) {
 	switch srv.purpose {
 	case checking:
 		s.checkOverdue(srv)
-	case abandoned, rollingBack, resetting, waiting, asking:
+	case hearing:
+		if s.now < srv.deadline {
+			if srv.deadline != loop.Never {
+				s.alarm(srv, srv.deadline)
+			}
+			return
+		}
+		s.serverLost(srv)
+	case abandoned, rollingBack, resetting, waiting, asking, studying:
 		if s.now < srv.deadline {
 			s.alarm(srv, srv.deadline)
 			return

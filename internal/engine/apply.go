@@ -112,7 +112,8 @@ func (e *Engine) joinDeclared(k poolKey) *sharedPool {
 func (e *Engine) joined(k poolKey, t *template) *sharedPool {
 	p := e.pools[k]
 	if p == nil {
-		p = &sharedPool{poolKey: k, template: t, shared: pool.NewShared(len(e.shards), t.config.Load().PoolSize)}
+		p = &sharedPool{poolKey: k, template: t, shared: pool.NewShared(len(e.shards), t.config.Load().PoolSize),
+			catalog: e.catalog(k, t), listenerShard: k.shardOf(len(e.shards))}
 		p.resize()
 		e.pools[k] = p
 	}
@@ -127,5 +128,6 @@ func (e *Engine) part(p *sharedPool) {
 	defer e.mu.Unlock()
 	if p.shards--; p.shards == 0 && p.shared.Size.Taken() == 0 {
 		delete(e.pools, p.poolKey)
+		e.leaveCatalog(p.catalog)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgmux/caddy-pgmux/internal/prepared"
 	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
@@ -70,6 +71,7 @@ func (s *Shard) obvious(srv *server, c *client) *profile {
 func (s *Shard) known(srv *server, c *client, p *profile) {
 	srv.Settings = p.key
 	c.wear(p)
+	c.ListensAlone = s.listensAlone(c, p)
 	srv.Known()
 	srv.Pins &^= session.PinSettings
 	if s.untracked(srv, c, p) {
@@ -142,6 +144,8 @@ var stateQuestions = []struct {
 	{session.PinLock, "EXISTS(SELECT FROM pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=) 'advisory'" +
 		" AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())"},
 	{session.PinCursor, "EXISTS(SELECT FROM pg_catalog.pg_cursors)"},
+	{session.PinPrepare, "EXISTS(SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql AND name OPERATOR(pg_catalog.!~~) '" +
+		prepared.ServerNamePrefix + "%')"},
 }
 
 // settingsToAsk is the names of the settings that may have changed: those named, and, where others may have, all that the
@@ -163,12 +167,19 @@ func (s *Shard) settingsToAsk(srv *server, c *client) (names []string) {
 	if srv.Touched.Unknown { // of the settings without a value in pg_settings, those that can be asked for
 		add(roleName)
 		add(authorizationName)
+		if own := srv.pool.shared.catalog.settings.Load(); own != nil {
+			for _, name := range *own {
+				add(name)
+			}
+		}
 	}
 	return names
 }
 
 // learned takes the answer.
 func (s *Shard) learned(srv *server, c *client) {
+	listing := srv.listing
+	srv.listing = false
 	if srv.Dying {
 		s.serverLost(srv)
 		return
@@ -176,6 +187,10 @@ func (s *Shard) learned(srv *server, c *client) {
 	if c == nil { // it has left
 		srv.Pins |= session.PinSettings
 		s.rollBack(srv)
+		return
+	}
+	if listing {
+		s.listed(srv, c)
 		return
 	}
 	c.state, srv.purpose = clientLinked, linked
@@ -186,6 +201,10 @@ func (s *Shard) learned(srv *server, c *client) {
 	}
 	asked := srv.Touched.State
 	found, settings := s.answer(srv, c)
+	if found&session.PinListen != 0 && !c.ListensAlone {
+		found &^= session.PinListen
+		srv.Channels.Changed = true
+	}
 	srv.Pins &^= asked | session.PinSettings
 	if c.Pinning == session.PinningOff {
 		srv.Lost |= found
@@ -200,6 +219,9 @@ func (s *Shard) learned(srv *server, c *client) {
 		s.known(srv, c, p)
 	}
 	s.countPins(srv)
+	if srv.Channels.Changed && s.list(srv, c) {
+		return
+	}
 	if s.mayRelease(srv, c) {
 		s.unlink(srv, c)
 		return

@@ -64,6 +64,8 @@ type client struct {
 	cancelled bool            // while it was preparing
 	quits     bool            // it has said Terminate, and what it asked before is still being done
 	ended     bool            // it has gone, having said so, before it had a server
+	unready   bool            // it has not been told yet that its transaction is over
+	awaits    uint8           // how often it is in hub.waits; meanwhile nothing it says is taken up
 	blocked   session.Verdict // Blocked or Await while it waits for its server's answers
 
 	ticket     uint64 // its place in the queue
@@ -106,6 +108,7 @@ func (s *Shard) attach(in *Client, login loginID) {
 	profile := s.profile(in.Startup)
 	c.Startup = profile.key
 	c.wear(profile)
+	c.ListensAlone = s.listensAlone(c, profile)
 	p.configureClient(c)
 	s.welcome(c)
 }
@@ -126,7 +129,7 @@ func (s *Shard) fromClient(c *client, data []byte) {
 		return
 	}
 	if c.held != 0 || c.state == clientWaiting || c.state == clientWelcoming || c.state == clientPreparing || c.state == clientSeeking ||
-		c.blocked != session.More || c.congested {
+		c.blocked != session.More || c.congested || c.awaits > 0 {
 		s.hold(c, data)
 		if c.mayProceed() && len(s.held.get(c.held)) >= int(c.need) {
 			s.proceed(c)
@@ -138,7 +141,7 @@ func (s *Shard) fromClient(c *client, data []byte) {
 
 // mayProceed reports whether what a client sends can be looked at.
 func (c *client) mayProceed() bool {
-	return (c.state == clientIdle || c.state == clientLinked) && !c.congested && c.blocked == session.More
+	return (c.state == clientIdle || c.state == clientLinked) && c.awaits == 0 && !c.congested && c.blocked == session.More
 }
 
 // hold keeps what a client sent for later. One that sends on and on while it waits is paused.
@@ -327,6 +330,7 @@ func (s *Shard) unhook(c *client) {
 // closeClient forgets a client.
 func (s *Shard) closeClient(c *client) {
 	p := s.pools[c.pool]
+	s.listensNoMore(c)
 	s.op(loop.Close, c.Conn)
 	s.held.drop(&c.held)
 	c.Forget(s.env)

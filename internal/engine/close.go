@@ -19,7 +19,7 @@ const (
 
 // closeServer begins the end of a server.
 func (s *Shard) closeServer(srv *server) {
-	srv.pool.shared.shared.Size.Going()
+	srv.size().Going()
 	s.endServer(srv)
 }
 
@@ -29,6 +29,10 @@ func (s *Shard) endServer(srv *server) {
 	if srv.purpose == idle {
 		p.ledger.Remove(srv.slot)
 	}
+	if srv.purpose == studying {
+		s.studyFails(srv)
+	}
+	s.defined(srv)
 	patience := closeUnheard
 	switch {
 	case srv.Dying: // Postgres ends it without being told
@@ -44,7 +48,7 @@ func (s *Shard) endServer(srv *server) {
 	s.unpinned(srv)
 	p.counts.retire(srv)
 	srv.Drop(s.env)
-	srv.OnParameter, srv.OnAnswer = nil, nil
+	srv.OnParameter, srv.OnAnswer, srv.OnNotification = nil, nil, nil
 	srv.upstream.servers.Going()
 	s.timers.Set(loop.Timer{At: s.now + int64(patience), Kind: timerClosed, Ref: srv.Conn})
 }
@@ -54,6 +58,7 @@ var terminate = pgwire.AppendEmpty(nil, pgwire.Terminate)
 // serverClosed completes the end of a server: Postgres has ended it, or is not waited for any longer.
 func (s *Shard) serverClosed(srv *server) {
 	p := srv.pool
+	s.engine.senders.remove(srv)
 	s.op(loop.Close, srv.Conn)
 	s.slots.removeServer(srv)
 	s.servers--
@@ -70,7 +75,7 @@ func (s *Shard) serverClosed(srv *server) {
 
 // givePermits returns a server's permits.
 func (srv *server) givePermits() {
-	size, servers := &srv.pool.shared.shared.Size, &srv.upstream.servers
+	size, servers := srv.size(), &srv.upstream.servers
 	if srv.purpose == closing {
 		size.Gone()
 		servers.Gone()
@@ -94,6 +99,10 @@ func (s *Shard) serverEnded(srv *server) {
 func (s *Shard) serverLost(srv *server) {
 	if srv.straight != nil {
 		s.straightLost(srv)
+		return
+	}
+	if srv.purpose == hearing {
+		s.listenerLost(srv)
 		return
 	}
 	c := s.clientOf(srv)

@@ -97,6 +97,8 @@ type PoolConfig struct {
 	FIFO bool
 	// Track is the settings that follow their client, names in lower case; others keep its server with it. nil: all.
 	Track []string
+	// HiddenState has the state found that functions, triggers and views leave in sessions.
+	HiddenState bool
 	// Pinning says what becomes of state that cannot follow.
 	Pinning session.Pinning
 	// MaxPinned bounds the servers of one (database, user) that stay with their clients for such state. Not positive: no

@@ -14,6 +14,7 @@ type dial struct {
 	pool     *shardPool
 	upstream *upstream
 	seeker   uint64 // the replication client it is for; 0: whoever waits
+	listens  bool   // it is for the pool's listener
 	orphaned bool   // nobody wants it any more: its shard has crashed meanwhile
 }
 
@@ -104,12 +105,21 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		if r.Refused == nil {
 			s.engine.host.CloseFD(r.FD)
 		}
-		s.join(d.pool.shared.poolKey).giveBack(s, d.upstream)
+		p := s.join(d.pool.shared.poolKey)
+		if d.listens {
+			p.giveListenerBack(s, d.upstream)
+		} else {
+			p.giveBack(s, d.upstream)
+		}
 		return
 	}
 	p := d.pool
 	if d.seeker != 0 {
 		s.straightDialed(d, r)
+		return
+	}
+	if d.listens {
+		s.listenerDialed(d, r)
 		return
 	}
 	p.ledger.Came()
@@ -157,6 +167,9 @@ func (s *Shard) adopt(srv *server, fd int) bool {
 	srv.pool.servers[srv] = struct{}{}
 	srv.OnParameter = func(name, value []byte) { s.reports(srv, name, value) }
 	srv.OnAnswer = func() { s.fitted(srv) }
+	if srv.sender == nil {
+		s.engine.senders.add(srv)
+	}
 	srv.alarmAt = 0 // that was another shard's
 	s.attachOp(loop.Op{KeepFD: true, FD: int32(fd), Conn: loop.ID(srv.Conn), Layer: srv.layer})
 	return true

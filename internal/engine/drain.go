@@ -138,9 +138,17 @@ func (s *Shard) Crash(message string, stack []byte) {
 		s.seekNoMore(s.client(loop.ID(conn).Slot()))
 	}
 	for p := range s.eachPool {
+		if p.listener != nil {
+			p.shared.hearing.Store(false)
+		}
 		for srv := range p.servers {
 			srv.givePermits()
+			s.engine.senders.remove(srv)
 			s.unpinned(srv)
+			s.defined(srv)
+			if srv.purpose == studying {
+				s.studyFails(srv)
+			}
 		}
 		for p.ledger.Waiting() > 0 {
 			p.ledger.PopWaiter()
@@ -166,6 +174,11 @@ func (s *Shard) Crash(message string, stack []byte) {
 		}
 	}
 	s.reset()
+	for _, other := range s.engine.shards {
+		if other != s {
+			other.mail.Post(mail{kind: mailCrashed, shard: s.index})
+		}
+	}
 	for ticket, d := range orphans {
 		d.orphaned = true
 		s.dials[ticket] = d

@@ -25,12 +25,14 @@ type Engine struct {
 	drained  chan struct{}
 	running  atomic.Int64 // shards that have not stopped
 
-	keys   keys
-	schema session.Schema
+	keys    keys
+	schema  session.Schema
+	senders senders
 
 	mu        sync.Mutex
 	templates map[string]*template
 	pools     map[poolKey]*sharedPool
+	catalogs  map[catalogKey]*catalog
 }
 
 // template is a declared pool. It outlives its configuration while clients use it.
@@ -81,7 +83,12 @@ type sharedPool struct {
 	greetings greetings
 	seekers   atomic.Int32 // replication clients that wait for a server, on all shards
 	load      load
-	pinned    atomic.Int64 // servers that stay with their clients for what these have left in them
+	catalog   *catalog
+	// listenerShard is the shard that has the pool's listener; listeners counts it.
+	listenerShard int
+	listeners     pool.Budget
+	hearing       atomic.Bool  // it listens to all that is wanted, or will in a moment
+	pinned        atomic.Int64 // servers that stay with their clients for what these have left in them
 	// warm: it has had a server, or is to have some from the start; min_pool_size is kept.
 	warm   atomic.Bool
 	shards int // that have a part of it; under Engine.mu
@@ -95,6 +102,7 @@ func New(shards int, host Host) *Engine {
 		keys:      newKeys(host),
 		templates: map[string]*template{},
 		pools:     map[poolKey]*sharedPool{},
+		catalogs:  map[catalogKey]*catalog{},
 	}
 	e.config.Store(&Config{})
 	e.running.Store(int64(shards))

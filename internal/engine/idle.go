@@ -74,11 +74,11 @@ func (s *Shard) closeIdle(c *client) {
 func (s *Shard) idleSince(c *client) (since int64, idle bool) {
 	switch c.state {
 	case clientIdle:
-		return c.since, c.welcomed && !c.congested
+		return c.since, c.welcomed && !c.congested && !c.Listens && c.awaits == 0
 	case clientLinked:
 		srv := s.serverOf(c)
 		return srv.rests, srv.timesOut() && !srv.Owes() && !srv.InTransaction() && !c.MidFrame() && !c.congested &&
-			c.blocked == session.More && srv.Pins&session.PinListen == 0
+			c.blocked == session.More && srv.Pins&session.PinListen == 0 && !c.Listens && c.awaits == 0
 	}
 	return 0, false
 }

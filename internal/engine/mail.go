@@ -19,6 +19,11 @@ const (
 	mailGiveUp                     // a replication client elsewhere lacks a permit of a pool
 	mailTerminate                  // a client is to be ended, for one of the pool
 	mailInterrupt                  // what a client runs is to be cancelled, for one of the pool
+	mailListen                     // a shard wants something of a listener
+	mailListening                  // the listener has done it
+	mailHeard                      // it has heard notifications
+	mailDeaf                       // it is lost
+	mailCrashed                    // another shard has, and knows nothing any more
 )
 
 // mail is a message to a shard.
@@ -35,6 +40,8 @@ type mail struct {
 	moved    *movedServer
 	collect  *collector
 	upstream *upstream
+	listen   *listenRequest
+	heard    []byte        // messages, which nobody may change
 	done     chan struct{} // closed when a cancel has been delivered, or there was nothing to cancel
 }
 
@@ -71,6 +78,22 @@ func (s *Shard) receive(m *mail) {
 		s.giveUp(m.pool)
 	case mailTerminate, mailInterrupt:
 		s.signalled(m.pid, m.pool, m.kind == mailTerminate)
+	case mailListen:
+		s.listenFor(m.pool, m.shard, m.listen)
+	case mailListening:
+		if p := s.byKey[m.pool.poolKey]; p != nil {
+			s.heardUpTo(p, m.ticket)
+		}
+	case mailHeard:
+		if p := s.byKey[m.pool.poolKey]; p != nil {
+			s.passOn(p, m.heard)
+		}
+	case mailDeaf:
+		if p := s.byKey[m.pool.poolKey]; p != nil {
+			s.deaf(p)
+		}
+	case mailCrashed:
+		s.crashed(m.shard)
 	}
 }
 

@@ -35,6 +35,9 @@ type shardPool struct {
 	reserveAt int64
 	// accepted is the profiles that Postgres has taken here.
 	accepted map[uint64]bool
+	// hub is what its clients here listen to, and listener, on one shard, the server that does; nil where nobody listens.
+	hub      *hub
+	listener *listener
 	counts   Counts // its loop's thread alone writes them
 }
 
@@ -113,7 +116,7 @@ func (s *Shard) forgetPools() {
 // shards, no pause before the next dial to keep, and no min_pool_size.
 func (p *shardPool) unused(now int64) bool {
 	return p.clients == 0 && p.dialing == 0 && len(p.servers) == 0 && p.shared.shared.Size.Taken() == 0 && now >= p.retryAt &&
-		!p.kept()
+		!p.kept() && p.listener == nil && (p.hub == nil || len(p.hub.waits) == 0)
 }
 
 func (p *shardPool) config() *PoolConfig { return p.shared.template.config.Load() }

@@ -93,8 +93,9 @@ func (s *Shard) clean(srv *server) {
 	cfg := srv.pool.config()
 	query := cfg.ServerResetQuery
 	left := srv.Pins | srv.Lost
-	unclean := left != 0 || srv.Touched.Any()
+	unclean := left != 0 || srv.Touched.Any() || srv.Channels.Changed || srv.Channels.Worn
 	s.countPinned(srv)
+	s.defined(srv)
 	switch {
 	case unclean && (cfg.ServerReset == ResetNever || query == "" || left&session.Lasting != 0):
 		s.closeServer(srv)
@@ -125,6 +126,10 @@ func (s *Shard) release(srv *server) {
 	}
 	if s.expired(srv) {
 		s.closeExpired(srv)
+		return
+	}
+	if s.mustStudy(p) {
+		s.study(srv)
 		return
 	}
 	srv.purpose, srv.dirty = idle, false

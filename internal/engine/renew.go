@@ -47,7 +47,7 @@ func (s *Shard) missed(srv *server) bool {
 // renew dials the replacements that are due, one for each server.
 func (s *Shard) renew() {
 	for _, srv := range s.slots.servers {
-		if srv == nil || srv.renewed || srv.purpose == closing || srv.purpose == leaving || s.now < srv.renewal() ||
+		if srv == nil || srv.renewed || srv.purpose == closing || srv.purpose == leaving || srv.purpose == hearing || s.now < srv.renewal() ||
 			srv.upstream.removed.Load() || !s.missed(srv) {
 			continue
 		}

@@ -13,6 +13,8 @@ import (
 type rigSession struct {
 	settings map[string]string
 	temp     bool
+	// listening: it listens to something.
+	listening bool
 }
 
 var (
@@ -41,6 +43,12 @@ func (s *rigSession) change(text string) (tag string, ok bool) {
 			s.settings[m[1]] = m[2]
 		}
 		return "SET", true
+	case strings.Contains(text, "sets()"):
+		s.settings["work_mem"] = "7MB"
+		return "SELECT 1", true
+	case strings.Contains(text, "temps()"):
+		s.temp = true
+		return "SELECT 1", true
 	case strings.HasPrefix(text, "create temp"):
 		s.temp = true
 		return "CREATE TABLE", true
@@ -63,7 +71,7 @@ func (s *rigSession) answer(text string) (rows [][]byte) {
 	statements := strings.Split(text, ";")
 	for _, q := range strings.Split(statements[0], "EXISTS")[1:] {
 		there := "f"
-		if s.temp && strings.Contains(q, "pg_my_temp_schema") {
+		if s.temp && strings.Contains(q, "pg_my_temp_schema") || s.listening && strings.Contains(q, "pg_listening_channels") {
 			there = "t"
 		}
 		first = append(first, there)
@@ -71,6 +79,11 @@ func (s *rigSession) answer(text string) (rows [][]byte) {
 	rows = append(rows, dataRow(first...))
 	for _, m := range asksFor.FindAllStringSubmatch(text, -1) {
 		rows = append(rows, dataRow(m[1], s.settings[m[1]]))
+	}
+	if strings.Contains(text, "pg_settings") {
+		for name, value := range s.settings {
+			rows = append(rows, dataRow(name, value))
+		}
 	}
 	return rows
 }

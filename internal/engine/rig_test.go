@@ -42,6 +42,10 @@ type rig struct {
 	crashes                bool       // bugs may be met
 	layer                  loop.Layer // of servers
 	wordy                  bool       // errors are written down with all they say
+	// suspects is what the catalog says: rows of a sort, a name and kinds of state.
+	suspects [][]string
+	// deniesCatalog: it says so with an error; mutesCatalog: it says nothing.
+	deniesCatalog, mutesCatalog bool
 }
 
 // rigLoop is the driver of one shard.
@@ -87,6 +91,11 @@ type rigServer struct {
 	dialed  DialRequest
 	queries []string
 	session rigSession
+	rig     *rig
+	texts   map[string]string // of prepared statements
+	bound   string
+	// channels is what it knows of LISTEN and NOTIFY.
+	channels rigChannels
 }
 
 func newRig(t *testing.T, shards int, pools ...PoolConfig) *rig {
@@ -237,7 +246,7 @@ func (r *rig) answerDials() bool {
 			r.e.Dialed(q.Ticket, DialResult{Refused: refuse})
 			continue
 		}
-		srv := &rigServer{number: len(r.servers) + 1, status: 'I', dialed: q}
+		srv := &rigServer{number: len(r.servers) + 1, status: 'I', dialed: q, rig: r, texts: map[string]string{}}
 		srv.socket = r.socket(fmt.Sprintf("s%d", srv.number))
 		srv.socket.server = srv
 		r.servers = append(r.servers, srv)
@@ -552,6 +561,11 @@ func messages(b []byte, fromServer bool) string {
 			out = append(out, "ready "+body)
 		case m[0] == pgwire.Query && !fromServer || m[0] == pgwire.CommandComplete && fromServer:
 			out = append(out, body)
+		case fromServer && m[0] == pgwire.NotificationResponse:
+			pid, channel, _ := pgwire.Notification(m)
+			out = append(out, fmt.Sprintf("%s %q of %d", channel, body[len(channel)+4:], pid))
+		case fromServer && m[0] == pgwire.NoticeResponse:
+			out = append(out, fmt.Sprintf("%s %s", pgwire.ErrorField(m, 'S'), pgwire.ErrorField(m, 'C')))
 		case m[0] == pgwire.Terminate && !fromServer:
 			out = append(out, "Terminate")
 		default:
@@ -610,10 +624,14 @@ func (s *rigServer) message(typ byte, body string) {
 		s.queries = append(s.queries, body)
 		s.query(body)
 	case pgwire.Parse:
+		name, rest, _ := strings.Cut(body, "\x00")
+		s.texts[name], _, _ = strings.Cut(rest, "\x00")
 		s.answer(frame(pgwire.ParseComplete))
 	case pgwire.Bind:
+		s.bound = s.texts[strings.Split(body+"\x00\x00", "\x00")[1]]
 		s.answer(frame(pgwire.BindComplete))
 	case pgwire.Execute:
+		s.session.change(s.bound)
 		s.answer(frame(pgwire.CommandComplete, "SELECT 1\x00"))
 	case pgwire.Close:
 		s.answer(frame(pgwire.CloseComplete))
@@ -627,8 +645,26 @@ func (s *rigServer) message(typ byte, body string) {
 }
 
 func (s *rigServer) query(text string) {
+	s.session.listening = len(s.channels.listening) > 0
+	if s.listens(text) {
+		return
+	}
 	if rows := s.session.answer(text); rows != nil {
 		s.answer(rows...)
+		s.answer(frame(pgwire.CommandComplete, "SELECT 1\x00"), s.ready())
+		return
+	}
+	if text == suspectsQuestion && s.rig.mutesCatalog {
+		return
+	}
+	if text == suspectsQuestion && s.rig.deniesCatalog {
+		s.fail("42501", "permission denied for table pg_proc")
+		return
+	}
+	if text == suspectsQuestion {
+		for _, row := range s.rig.suspects {
+			s.answer(dataRow(row...))
+		}
 		s.answer(frame(pgwire.CommandComplete, "SELECT 1\x00"), s.ready())
 		return
 	}
@@ -637,7 +673,10 @@ func (s *rigServer) query(text string) {
 	case text == "begin":
 		s.status = 'T'
 		s.answer(frame(pgwire.CommandComplete, "BEGIN\x00"))
-	case text == "commit", text == "ROLLBACK":
+	case text == "commit", strings.EqualFold(text, "rollback"):
+		if text != "commit" || s.status == 'E' {
+			s.channels.actions = nil
+		}
 		s.status = 'I'
 		s.answer(frame(pgwire.CommandComplete, strings.ToUpper(text)+"\x00"))
 	case text == "hang":
@@ -657,7 +696,7 @@ func (s *rigServer) query(text string) {
 	default:
 		s.answer(frame(pgwire.CommandComplete, "SELECT 1\x00"))
 	}
-	s.answer(s.ready())
+	s.finish()
 }
 
 // pid is the process ID that the engine gave it.

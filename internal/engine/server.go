@@ -15,6 +15,7 @@ import (
 //	 ▲                 │  the client leaves       │
 //	 │                 ▼                          ▼
 //	 │◀──────────── abandoned ──▶ rollingBack ──▶ resetting ──▶ idle
+//	 ├──▶ studying ──▶ idle
 //	 ├──▶ leaving (to another shard)
 //	 └──▶ closing (from wherever it was)
 type purpose uint8
@@ -24,11 +25,13 @@ const (
 	linked                     // a client's
 	preparing                  // its settings are being made a client's
 	asking                     // its client's transaction is over, and it is asked what that has left in the session
+	studying                   // nobody's, and asked which functions leave state
 	checking                   // it has rested for long, and is asked whether it is still there, for a client
 	abandoned                  // its client has left; what it owes is swallowed
 	rollingBack                // the transaction its client left open is rolled back
 	resetting                  // its session is being cleaned
 	waiting                    // clean, but a cancel is still on its way to it
+	hearing                    // it listens for all clients of its pool; see listener
 	leaving                    // going to another shard
 	closing                    // told to end, and not heard of its end yet
 )
@@ -67,6 +70,11 @@ type server struct {
 	fitting bool
 	// fresh: its client has had nothing of it yet but that.
 	fresh bool
+	// defines is the databases whose suspects its client may be changing. studied and studiedAt are what the catalog's answer
+	// takes in, and when it was asked for.
+	defines   []*catalog
+	studied   uint64
+	studiedAt int64
 	// misfit: that has failed.
 	misfit bool
 	// drawnBy is the connection of the client that has drawn from sequences in its session; 0: nobody, someoneElse: several.
@@ -81,6 +89,13 @@ type server struct {
 	used, heard int64
 	// renewed: its replacement has been dialed. replace: that is to be done when it is closed.
 	renewed, replace bool
+	// listens: it is a listener, and counts as such when it is closed.
+	listens bool
+	// listing: it is asked what it listens to, for the listed-th time.
+	listing bool
+	listed  int
+	// sender is the client that notifies by way of it.
+	sender *sender
 	// dirty: a client has had it since it was last put back.
 	dirty bool
 	// deadline is by when it should be done with what it does for nobody, or with its check; alarmAt is when the next timer
@@ -101,6 +116,10 @@ type server struct {
 func (s *Shard) fromServer(srv *server, data []byte) {
 	if srv.straight != nil {
 		s.straightFromServer(srv, data)
+		return
+	}
+	if srv.purpose == hearing {
+		s.fromListener(srv, data)
 		return
 	}
 	srv.pool.counts.BytesSent += uint64(len(data))
@@ -205,7 +224,11 @@ func (s *Shard) settled(srv *server) {
 			return
 		}
 		if srv.Releasable() && !c.MidFrame() && !srv.congested {
+			if s.list(srv, c) {
+				return
+			}
 			s.reportedUnseen(srv)
+			s.defined(srv)
 			if srv.uncertain() && s.learn(srv, c) {
 				s.relieve(srv, c)
 				return
@@ -227,6 +250,10 @@ func (s *Shard) settled(srv *server) {
 	case preparing:
 		if srv.Settled() {
 			s.prepared(srv, c)
+		}
+	case studying:
+		if srv.Settled() {
+			s.learnedSuspects(srv)
 		}
 	case checking:
 		if srv.Settled() {

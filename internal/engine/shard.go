@@ -49,6 +49,9 @@ type Shard struct {
 	knowing     map[uint64][]Setting
 	// seeking is replication clients that have no server yet, by connection.
 	seeking map[uint64]*seeker
+	// listening is what clients listen to, by slot; overfull is used in keepFor and closeOverfull only.
+	listening map[uint32]*listening
+	overfull  []uint64
 	// idleWatched: clients are looked through for client_idle_timeout, from slot idleNext on.
 	idleWatched bool
 	idleNext    uint32
@@ -74,7 +77,8 @@ func (s *Shard) reset() {
 	s.ops, s.timers = nil, loop.Timers{}
 	s.env = session.NewEnv(s)
 	s.env.Startup, s.env.MayPin, s.env.OnDefaults = s, s.mayPin, s.changedDefaults
-	s.env.Schema, s.env.OnSignal = &s.engine.schema, s.signal
+	s.env.Schema, s.env.OnSignal, s.env.Defines = &s.engine.schema, s.signal, s.defines
+	s.env.Listeners = s
 	s.slots.reset()
 	s.held, s.heldMax = chunks{}, maxHeldTotal
 	s.pools, s.gaps, s.byKey = nil, nil, map[poolKey]*shardPool{}
@@ -84,6 +88,7 @@ func (s *Shard) reset() {
 	s.profiles, s.profilesMax = map[uint64]*profile{0: {ready: true}}, minProfiles
 	s.clients, s.servers = 0, 0
 	s.seeking = map[uint64]*seeker{}
+	s.listening, s.overfull = map[uint32]*listening{}, nil
 	s.idleWatched, s.idleNext, s.layered = false, 1, false
 }
 

@@ -31,6 +31,8 @@ type PoolStats struct {
 	Sizing Sizing
 	// MaxWait is how long the client that waits longest has waited.
 	MaxWait time.Duration
+	// ClientsListening listen to anything; Channels is what they listen to, of all of them together, by Listeners servers.
+	ClientsListening, Channels, Listeners int
 	// Pinned clients hold their server beyond a transaction; by reason.
 	Pinned map[string]int
 	// Upstreams is the servers by upstream address.
@@ -126,6 +128,10 @@ func (p *shardPool) addTo(out *PoolStats, now int64) {
 	}
 	for srv := range p.servers {
 		out.Upstreams[srv.upstream.address]++
+		if srv.purpose == hearing {
+			out.Listeners++
+			continue
+		}
 		out.Queries += srv.Queries
 		out.Transactions += srv.Transactions
 		switch {
@@ -137,7 +143,7 @@ func (p *shardPool) addTo(out *PoolStats, now int64) {
 			out.ServersIdle++
 		case srv.upstream.removed.Load() || p.leaving() || now >= srv.expires():
 			out.ServersDraining++
-		case srv.purpose == checking:
+		case srv.purpose == checking || srv.purpose == studying:
 			out.ServersChecking++
 		case srv.purpose == linked || srv.purpose == preparing || srv.purpose == asking:
 			out.ServersActive++
@@ -147,6 +153,12 @@ func (p *shardPool) addTo(out *PoolStats, now int64) {
 		if srv.purpose == linked || srv.purpose == asking {
 			srv.Pins.Each(func(reason string) { out.Pinned[reason]++ })
 		}
+	}
+	if p.hub != nil {
+		out.ClientsListening += p.hub.clients
+	}
+	if p.listener != nil {
+		out.Channels += len(p.listener.wanted)
 	}
 	out.Add(&p.counts)
 }

@@ -160,6 +160,11 @@ func (s *Shard) makeRoom(c *client, p *shardPool) {
 			}
 		}
 	}
+	s.giveUpOne(p)
+}
+
+// giveUpOne has a server of a pool closed that rests, here or elsewhere.
+func (s *Shard) giveUpOne(p *shardPool) {
 	if p.ledger.Idle() > 0 {
 		s.giveUp(p.shared)
 		return

@@ -22,6 +22,7 @@ const (
 	timerClock                 // something server Ref does for its client may have taken too long
 	timerIdle                  // some clients are to be looked at for client_idle_timeout
 	timerSeek                  // replication client Ref looks again for a server
+	timerListen                // pool Ref may dial its listener, or a client of it has waited long enough for that
 	timerReserve               // a client of pool Ref may have waited for reserve_pool_timeout
 )
 
@@ -66,6 +67,13 @@ func (s *Shard) due(t loop.Timer) {
 		if p := s.pools[t.Ref]; p != nil {
 			s.reserveDue(p)
 		}
+	case timerListen:
+		if p := s.pools[t.Ref]; p != nil {
+			s.expireListens(p)
+			if p.listener != nil {
+				s.drive(p)
+			}
+		}
 	case timerDrain:
 		s.endDrain()
 	case timerStop:
@@ -89,8 +97,10 @@ func (s *Shard) sweep() {
 			s.supply(p)
 		}
 		s.keepMinimum(p)
+		s.tendListener(p)
 	}
 	s.renew()
+	s.expireSuspects()
 	s.forgetPools()
 }
 
