@@ -138,7 +138,8 @@ type Pool struct {
 	// Pinning says what becomes of state that cannot follow its client, such as temporary tables, session-level advisory
 	// locks and cursors WITH HOLD, in pool_mode transaction and statement: `on`, the server stays with the client until the
 	// state is gone; `off`, the state ends with the transaction, and the server is cleaned before another gets it; `error`,
-	// a statement that would leave such state is refused with 0A000, LISTEN included. Default: on.
+	// a statement that would leave such state is refused with 0A000. LISTEN keeps no server and is never refused.
+	// Default: on.
 	Pinning string `json:"pinning,omitempty"`
 
 	// MaxPinnedServers bounds the servers of one (database, user) that stay with clients for such state; a statement that

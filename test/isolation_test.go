@@ -21,29 +21,31 @@ type leftover struct {
 	there, gone string
 	// follows: it follows its client to any server, and keeps none.
 	follows bool
+	// shown: it follows, but to look at it keeps the server.
+	shown bool
 }
 
 // leftovers is all that can stay in a session beyond its transaction. Their client is a superuser, who may be anybody.
 var leftovers = []leftover{
-	{"SET", []string{"SET work_mem = '7MB'"}, "SHOW work_mem", "7MB", "4MB", true},
-	{"SET SESSION", []string{"SET SESSION search_path TO pg_catalog"}, "SHOW search_path", "pg_catalog", `"$user", public`, true},
-	{"SET TIME ZONE", []string{"SET TIME ZONE 'Asia/Tokyo'"}, "SHOW TimeZone", "Asia/Tokyo", "UTC", true},
+	{"SET", []string{"SET work_mem = '7MB'"}, "SHOW work_mem", "7MB", "4MB", true, false},
+	{"SET SESSION", []string{"SET SESSION search_path TO pg_catalog"}, "SHOW search_path", "pg_catalog", `"$user", public`, true, false},
+	{"SET TIME ZONE", []string{"SET TIME ZONE 'Asia/Tokyo'"}, "SHOW TimeZone", "Asia/Tokyo", "UTC", true, false},
 	{"SET SESSION CHARACTERISTICS", []string{"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE"},
-		"SHOW default_transaction_isolation", "serializable", "read committed", true},
+		"SHOW default_transaction_isolation", "serializable", "read committed", true, false},
 	{"SET of a setting of one's own", []string{"SET my.tenant = 'seven'"},
-		"SELECT coalesce(nullif(current_setting('my.tenant', true), ''), 'nobody')", "seven", "nobody", true},
-	{"set_config", []string{"SELECT set_config('work_mem', '7MB', false)"}, "SHOW work_mem", "7MB", "4MB", true},
-	{"SET ROLE", []string{"SET ROLE other"}, "SELECT current_user", "other", "postgres", true},
-	{"SET SESSION AUTHORIZATION", []string{"SET SESSION AUTHORIZATION other"}, "SELECT session_user", "other", "postgres", true},
+		"SELECT coalesce(nullif(current_setting('my.tenant', true), ''), 'nobody')", "seven", "nobody", true, false},
+	{"set_config", []string{"SELECT set_config('work_mem', '7MB', false)"}, "SHOW work_mem", "7MB", "4MB", true, false},
+	{"SET ROLE", []string{"SET ROLE other"}, "SELECT current_user", "other", "postgres", true, false},
+	{"SET SESSION AUTHORIZATION", []string{"SET SESSION AUTHORIZATION other"}, "SELECT session_user", "other", "postgres", true, false},
 	{"temporary table", []string{"CREATE TEMP TABLE mine (n int)", "INSERT INTO mine VALUES (1)"},
-		"SELECT to_regclass('mine') IS NULL", "f", "t", false},
-	{"LISTEN", []string{"LISTEN mine"}, "SELECT count(*) FROM pg_listening_channels()", "1", "0", false},
+		"SELECT to_regclass('mine') IS NULL", "f", "t", false, false},
+	{"LISTEN", []string{"LISTEN mine"}, "SELECT count(*) FROM pg_listening_channels()", "1", "0", true, false},
 	{"advisory lock", []string{"SELECT pg_advisory_lock(46)", "SELECT pg_try_advisory_lock_shared(47)"},
-		"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()", "2", "0", false},
+		"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()", "2", "0", false, false},
 	{"cursor WITH HOLD", []string{"DECLARE mine CURSOR WITH HOLD FOR VALUES (1)"},
-		"SELECT count(*) FROM pg_cursors WHERE name = 'mine'", "1", "0", false},
+		"SELECT count(*) FROM pg_cursors WHERE name = 'mine'", "1", "0", false, false},
 	{"PREPARE", []string{"PREPARE mine AS SELECT 1"},
-		"SELECT count(*) FROM pg_prepared_statements WHERE from_sql", "1", "0", false},
+		"SELECT count(*) FROM pg_prepared_statements WHERE from_sql", "1", "0", false, true},
 }
 
 // road is a way to have a client's statements executed. It returns what the client was told.
@@ -193,6 +195,9 @@ func TestTrap46OthersWaitForAPinnedServer(t *testing.T) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 1"})
 		for _, l := range leftovers {
 			t.Run(l.name, func(t *testing.T) {
+				if l.shown {
+					t.Skip("it keeps no server before it is looked at")
+				}
 				owner, waiter := superuser(t, p), superuser(t, p)
 				simply(owner, l.leave...)
 				if l.follows {
@@ -228,6 +233,9 @@ func TestDiscardAllGivesTheServerBack(t *testing.T) {
 					continue
 				}
 				t.Run(l.name+"/"+r.name, func(t *testing.T) {
+					if l.shown {
+						t.Skip("it keeps no server before it is looked at")
+					}
 					owner, waiter := superuser(t, p), superuser(t, p)
 					mustNotContain(t, r.travel(owner, l.leave...), "ErrorResponse")
 					if l.follows {

@@ -25,7 +25,6 @@ var pinnings = []pinning{
 	{"advisory lock", "SELECT pg_advisory_lock(46)", ownLocks, "1", "0"},
 	{"try of an advisory lock", "SELECT pg_try_advisory_lock(46)", ownLocks, "1", "0"},
 	{"cursor WITH HOLD", "DECLARE mine CURSOR WITH HOLD FOR VALUES (1)", "SELECT count(*) FROM pg_cursors WHERE name = 'mine'", "1", "0"},
-	{"PREPARE", "PREPARE mine AS SELECT 1", "SELECT count(*) FROM pg_prepared_statements WHERE name = 'mine'", "1", "0"},
 	{"setseed", "SELECT setseed(0.46)", "SELECT 'cannot be asked'", "cannot be asked", "cannot be asked"},
 }
 
