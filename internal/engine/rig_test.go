@@ -46,6 +46,7 @@ type rig struct {
 	suspects [][]string
 	// deniesCatalog: it says so with an error; mutesCatalog: it says nothing.
 	deniesCatalog, mutesCatalog bool
+	watch                       *watch
 }
 
 // rigLoop is the driver of one shard.
@@ -101,6 +102,7 @@ type rigServer struct {
 func newRig(t *testing.T, shards int, pools ...PoolConfig) *rig {
 	t.Helper()
 	r := &rig{T: t, now: int64(time.Hour), params: []Setting{{"server_version", "15"}}}
+	r.watch = newWatch(t)
 	r.e = New(shards, (*rigHost)(r))
 	for i := range shards {
 		l := &rigLoop{r: r, shard: r.e.Shard(i), conns: map[loop.ID]*rigSocket{}}
@@ -341,8 +343,9 @@ func (l *rigLoop) turn() bool {
 		}()
 	}
 	l.shard.Tick(l.r.now)
+	l.r.watch.look(l)
 	for i := range events {
-		l.shard.Step(&events[i])
+		l.r.watch.step(l, &events[i])
 	}
 	for _, op := range l.shard.Ops() {
 		l.perform(op)
@@ -368,6 +371,7 @@ func (l *rigLoop) crash() {
 		}
 	}
 	l.conns = map[loop.ID]*rigSocket{}
+	l.r.watch.forget(l)
 	l.shard.Crash("bug", nil)
 	l.shard.Bind(l)
 }
@@ -480,6 +484,7 @@ func (r *rig) note(format string, args ...any) {
 // compare compares what has happened with the test's transcript in testdata.
 func (r *rig) compare() {
 	r.Helper()
+	r.watch.shownIn(strings.TrimPrefix(r.Name(), "Test"))
 	file := filepath.Join("testdata", strings.TrimPrefix(r.Name(), "Test")+".txt")
 	got := strings.TrimSpace(strings.Join(r.log, "\n")) + "\n"
 	if *update {
@@ -559,6 +564,8 @@ func messages(b []byte, fromServer bool) string {
 			out = append(out, "key")
 		case fromServer && m[0] == pgwire.ReadyForQuery:
 			out = append(out, "ready "+body)
+		case m[0] == pgwire.Query && body == suspectsQuestion:
+			out = append(out, "who leaves state?")
 		case m[0] == pgwire.Query && !fromServer || m[0] == pgwire.CommandComplete && fromServer:
 			out = append(out, body)
 		case fromServer && m[0] == pgwire.NotificationResponse:
