@@ -327,3 +327,43 @@ func TestTrap52FatalsOfPostgres(t *testing.T) {
 	}
 	r.compare()
 }
+
+// So they do where the server is asked, or told, something of ours at that moment.
+func TestTrap52FatalsAmidOurQuestions(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	end := func() {
+		r.Helper()
+		srv := r.servers[len(r.servers)-1]
+		srv.answer(pgwire.AppendError(nil, "FATAL", "57P01", "terminating connection due to administrator command", "", ""))
+		r.settle()
+		srv.socket.ended = true
+		r.settle()
+		r.pass(closeTimeout)
+	}
+	mute := func() { r.servers[len(r.servers)-1].mute = true }
+	r.note("what has a left in its session?")
+	a, b := r.client("a"), r.client("b")
+	a.in = append(a.in, clientSays("set search_path = a")...)
+	for !strings.Contains(r.log[len(r.log)-1], "SELECT ''") {
+		for _, l := range r.loops {
+			l.turn()
+		}
+		for _, srv := range r.servers {
+			if !strings.Contains(string(srv.in), "SELECT ''") {
+				srv.serve()
+			}
+		}
+	}
+	mute()
+	end()
+	r.note("the settings of a go ahead of its query")
+	a = r.client("a")
+	r.says(a, "set search_path = a")
+	r.says(b, "select b")
+	r.says(a, "select a")
+	r.says(b, "select b")
+	mute()
+	r.says(a, "select a")
+	end()
+	r.compare()
+}

@@ -209,6 +209,9 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 	s.copyIn, s.copyEnded, s.doubted = false, false, false
 	first := s.owed.first()
 	if first == oweQueryOurs || first == oweRowsOurs {
+		if s.Dying && c != nil {
+			return 0, true // it is not about what we have asked
+		}
 		s.Failed = true
 		s.Failure = append(s.Failure[:0], m...)
 		return hidden, true
@@ -233,7 +236,7 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 		s.skipToSync(e, c)
 	}
 	s.forgetPast(e)
-	if first.extended() && s.owed.first() == oweSyncOurs {
+	if first.extended() && s.owed.first() == oweSyncOurs && !s.Dying {
 		s.keepFailure(shown)
 		return hidden, true
 	}
