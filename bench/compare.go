@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -60,8 +61,22 @@ func compare(args []string) error {
 // run measures one contender once.
 func (c *comparison) run(contender rival.Contender, row rowSpec) (report.Sample, error) {
 	return c.try(contender, c.setting, func(st *stage, t target) (report.Sample, error) {
-		return st.measure(t, row.mode, row.clients, c.window)
+		s, err := st.measure(t, row.mode, row.clients, c.window)
+		return s, errors.Join(err, noExtras(s, c.setting.Servers))
 	})
+}
+
+// maxExtra is how many queries of its own a pooler may have per query of clients that need none: it may look, now and then,
+// whether a server is there, or what is in its catalog.
+const maxExtra = 0.001
+
+// noExtras refuses a sample in which a pooler asked servers what no client had asked for: more than maxExtra, and than one for
+// each server, which may have been opened just then. The figures would tell something else than they are taken to.
+func noExtras(s report.Sample, servers int) error {
+	if s.Extra <= maxExtra || s.Own <= uint64(servers) {
+		return nil
+	}
+	return fmt.Errorf("it has sent servers %d queries of its own, %.4f for each of a client's", s.Own, s.Extra)
 }
 
 // report prints the table and keeps table and samples in files.

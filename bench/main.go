@@ -4,6 +4,7 @@
 //	bench compare   queries per second, latency, and CPU per query of each, as a table
 //	bench idle      memory per idle client of each
 //	bench logins    logins per second, and CPU per login, of each
+//	bench settings  what clients' settings cost each
 //	bench direct    the load generator on the fake server without a pooler: what they cost themselves
 //	bench load      the load generator on a pooler that runs already
 //	bench backend   the fake server alone
@@ -21,18 +22,19 @@ import (
 
 // commands are the verbs.
 var commands = map[string]func(args []string) error{
-	"compare": compare,
-	"idle":    idle,
-	"logins":  logins,
-	"direct":  direct,
-	"load":    loadOnly,
-	"backend": backendOnly,
-	"relay":   relayOnly,
+	"compare":  compare,
+	"idle":     idle,
+	"logins":   logins,
+	"settings": settings,
+	"direct":   direct,
+	"load":     loadOnly,
+	"backend":  backendOnly,
+	"relay":    relayOnly,
 }
 
 func main() {
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: bench compare|idle|logins|direct|load|backend|relay [flags]")
+		fmt.Fprintln(os.Stderr, "usage: bench compare|idle|logins|settings|direct|load|backend|relay [flags]")
 		os.Exit(2)
 	}
 	err := commands[os.Args[1]](os.Args[2:])

@@ -91,6 +91,7 @@ func (t target) read() (m meter, err error) {
 
 // measure puts load on a target and tells what came of it.
 func (s *stage) measure(t target, m load.Mode, clients int, w window) (report.Sample, error) {
+	s.rig.Call(func() { s.backend.Expect(m.Texts()) })
 	g := load.New(s.rig, m)
 	if err := g.Connect(t.address, clients); err != nil {
 		return report.Sample{}, err
@@ -113,7 +114,7 @@ type crew interface {
 func (s *stage) watch(t target, g crew, w window) (sample report.Sample, err error) {
 	time.Sleep(w.warmUp)
 	g.Measure(true)
-	logins := s.counters().Logins
+	seen := s.counters()
 	before, err := t.read()
 	if err != nil {
 		return sample, err
@@ -125,7 +126,10 @@ func (s *stage) watch(t target, g crew, w window) (sample report.Sample, err err
 	}
 	latencies := g.Measure(false)
 	sample = sum(before, after, latencies)
-	sample.ServerLogins = s.counters().Logins - logins
+	now := s.counters()
+	sample.ServerLogins = now.Logins - seen.Logins
+	sample.Own = now.Extra - seen.Extra
+	sample.Extra = float64(sample.Own) / float64(max(latencies.Total(), 1))
 	sample.Syscalls, sample.Enters = -1, -1
 	if t.pid != 0 {
 		if sample.Resident, err = proc.Resident(t.pid); err != nil {

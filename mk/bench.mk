@@ -1,11 +1,14 @@
 # What the pooler costs, beside PgBouncer and a bare relay: docs/performance.md. Needs two CPUs and a quiet machine.
 
-.PHONY: bench bench-quick bench-idle bench-logins bench-direct bench-deps
+.PHONY: bench bench-quick bench-idle bench-logins bench-settings bench-direct bench-deps
 
-# The whole table, about ten minutes, the memory of idle clients, and logins.
-bench: build bench-deps ## the whole table of costs beside PgBouncer, about ten minutes
+# What settings cost is asked of many rows, each for a little while.
+BENCH_SETTINGS := settings -warm-up 500ms -window 1200ms -syscalls 0
+
+# The whole table, about ten minutes, the memory of idle clients, logins, and settings.
+bench: build bench-deps ## the whole table of costs beside PgBouncer, about ten minutes, and settings
 	cd bench && go build -o ../$(BIN)/bench . && ../$(BIN)/bench compare $(BENCH_FLAGS) && ../$(BIN)/bench idle && \
-		../$(BIN)/bench logins -tls
+		../$(BIN)/bench logins -tls && ../$(BIN)/bench $(BENCH_SETTINGS)
 
 # Whether everything runs, in half a minute. Its figures mean nothing.
 bench-quick: build bench-deps ## the same in half a minute: whether it runs
@@ -13,7 +16,9 @@ bench-quick: build bench-deps ## the same in half a minute: whether it runs
 		../$(BIN)/bench compare -runs 1 -warm-up 200ms -window 500ms -syscalls 0 \
 			-rows 64:simple,64:prepared,64:extended,64:pipelined $(BENCH_FLAGS) && \
 		../$(BIN)/bench idle -clients 500 -settle 500ms && \
-		../$(BIN)/bench logins -tls -runs 1 -warm-up 200ms -window 500ms -syscalls 0
+		../$(BIN)/bench logins -tls -runs 1 -warm-up 200ms -window 500ms -syscalls 0 && \
+		../$(BIN)/bench settings -runs 1 -warm-up 200ms -window 500ms -syscalls 0 \
+			-rows 64/20:none,64/20:two,64/20:five,64/20:two:20,64/20:set:20,64/20:local,2/1:two:2
 
 # Memory of idle clients alone.
 bench-idle: build bench-deps ## memory of idle clients
@@ -22,6 +27,10 @@ bench-idle: build bench-deps ## memory of idle clients
 # Logins alone.
 bench-logins: build bench-deps ## logins per second beside PgBouncer, in clear and over TLS
 	cd bench && go build -o ../$(BIN)/bench . && ../$(BIN)/bench logins -tls $(BENCH_FLAGS)
+
+# What clients' settings cost alone.
+bench-settings: build bench-deps ## what clients' settings cost, about three and a half minutes
+	cd bench && go build -o ../$(BIN)/bench . && ../$(BIN)/bench $(BENCH_SETTINGS) $(BENCH_FLAGS)
 
 # What the load generator and the fake server cost themselves.
 bench-direct: ## what load generator and fake server cost themselves

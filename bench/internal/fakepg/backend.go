@@ -1,6 +1,6 @@
 // Package fakepg is a Postgres without a database: it logs everybody in, answers `SELECT` with one row of one
-// column, keeps statement names and the transaction status as Postgres does, and costs next to nothing, so that
-// what is measured is whatever stands before it.
+// column, keeps statement names, settings and the transaction status as Postgres does, has an empty catalog, and costs next to
+// nothing, so that what is measured is whatever stands before it.
 package fakepg
 
 import (
@@ -20,6 +20,7 @@ const messageLimit = 64 << 20
 type Backend struct {
 	rig      *rig.Rig
 	sessions []*session // by slot
+	texts    texts
 	counters Counters
 }
 
@@ -29,8 +30,9 @@ type Counters struct {
 	// MaxSessions is the most that were open at once, Logins how many were ever opened.
 	MaxSessions int
 	Logins      uint64
-	// Queries counts simple queries and Executes.
-	Queries uint64
+	// Queries counts simple queries and Executes; Extra those of them that no client has asked for, once Expect has told
+	// what clients ask.
+	Queries, Extra uint64
 	// Parses counts Parse messages; Unknown the Binds and Describes of names never parsed here, which are taken for
 	// `SELECT 1`, so that poolers which know nothing of prepared statements can be measured too.
 	Parses, Unknown uint64
@@ -39,19 +41,24 @@ type Counters struct {
 }
 
 // New makes a Backend on a rig.
-func New(r *rig.Rig) *Backend { return &Backend{rig: r, sessions: make([]*session, r.Capacity())} }
+func New(r *rig.Rig) *Backend {
+	return &Backend{rig: r, sessions: make([]*session, r.Capacity()), texts: newTexts()}
+}
 
 // Serve accepts connections until the listener closes.
 func (b *Backend) Serve(l net.Listener) {
 	b.rig.Serve(l, b, func(c net.Conn, number uint32) error { return wire.Welcome(c, number, number^0x5bd1e995) })
 }
 
+// Expect tells what clients say: all else is extra. Call it on the loop.
+func (b *Backend) Expect(texts []string) { b.texts.expect(texts) }
+
 // Counters returns the counters.
 func (b *Backend) Counters() Counters { return b.counters }
 
 // Opened begins a session.
 func (b *Backend) Opened(id loop.ID) {
-	b.sessions[id.Slot()] = newSession()
+	b.sessions[id.Slot()] = newSession(&b.texts, &b.counters)
 	b.counters.Sessions++
 	b.counters.Logins++
 	b.counters.MaxSessions = max(b.counters.MaxSessions, b.counters.Sessions)
@@ -114,7 +121,7 @@ func (b *Backend) answer(s *session, data, out []byte) (rest, reply []byte, ok b
 		if data[0] == wire.Terminate {
 			return nil, out, false
 		}
-		out = s.message(&b.counters, data[0], data[5:total], out)
+		out = s.message(data[0], data[5:total], out)
 		data = data[total:]
 	}
 	return data, out, true

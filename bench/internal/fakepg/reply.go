@@ -1,38 +1,10 @@
 package fakepg
 
 import (
-	"bytes"
-	"strings"
+	"encoding/binary"
 
 	"github.com/pgmux/caddy-pgmux/bench/internal/wire"
 )
-
-// verb is what a statement does, as far as the fake knows.
-type verb uint8
-
-const (
-	other    verb = iota // answered with its first word as the tag
-	nothing              // the empty query
-	selects              // one row of one column: 1
-	begins               // opens a transaction
-	commits              // ends one
-	rollback             // ends one, whatever its state
-	fails                // an error, on demand
-)
-
-// statement is what is remembered of a text.
-type statement struct {
-	verb verb
-	tag  string // of CommandComplete
-}
-
-// oneColumn is the RowDescription of `SELECT 1`: ?column?, an int4 as text, of no table.
-var oneColumn = wire.Append(nil, 'T', wire.Int16(1), wire.Text("?column?"),
-	wire.Int32(0), wire.Int16(0), wire.Int32(23), wire.Int16(4), wire.Int32(-1), wire.Int16(0))
-
-// oneRow is the DataRow and the CommandComplete of `SELECT 1`.
-var oneRow = wire.Append(wire.Append(nil, wire.DataRow, wire.Int16(1), wire.Int32(1), []byte("1")),
-	'C', wire.Text("SELECT 1"))
 
 // The replies without content.
 var (
@@ -42,40 +14,50 @@ var (
 	noData         = wire.Append(nil, 'n')
 	noParameters   = wire.Append(nil, 't', wire.Int16(0))
 	emptyQuery     = wire.Append(nil, 'I')
+	rolledBack     = complete("ROLLBACK")
 	readyStatus    = map[byte][]byte{'I': ready('I'), 'T': ready('T'), 'E': ready('E')}
-	simpleSelect   = append(append([]byte{}, oneColumn...), append(oneRow, ready('I')...)...)
+	simpleSelect   = append(append(append([]byte{}, oneColumn...), oneRow...), append(complete("SELECT 1"), ready('I')...)...)
 	failedOnDemand = wire.AppendError(nil, "22012", "division by zero")
 	inFailed       = wire.AppendError(nil, "25P02", "current transaction is aborted, commands ignored until end of transaction block")
 )
 
+// The columns and the row of `SELECT 1`: ?column?, an int4 as text, of no table.
+var (
+	oneColumn = columns(1, 23, 4)
+	oneRow    = appendRow(nil, []byte("1"))
+)
+
 func ready(status byte) []byte { return wire.Append(nil, wire.ReadyForQuery, []byte{status}) }
 
-// read makes a statement of a text.
-func read(sql []byte) statement {
-	if bytes.HasPrefix(sql, []byte("SELECT ")) {
-		return statement{verb: selects} // without the allocations below
+func complete(tag string) []byte { return wire.Append(nil, 'C', wire.Text(tag)) }
+
+// textColumns is the RowDescription of so many texts.
+func textColumns(n int) []byte { return columns(n, 25, -1) }
+
+// columns is the RowDescription of so many columns of a type, which has a size.
+func columns(n, kind, size int) []byte {
+	body := wire.Int16(n)
+	for range n {
+		for _, part := range [][]byte{wire.Text("?column?"), wire.Int32(0), wire.Int16(0), wire.Int32(kind), wire.Int16(size), wire.Int32(-1), wire.Int16(0)} {
+			body = append(body, part...)
+		}
 	}
-	word := strings.ToUpper(strings.TrimRight(strings.TrimSpace(string(sql)), ";"))
-	if strings.HasPrefix(word, "DISCARD ALL") {
-		return statement{tag: "DISCARD ALL"}
+	return wire.Append(nil, 'T', body)
+}
+
+// appendRow appends a DataRow; nil is NULL.
+func appendRow(out []byte, values ...[]byte) []byte {
+	at := len(out)
+	out = append(out, wire.DataRow, 0, 0, 0, 0)
+	out = binary.BigEndian.AppendUint16(out, uint16(len(values)))
+	for _, v := range values {
+		if v == nil {
+			out = binary.BigEndian.AppendUint32(out, 1<<32-1)
+			continue
+		}
+		out = binary.BigEndian.AppendUint32(out, uint32(len(v)))
+		out = append(out, v...)
 	}
-	if strings.HasPrefix(word, "DEALLOCATE ALL") {
-		return statement{tag: "DEALLOCATE ALL"}
-	}
-	word, _, _ = strings.Cut(word, " ")
-	switch word {
-	case "":
-		return statement{verb: nothing}
-	case "SELECT":
-		return statement{verb: selects}
-	case "BEGIN", "START":
-		return statement{verb: begins, tag: "BEGIN"}
-	case "COMMIT", "END":
-		return statement{verb: commits, tag: "COMMIT"}
-	case "ROLLBACK", "ABORT":
-		return statement{verb: rollback, tag: "ROLLBACK"}
-	case "FAIL":
-		return statement{verb: fails}
-	}
-	return statement{tag: word}
+	binary.BigEndian.PutUint32(out[at+1:], uint32(len(out)-at-1))
+	return out
 }

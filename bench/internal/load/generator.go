@@ -30,7 +30,7 @@ type Generator struct {
 	running   bool
 	measuring bool
 	latencies Histogram
-	settled   sync.WaitGroup // a count for every client that has a batch in flight
+	settled   sync.WaitGroup // a count for every client that has something in flight
 
 	faults faults
 }
@@ -40,18 +40,37 @@ type phase uint8
 
 const (
 	idle    phase = iota // nothing in flight
-	setup                // waits for the reply to the mode's setup
-	loading              // waits for the replies to a batch
+	setup                // says its script's setup
+	loading              // says one of its script's units
 )
 
 // client is one connection.
 type client struct {
 	scan   wire.Scanner
+	script *script
 	phase  phase
-	owed   int   // ReadyForQuery messages
-	rows   int   // DataRows since the last ReadyForQuery
-	sentAt int64 // when the batch was sent
+	unit   unit
+	turn   int // of its script's units
+	step   int
+	had    int    // replies to that step
+	rows   int    // DataRows since the last ReadyForQuery
+	value  string // of the last row's column, if that was looked at
+	sentAt int64  // when the unit was begun
 }
+
+// expected is what the next reply must be; nil if none is due.
+func (c *client) expected() *reply {
+	if c.phase == idle || c.answered() {
+		return nil
+	}
+	return &c.unit[c.step].replies[c.had]
+}
+
+// answered reports whether all replies to the step have come.
+func (c *client) answered() bool { return c.had == len(c.unit[c.step].replies) }
+
+// last reports whether the step is the unit's last.
+func (c *client) last() bool { return c.step == len(c.unit)-1 }
 
 // New makes a Generator without clients.
 func New(r *rig.Rig, m Mode) *Generator {
@@ -66,8 +85,12 @@ func (g *Generator) Connect(address string, n int) error {
 	for range dialers {
 		go func() {
 			var err error
-			for err == nil && left.Add(-1) >= 0 {
-				err = g.connect(address)
+			for err == nil {
+				i := left.Add(-1)
+				if i < 0 {
+					break
+				}
+				err = g.connect(address, &g.mode.scripts[int(i)%len(g.mode.scripts)])
 			}
 			errs <- err
 		}()
@@ -84,28 +107,33 @@ func (g *Generator) Connect(address string, n int) error {
 	return g.await()
 }
 
-// connect logs one client in.
-func (g *Generator) connect(address string) error {
+// connect logs one client in that has a script.
+func (g *Generator) connect(address string, s *script) error {
 	c, err := rig.Dial(address)
 	if err != nil {
 		return err
 	}
-	if err := wire.Login(c, "bench", "bench"); err != nil {
+	if err := wire.Enter(c, wire.Identity{User: "bench", Database: "bench", Settings: s.startup}); err != nil {
 		c.Close()
 		return err
 	}
-	return g.rig.Adopt(c, g)
+	return g.rig.Adopt(c, newcomer{g, s})
 }
 
-// Opened has a new client say what the mode says first.
-func (g *Generator) Opened(id loop.ID) {
-	g.open = append(g.open, id)
+// newcomer is the generator as the handler of a new client.
+type newcomer struct {
+	*Generator
+	script *script
+}
+
+// Opened has a new client say what its script says first.
+func (g newcomer) Opened(id loop.ID) {
 	c := &g.clients[id.Slot()]
-	*c = client{}
-	if g.mode.setup != nil {
+	*c = client{script: g.script}
+	g.open = append(g.open, id)
+	if c.script.setup != nil {
 		g.settled.Add(1)
-		c.phase, c.owed = setup, 1
-		g.rig.Send(id, g.mode.setup)
+		g.begin(id, c, setup, c.script.setup)
 	}
 }
 
@@ -115,7 +143,7 @@ func (g *Generator) Start() {
 		g.running = true
 		for _, id := range g.open {
 			g.settled.Add(1)
-			g.send(id, &g.clients[id.Slot()])
+			g.next(id, &g.clients[id.Slot()])
 		}
 	})
 }
@@ -160,11 +188,18 @@ func (g *Generator) await() error {
 // Err is what went wrong first, and how many times anything did.
 func (g *Generator) Err() error { return g.faults.err() }
 
-// send writes a batch.
-func (g *Generator) send(id loop.ID, c *client) {
-	c.phase, c.owed = loading, g.mode.queries
+// next has a client say the next unit of its script.
+func (g *Generator) next(id loop.ID, c *client) {
+	u := c.script.units[c.turn]
+	c.turn = (c.turn + 1) % len(c.script.units)
+	g.begin(id, c, loading, u)
+}
+
+// begin has a client say a unit.
+func (g *Generator) begin(id loop.ID, c *client, p phase, u unit) {
+	c.phase, c.unit, c.step, c.had = p, u, 0, 0
 	c.sentAt = g.rig.Now()
-	g.rig.Send(id, g.mode.batch)
+	g.rig.Send(id, u[0].say)
 }
 
 // Step takes what came to a client.
@@ -180,7 +215,7 @@ func (g *Generator) Step(e *loop.Event) {
 	}
 }
 
-// received counts the replies, and sends the next batch after the last.
+// received counts the replies, and says what comes after the last of them.
 func (g *Generator) received(id loop.ID, c *client, data []byte) {
 	for len(data) > 0 {
 		f, n := c.scan.Next(data)
@@ -188,6 +223,9 @@ func (g *Generator) received(id loop.ID, c *client, data []byte) {
 		switch f.Tag {
 		case wire.DataRow:
 			c.rows++
+			if want := c.expected(); want != nil {
+				c.value = valueIn(f.Body, want.value)
+			}
 		case wire.ErrorResponse:
 			g.fail(fmt.Errorf("a query failed: %s", wire.ErrorText(f.Body)))
 		case wire.ReadyForQuery:
@@ -197,13 +235,19 @@ func (g *Generator) received(id loop.ID, c *client, data []byte) {
 	if c.scan.Bad() {
 		g.fail(fmt.Errorf("a client received what is not the protocol"))
 	}
-	switch {
-	case c.owed > 0 || c.phase == idle:
-	case c.phase == loading && g.running:
-		g.send(id, c)
-	default:
-		g.settle(c)
+	if c.phase != idle && c.answered() {
+		g.goOn(id, c)
 	}
+}
+
+// valueIn is the value of a row of one column, without an allocation where it is the one that is wanted, or any will do. A row
+// that came in pieces is taken for that.
+func valueIn(row []byte, want string) string {
+	const head = 2 + 4 // the number of columns, and the length
+	if want == "" || len(row) < head || string(row[head:]) == want {
+		return want
+	}
+	return string(row[head:])
 }
 
 // settle ends what a client does.
@@ -216,18 +260,32 @@ func (g *Generator) settle(c *client) {
 
 // ready takes one ReadyForQuery.
 func (g *Generator) ready(c *client, status byte) {
-	c.owed--
-	rows := c.rows
+	rows, want := c.rows, c.expected()
 	c.rows = 0
-	if c.phase == setup {
+	switch {
+	case want == nil:
+		g.fail(fmt.Errorf("a reply to nothing, with %d rows and status %q", rows, status))
 		return
-	}
-	if c.owed < 0 || rows != 1 || status != 'I' {
-		g.fail(fmt.Errorf("a reply with %d rows and status %q, %d more owed", rows, status, c.owed))
-		return
-	}
-	if g.measuring {
+	case rows != want.rows || status != want.status:
+		g.fail(fmt.Errorf("a reply with %d rows and status %q, where %d and %q are due", rows, status, want.rows, want.status))
+	case rows > 0 && want.value != "" && c.value != want.value:
+		g.fail(fmt.Errorf("a query has run under the settings of another: %q, not %q", c.value, want.value))
+	case g.measuring && c.phase == loading && c.last():
 		g.latencies.Add(g.rig.Now()-c.sentAt, 1)
+	}
+	c.had++
+}
+
+// goOn has a client say what follows a step that is answered.
+func (g *Generator) goOn(id loop.ID, c *client) {
+	switch {
+	case !c.last():
+		c.step, c.had = c.step+1, 0
+		g.rig.Send(id, c.unit[c.step].say)
+	case c.phase == loading && g.running:
+		g.next(id, c)
+	default:
+		g.settle(c)
 	}
 }
 

@@ -12,12 +12,12 @@ const Depth = 8
 // Mode is what the clients say.
 type Mode struct {
 	Name string
-	// setup is said once, before the load begins; nil for nothing.
-	setup []byte
-	// batch is what is written at once.
-	batch []byte
-	// queries is the number of queries, and of ReadyForQuery messages, in a batch.
-	queries int
+	// Settings is the settings that must follow their clients for the replies to be right.
+	Settings []string
+	// Differs tells that not all clients have the same settings all the time.
+	Differs bool
+	// scripts is taken by the clients in turn.
+	scripts []script
 }
 
 // Modes are the modes by name.
@@ -33,19 +33,30 @@ func ModeNamed(name string) (Mode, error) {
 	return Mode{}, fmt.Errorf("unknown mode %q", name)
 }
 
+// Texts is the SQL that clients say: what else a server is asked is the pooler's own.
+func (m Mode) Texts() (all []string) {
+	for _, s := range m.scripts {
+		all = append(all, s.texts()...)
+	}
+	return all
+}
+
 const (
 	sql  = "SELECT 1"
 	name = "s1"
 )
 
+// mode is one in which every client says the same.
+func mode(name string, setup unit, s step) Mode {
+	return Mode{Name: name, scripts: []script{{setup: setup, units: []unit{{s}}}}}
+}
+
 // simple is one Query message.
-func simple() Mode { return Mode{Name: "simple", batch: wire.AppendQuery(nil, sql), queries: 1} }
+func simple() Mode { return mode("simple", nil, query(sql, oneRow)) }
 
 // prepared is Bind, Execute, Sync of a statement that was parsed once; every client gives it the same name, as
 // drivers that count their statements do.
-func prepared() Mode {
-	return Mode{Name: "prepared", setup: parseOnce(), batch: appendExecution(nil), queries: 1}
-}
+func prepared() Mode { return mode("prepared", parseOnce(), execution()) }
 
 // extended is Parse, Bind, Describe, Execute, Sync of the unnamed statement, as drivers do that keep no statements.
 func extended() Mode {
@@ -53,29 +64,21 @@ func extended() Mode {
 	b = wire.AppendBind(b, "")
 	b = wire.AppendDescribe(b)
 	b = wire.AppendExecute(b)
-	return Mode{Name: "extended", batch: wire.AppendSync(b), queries: 1}
+	return mode("extended", nil, step{wire.AppendSync(b), []reply{oneRow}, []string{sql}})
 }
 
 // pipelined is several Query messages in one write.
-func pipelined() Mode {
-	m := Mode{Name: "pipelined", queries: Depth}
-	for range Depth {
-		m.batch = wire.AppendQuery(m.batch, sql)
-	}
-	return m
-}
+func pipelined() Mode { return mode("pipelined", nil, repeated(query(sql, oneRow), Depth)) }
 
 // pipelinedPrepared is several executions, each with its Sync, in one write.
 func pipelinedPrepared() Mode {
-	m := Mode{Name: "pipelined-prepared", setup: parseOnce(), queries: Depth}
-	for range Depth {
-		m.batch = appendExecution(m.batch)
-	}
-	return m
+	return mode("pipelined-prepared", parseOnce(), repeated(execution(), Depth))
 }
 
-func parseOnce() []byte { return wire.AppendSync(wire.AppendParse(nil, name, sql)) }
+func parseOnce() unit {
+	return unit{{wire.AppendSync(wire.AppendParse(nil, name, sql)), []reply{done}, []string{sql}}}
+}
 
-func appendExecution(b []byte) []byte {
-	return wire.AppendSync(wire.AppendExecute(wire.AppendBind(b, name)))
+func execution() step {
+	return step{wire.AppendSync(wire.AppendExecute(wire.AppendBind(nil, name))), []reply{oneRow}, []string{sql}}
 }

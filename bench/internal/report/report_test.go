@@ -29,6 +29,27 @@ func TestRowsAreMediansAndRatiosWithinTheirKind(t *testing.T) {
 	}
 }
 
+// Settings are compared with none, of the same pooler, on as many servers.
+func TestTheTableOfSettings(t *testing.T) {
+	sample := func(who, mode string, servers, us int) Sample {
+		return Sample{Contender: who, Mode: mode, Clients: 64, Servers: servers, CPU: time.Duration(us) * time.Microsecond, Extra: 0.0004}
+	}
+	var b strings.Builder
+	rows := Rows([]Sample{sample("pgbouncer", "two", 20, 60), sample("pgmux", Plain, 20, 10), sample("pgmux", "two", 20, 15), sample("pgmux", "two", 1, 15)})
+	if err := Settings(&b, rows); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(b.String(), "\n")
+	for i, want := range map[int]string{
+		4: "two | pgmux | < 0.001 | 15.00 µs | 1.50 | 5.00 µs | 0.25",
+		5: "two | pgmux | < 0.001 | 15.00 µs | – | – | –",
+	} {
+		if got := strings.Join(strings.Fields(lines[i]), " "); !strings.Contains(got, want) {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 func TestThousands(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
 		if got := thousands(n); got != want {

@@ -11,6 +11,8 @@ import (
 type Sample struct {
 	Contender, Mode string
 	Clients         int
+	// Servers is the pool size, where that is not the same for all.
+	Servers int
 
 	// PerSecond is queries per second.
 	PerSecond float64
@@ -26,6 +28,9 @@ type Sample struct {
 	Syscalls, Enters float64
 	// ServerLogins is how often the pooler logged in to the server in the window.
 	ServerLogins uint64
+	// Own is the pooler's own queries to servers, Extra the same per query of clients.
+	Own   uint64
+	Extra float64
 }
 
 // Row is what the samples of one contender in one mode at one number of clients come to: each figure is the median of
@@ -37,8 +42,8 @@ type Row struct {
 
 // key is what samples of a row have in common.
 type key struct {
-	contender, mode string
-	clients         int
+	contender, mode  string
+	clients, servers int
 }
 
 // Rows sums samples up, in the order in which their kinds first appear.
@@ -46,7 +51,7 @@ func Rows(samples []Sample) []Row {
 	var order []key
 	byKey := map[key][]Sample{}
 	for _, s := range samples {
-		k := key{s.Contender, s.Mode, s.Clients}
+		k := key{s.Contender, s.Mode, s.Clients, s.Servers}
 		if byKey[k] == nil {
 			order = append(order, k)
 		}
@@ -73,6 +78,7 @@ func sumUp(samples []Sample) Row {
 	r.Syscalls = median(samples, func(s Sample) float64 { return s.Syscalls })
 	r.Enters = median(samples, func(s Sample) float64 { return s.Enters })
 	r.ServerLogins = median(samples, func(s Sample) uint64 { return s.ServerLogins })
+	r.Extra = median(samples, func(s Sample) float64 { return s.Extra })
 	return r
 }
 

@@ -25,6 +25,7 @@ var columns = []column{
 	{"p50", func(r Row, _ []Row) string { return micros(r.P50) }},
 	{"p99", func(r Row, _ []Row) string { return micros(r.P99) }},
 	{"p99.9", func(r Row, _ []Row) string { return micros(r.P999) }},
+	{"extra/query", func(r Row, _ []Row) string { return exactly(r.Extra) }},
 	{"RSS", func(r Row, _ []Row) string { return mebibytes(r.Resident) }},
 	{"syscalls/query", func(r Row, _ []Row) string { return orUnknown(r.Syscalls) }},
 	{"enters/query", func(r Row, _ []Row) string { return orUnknown(r.Enters) }},
@@ -81,13 +82,13 @@ func writeAligned(w io.Writer, lines [][]string) error {
 // TSV writes every sample for programs: durations in nanoseconds, memory in bytes.
 func TSV(w io.Writer, samples []Sample) error {
 	_, err := fmt.Fprintln(w, "clients\tmode\tpooler\tcpu_ns\tqueries_per_s\tp50_ns\tp99_ns\tp999_ns\trss_bytes\t"+
-		"syscalls_per_query\tenters_per_query\tpooler_busy\tload_cpu_ns\tload_busy")
+		"syscalls_per_query\tenters_per_query\tpooler_busy\tload_cpu_ns\tload_busy\textra_per_query")
 	for _, s := range samples {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%.0f\t%d\t%d\t%d\t%d\t%.3f\t%.3f\t%.3f\t%d\t%.3f\n", s.Clients, s.Mode, s.Contender,
-			s.CPU, s.PerSecond, s.P50, s.P99, s.P999, s.Resident, s.Syscalls, s.Enters, s.PoolerBusy, s.LoadCPU, s.LoadBusy)
+		_, err = fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%.0f\t%d\t%d\t%d\t%d\t%.3f\t%.3f\t%.3f\t%d\t%.3f\t%.6f\n", s.Clients, s.Mode, s.Contender,
+			s.CPU, s.PerSecond, s.P50, s.P99, s.P999, s.Resident, s.Syscalls, s.Enters, s.PoolerBusy, s.LoadCPU, s.LoadBusy, s.Extra)
 	}
 	return err
 }
@@ -95,7 +96,7 @@ func TSV(w io.Writer, samples []Sample) error {
 // ratio is the CPU per query as a share of another contender's in the same mode with as many clients.
 func ratio(r Row, all []Row, other string) string {
 	for _, o := range all {
-		if o.Contender == other && o.Mode == r.Mode && o.Clients == r.Clients && o.CPU > 0 {
+		if o.Contender == other && o.Mode == r.Mode && o.Clients == r.Clients && o.Servers == r.Servers && o.CPU > 0 {
 			return fmt.Sprintf("%.2f", float64(r.CPU)/float64(o.CPU))
 		}
 	}
@@ -117,6 +118,14 @@ func orUnknown(n float64) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.2f", n)
+}
+
+// exactly writes a number of which it matters whether it is 0.
+func exactly(n float64) string {
+	if n > 0 && n < 0.001 {
+		return "< 0.001"
+	}
+	return fmt.Sprintf("%.3f", n)
 }
 
 // thousands writes a number in groups of three digits.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 )
 
@@ -18,6 +19,16 @@ func (PgBouncer) Name() string { return "pgbouncer" }
 
 // Prepares is false: it came with 1.21, and had to be switched on.
 func (PgBouncer) Prepares() bool { return false }
+
+// Follows is true of what the wire tells of settings. With 1.20 came track_extra_parameters, for more of what servers report;
+// search_path is reported from Postgres 18 on.
+func (PgBouncer) Follows(setting string) bool {
+	switch strings.ToLower(setting) {
+	case "application_name", "timezone", "datestyle", "client_encoding", "standard_conforming_strings":
+		return true
+	}
+	return false
+}
 
 // Command runs it. It has one event loop in any case. What it writes into its log are errors only.
 func (PgBouncer) Command(s Setting, dir string, port int) (*exec.Cmd, error) {

@@ -23,6 +23,9 @@ func (Pgmux) Name() string { return "pgmux" }
 // Prepares is true.
 func (Pgmux) Prepares() bool { return true }
 
+// Follows is true.
+func (Pgmux) Follows(string) bool { return true }
+
 // Command runs it with one event loop.
 func (p Pgmux) Command(s Setting, dir string, port int) (*exec.Cmd, error) {
 	if _, err := os.Stat(p.Program); err != nil {

@@ -15,6 +15,9 @@ func (Relay) Name() string { return "relay" }
 // Prepares is false: it passes everything through.
 func (Relay) Prepares() bool { return false }
 
+// Follows is false.
+func (Relay) Follows(string) bool { return false }
+
 // Command runs it.
 func (Relay) Command(s Setting, dir string, port int) (*exec.Cmd, error) {
 	return exec.Command("/proc/self/exe", "relay",

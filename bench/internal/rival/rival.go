@@ -43,6 +43,8 @@ type Contender interface {
 	// Prepares tells that it keeps prepared statements for its clients: no server ever hears of one that was not
 	// parsed there.
 	Prepares() bool
+	// Follows tells that a setting follows its client from server to server.
+	Follows(setting string) bool
 }
 
 // Process is a running pooler.

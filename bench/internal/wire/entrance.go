@@ -11,6 +11,8 @@ import (
 // Identity is who logs in.
 type Identity struct {
 	User, Database string
+	// Settings is what the session is to begin with: names and values, by turns.
+	Settings []string
 	// Keys prove it by SCRAM-SHA-256; nil: the server must trust us.
 	Keys *Keys
 }
@@ -37,9 +39,10 @@ type Entrance struct {
 func (e *Entrance) Begin(b []byte, who Identity) []byte {
 	e.scram, e.proved = scram{keys: who.Keys}, who.Keys == nil
 	body := append(Int32(version3), Text("user")...)
-	for _, s := range []string{who.User, "database", who.Database, ""} {
+	for _, s := range append([]string{who.User, "database", who.Database}, who.Settings...) {
 		body = append(body, Text(s)...)
 	}
+	body = append(body, 0)
 	return append(append(b, Int32(len(body)+4)...), body...)
 }
 

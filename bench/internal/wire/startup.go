@@ -59,7 +59,7 @@ func Welcome(c io.ReadWriter, pid, secret uint32) error {
 		return err
 	}
 	b := Append(nil, Authentication, Int32(authOK))
-	for _, p := range parameters {
+	for _, p := range Parameters {
 		b = Append(b, 'S', Text(p[0]), Text(p[1]))
 	}
 	b = Append(b, 'K', Int32(int(pid)), Int32(int(secret)))
@@ -70,8 +70,8 @@ func Welcome(c io.ReadWriter, pid, secret uint32) error {
 	return nil
 }
 
-// parameters is what a Postgres 15 reports.
-var parameters = [][2]string{
+// Parameters is what a Postgres 15 reports.
+var Parameters = [][2]string{
 	{"application_name", ""},
 	{"client_encoding", "UTF8"},
 	{"DateStyle", "ISO, MDY"},
