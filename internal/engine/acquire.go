@@ -112,15 +112,15 @@ func (s *Shard) take(c *client, srv *server) bool {
 		s.check(c, srv)
 		return false
 	}
-	if !c.welcomed && c.Settings == srv.Settings { // another client has set its session so
+	if !c.welcomed && c.Settings == srv.Settings && !s.profiles[c.Settings].oddlyNamed() { // another client has set its session so
 		c.state = clientIdle
-		s.greet(c, srv.params)
+		s.greet(c, srv.params, nil)
 		s.release(srv)
 		return false
 	}
 	srv.pool.counts.acquireTime(s.now - c.since)
 	srv.client, c.server = c.Slot, srv.slot
-	if c.Settings != srv.Settings {
+	if c.Settings != srv.Settings || !c.welcomed {
 		return s.fit(c, srv)
 	}
 	s.link(c, srv)
@@ -133,7 +133,11 @@ func (s *Shard) take(c *client, srv *server) bool {
 func (s *Shard) fit(c *client, srv *server) bool {
 	from, to := s.profiles[srv.Settings], s.profiles[c.Settings]
 	srv.before, srv.Settings = srv.Settings, c.Settings
-	srv.Ask(s.env, s.difference(from, to))
+	if !c.welcomed {
+		srv.Ask(s.env, s.asAtLogin(srv, from, to))
+	} else {
+		srv.Ask(s.env, s.difference(from, to))
+	}
 	if c.welcomed && to.ready && (to.key == 0 || srv.pool.accepted[to.key]) && !from.has("statement_timeout") && !from.has("transaction_timeout") {
 		s.link(c, srv)
 		srv.fitting, srv.fresh = true, true

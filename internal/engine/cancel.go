@@ -11,7 +11,13 @@ const cancelTimeout = 10 * time.Second
 // cancelling is a cancel on its way to a server.
 type cancelling struct {
 	server uint64 // loop.ID of the server
+	meant  uint32 // what the server worked on when it was sent, by its Answers
 	told   []chan struct{}
+
+	// late is who has asked since to cancel what the server worked on then, which is lateFor: that is begun after this
+	// cancel was sent, which Postgres may have heeded already.
+	late    []chan struct{}
+	lateFor uint32
 }
 
 // Cancel is a client's CancelRequest: pid and secret are what the engine gave it as BackendKeyData. The channel is closed
@@ -76,12 +82,13 @@ func (s *Shard) cancelOf(pid uint32, secret []byte) *server {
 }
 
 // cancelServer sends a cancel to a server, and has done closed when it is delivered. One at a time: a second would hit the
-// same query, or another.
+// same query, or another. What a client cancels that was begun after the first was sent has its own when that is delivered,
+// should it still run.
 func (s *Shard) cancelServer(srv *server, done chan struct{}) {
 	if srv.cancel == 0 && len(srv.secret) > 0 {
 		s.seq++
 		srv.cancel = s.seq
-		s.cancels[s.seq] = &cancelling{server: srv.Conn}
+		s.cancels[s.seq] = &cancelling{server: srv.Conn, meant: srv.Answers()}
 		s.engine.host.Cancel(CancelRequest{Ticket: Ticket{s.index, s.seq}, Pool: srv.pool.shared.pool, Upstream: srv.upstream.address,
 			PID: srv.pid, Secret: srv.secret, Timeout: cancelTimeout})
 	}
@@ -89,6 +96,8 @@ func (s *Shard) cancelServer(srv *server, done chan struct{}) {
 	case done == nil:
 	case under == nil:
 		close(done)
+	case under.meant != srv.Answers():
+		under.late, under.lateFor = append(under.late, done), srv.Answers()
 	default:
 		under.told = append(under.told, done)
 	}
@@ -96,10 +105,19 @@ func (s *Shard) cancelServer(srv *server, done chan struct{}) {
 
 // tell lets those go on who waited for it, once.
 func (c *cancelling) tell() {
-	for _, done := range c.told {
+	for _, done := range append(c.told, c.late...) {
 		close(done)
 	}
-	c.told = nil
+	c.told, c.late = nil, nil
+}
+
+// cancelLate sends the cancel that has come too late for the last one, if what it is for still runs.
+func (s *Shard) cancelLate(srv *server, last *cancelling) {
+	if len(last.late) == 0 || srv.purpose != linked || !srv.Owes() || srv.Answers() != last.lateFor {
+		return
+	}
+	s.cancelServer(srv, nil)
+	s.cancels[srv.cancel].told, last.late = last.late, nil
 }
 
 // cancelled takes the news that a cancel has been delivered, or has failed: the server may serve others again.
@@ -109,12 +127,13 @@ func (s *Shard) cancelled(ticket uint64) {
 		return
 	}
 	delete(s.cancels, ticket)
-	cc.tell()
+	defer cc.tell()
 	srv := s.serverAt(cc.server)
 	if srv == nil {
 		return
 	}
 	srv.cancel = 0
+	s.cancelLate(srv, cc)
 	switch srv.purpose {
 	case waiting:
 		s.clean(srv)

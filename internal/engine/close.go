@@ -48,7 +48,7 @@ func (s *Shard) endServer(srv *server) {
 	s.unpinned(srv)
 	p.counts.retire(srv)
 	srv.Drop(s.env)
-	srv.OnParameter, srv.OnAnswer, srv.OnNotification = nil, nil, nil
+	srv.OnParameter, srv.OnAnswer, srv.OnNotice, srv.OnNotification = nil, nil, nil, nil
 	srv.upstream.servers.Going()
 	s.timers.Set(loop.Timer{At: s.now + int64(patience), Kind: timerClosed, Ref: srv.Conn})
 }

@@ -167,6 +167,7 @@ func (s *Shard) adopt(srv *server, fd int) bool {
 	srv.pool.servers[srv] = struct{}{}
 	srv.OnParameter = func(name, value []byte) { s.reports(srv, name, value) }
 	srv.OnAnswer = func() { s.fitted(srv) }
+	srv.OnNotice = func(m []byte) { s.noticedAtLogin(srv, m) }
 	if srv.sender == nil {
 		s.engine.senders.add(srv)
 	}

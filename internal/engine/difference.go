@@ -1,9 +1,8 @@
 package engine
 
 import (
+	"slices"
 	"strings"
-
-	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
 // Names of the settings that say who a session is. They come last, because who is no superuser may not set all of the
@@ -39,13 +38,13 @@ func difference(from, to *profile) string {
 		b.WriteString("RESET SESSION AUTHORIZATION;RESET ROLE;")
 	}
 	for _, q := range from.settings {
-		if !to.has(q.Name) && !isIdentity(q.Name) {
+		if (!to.has(q.Name) || dependsOnItself(q.Name) && !to.gives(q)) && !isIdentity(q.Name) {
 			b.WriteString("RESET " + quoteName(q.Name) + ";")
 		}
 	}
 	var sets []Setting
 	for _, q := range to.settings {
-		if v, ok := from.value(q.Name); !isIdentity(q.Name) && !(ok && v == q.Value) {
+		if !isIdentity(q.Name) && !from.gives(q) {
 			sets = append(sets, q)
 		}
 	}
@@ -61,6 +60,8 @@ func difference(from, to *profile) string {
 // setting is a query that sets all of them; empty if there are none.
 func setting(settings []Setting) string {
 	var b strings.Builder
+	settings = slices.Clone(settings)
+	slices.SortStableFunc(settings, func(a, b Setting) int { return quietFirst(a) - quietFirst(b) })
 	for i, q := range settings {
 		if i == 0 {
 			b.WriteString("SELECT ")
@@ -71,6 +72,18 @@ func setting(settings []Setting) string {
 	}
 	return b.String()
 }
+
+// quietFirst puts client_min_messages before the settings of which Postgres may have something to say.
+func quietFirst(q Setting) int {
+	if q.Name == "client_min_messages" {
+		return 0
+	}
+	return 1
+}
+
+// dependsOnItself reports whether what a value of a setting means depends on the value before: DateStyle = ISO leaves the order
+// of day and month as it was.
+func dependsOnItself(name string) bool { return name == "datestyle" }
 
 func isIdentity(name string) bool { return name == roleName || name == authorizationName }
 
@@ -89,20 +102,6 @@ func sureToBeTaken(name string) bool {
 	}
 	return strings.HasPrefix(name, "enable_")
 }
-
-// Restore is session.Startup: what makes up for a RESET.
-func (s *Shard) Restore(startup uint64, name []byte) string {
-	p := s.profiles[startup]
-	if len(name) == 0 {
-		return setting(p.settings)
-	}
-	if v, ok := p.value(string(name)); ok {
-		return setting([]Setting{{string(name), v}})
-	}
-	return ""
-}
-
-var _ session.Startup = (*Shard)(nil)
 
 // quote is a literal that means the same whatever standard_conforming_strings and client_encoding are: Postgres takes
 // the bytes of a StartupMessage as they are, and would convert those of a query from the encoding of whoever was there

@@ -13,9 +13,15 @@ import (
 // but only logins and fresh servers look at it.
 type greetings struct {
 	mu      sync.Mutex
-	base    []Setting            // what a fresh server reports; nil: there has been none
-	others  map[string]string    // what settings that are not reported begin with, as far as known
-	learned map[uint64][]Setting // what a server reports with settings that had to be tried, by profile.asked
+	base    []Setting           // what a fresh server reports; nil: there has been none
+	others  map[string]string   // what settings that are not reported begin with, as far as known
+	learned map[uint64]greeting // what a server says with settings that had to be tried, by profile.asked
+}
+
+// greeting is what a server reports, and the notices before that, whole messages.
+type greeting struct {
+	params  []Setting
+	notices []byte
 }
 
 // maxGreetings bounds the sets of settings remembered. They are learned again where they are needed.
@@ -34,14 +40,14 @@ func (g *greetings) learn(params []Setting) bool {
 }
 
 // tried notes what a server reports to clients of a profile, and returns what they are told.
-func (g *greetings) tried(p *profile, params []Setting) []byte {
+func (g *greetings) tried(p *profile, params []Setting, notices []byte) []byte {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.learned == nil || len(g.learned) >= maxGreetings {
-		g.learned = map[uint64][]Setting{}
+		g.learned = map[uint64]greeting{}
 	}
-	g.learned[p.asked] = params
-	return g.block(p, params)
+	g.learned[p.asked] = greeting{params, notices}
+	return g.block(p, g.learned[p.asked])
 }
 
 // forget has a server asked again.
@@ -75,12 +81,12 @@ func (g *greetings) beginsWith(name, value string) {
 	g.others[name] = value
 }
 
-// of is what clients of a profile are told, ParameterStatus messages; nil if a server has to be asked first.
+// of is what clients of a profile are told, ParameterStatus messages, and before them perhaps notices; nil if a server has to be asked first.
 func (g *greetings) of(p *profile) []byte {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if params, ok := g.learned[p.asked]; ok {
-		return g.block(p, params)
+	if known, ok := g.learned[p.asked]; ok {
+		return g.block(p, known)
 	}
 	if g.base == nil {
 		return nil
@@ -90,20 +96,20 @@ func (g *greetings) of(p *profile) []byte {
 			return nil
 		}
 	}
-	return g.block(p, g.base)
+	return g.block(p, greeting{params: g.base})
 }
 
-// block is what clients of a profile are told where a server has reported params to one of the same settings, perhaps
-// of another name.
-func (g *greetings) block(p *profile, params []Setting) []byte {
+// block is what clients of a profile are told where a server has said so to one of the same settings, perhaps of another
+// name.
+func (g *greetings) block(p *profile, said greeting) []byte {
 	name, replaced := p.value(applicationName)
 	if !replaced {
 		name, replaced = reported(g.base, applicationName)
 	} else {
 		replaced = p.named
 	}
-	block := []byte{}
-	for _, q := range params {
+	block := append([]byte{}, said.notices...)
+	for _, q := range said.params {
 		if replaced && q.Name == applicationName {
 			q.Value = name
 		}

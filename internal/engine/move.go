@@ -52,7 +52,7 @@ func (s *Shard) depart(srv *server, ev *loop.Event) {
 	s.servers--
 	p.counts.retire(srv)
 	delete(p.servers, srv)
-	srv.OnParameter, srv.OnAnswer = nil, nil
+	srv.OnParameter, srv.OnAnswer, srv.OnNotice = nil, nil, nil
 	srv.armed = 0 // its timer stays here
 	s.engine.shards[srv.destination].post(mail{kind: mailServer, moved: m})
 }

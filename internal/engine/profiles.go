@@ -196,6 +196,12 @@ func (p *profile) value(name string) (string, bool) {
 	return "", false
 }
 
+// gives reports whether it gives a setting that value.
+func (p *profile) gives(q Setting) bool {
+	v, ok := p.value(q.Name)
+	return ok && v == q.Value
+}
+
 func (p *profile) has(name string) bool {
 	_, ok := p.value(name)
 	return ok

@@ -15,6 +15,8 @@ type rigSession struct {
 	temp     bool
 	// listening: it listens to something.
 	listening bool
+	// told is what it has reported since its login.
+	told map[string]string
 }
 
 var (
@@ -60,6 +62,26 @@ func (s *rigSession) change(text string) (tag string, ok bool) {
 		return "DISCARD ALL", true
 	}
 	return "", false
+}
+
+// reports is the ParameterStatus messages for what has changed of that which is reported at login.
+func (s *rigSession) reports(params []Setting) (out []byte) {
+	if s.told == nil {
+		s.told = map[string]string{}
+	}
+	for _, q := range params {
+		now, set := s.settings[strings.ToLower(q.Name)]
+		if !set {
+			now = q.Value
+		}
+		told, ok := s.told[q.Name]
+		if ok && told == now || !ok && q.Value == now {
+			continue
+		}
+		s.told[q.Name] = now
+		out = append(out, frame(pgwire.ParameterStatus, q.Name, "\x00", now, "\x00")...)
+	}
+	return out
 }
 
 // answer is the rows that answer the engine's question about the session; nil if this is not it.

@@ -47,6 +47,8 @@ type rig struct {
 	// deniesCatalog: it says so with an error; mutesCatalog: it says nothing.
 	deniesCatalog, mutesCatalog bool
 	watch                       *watch
+	// reports: servers report the settings in params that change.
+	reports bool
 }
 
 // rigLoop is the driver of one shard.
@@ -700,6 +702,9 @@ func (s *rigServer) query(text string) {
 		s.answer(frame(pgwire.RowDescription, "\x00\x00"), frame(pgwire.DataRow, "\x00\x00"), frame(pgwire.CommandComplete, "SELECT 1\x00"))
 	case changes:
 		s.answer(frame(pgwire.CommandComplete, tag+"\x00"))
+		if s.rig.reports {
+			s.answer(s.session.reports(s.rig.params))
+		}
 	default:
 		s.answer(frame(pgwire.CommandComplete, "SELECT 1\x00"))
 	}

@@ -63,6 +63,8 @@ type server struct {
 	// sum is of all of params; sumAtLink and paramsAtLink are what it was when its client knew all of it.
 	sum, sumAtLink uint64
 	paramsAtLink   []Setting
+	// notices is what Postgres has told while its session was made that of a client that logs in.
+	notices []byte
 	// reported: it has, since somebody looked.
 	reported bool
 	born     int64

@@ -63,7 +63,7 @@ func (s *Shard) rememberTold(sum uint64, params []Setting) {
 func (s *Shard) toldAt(c *client, block []byte) {
 	c.told = 0
 	for rest := block; len(rest) > 0; rest = rest[pgwire.FrameLen(rest):] {
-		if name, value, ok := pgwire.Parameter(rest[pgwire.HeaderLen:]); ok {
+		if name, value, ok := parameterStatus(rest); ok {
 			c.told += paramSum(string(name), string(value))
 		}
 	}
@@ -72,11 +72,19 @@ func (s *Shard) toldAt(c *client, block []byte) {
 	}
 	var params []Setting
 	for rest := block; len(rest) > 0; rest = rest[pgwire.FrameLen(rest):] {
-		if name, value, ok := pgwire.Parameter(rest[pgwire.HeaderLen:]); ok {
+		if name, value, ok := parameterStatus(rest); ok {
 			params = append(params, Setting{string(name), string(value)})
 		}
 	}
 	s.rememberTold(c.told, params)
+}
+
+// parameterStatus reads the message that m begins with, if it is a ParameterStatus.
+func parameterStatus(m []byte) (name, value []byte, ok bool) {
+	if m[0] != pgwire.ParameterStatus {
+		return nil, nil, false
+	}
+	return pgwire.Parameter(m[pgwire.HeaderLen:])
 }
 
 // reportedUnseen has Postgres asked about the settings that it has reported to have changed though no text has said so: a

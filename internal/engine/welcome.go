@@ -21,9 +21,9 @@ func (s *Shard) greeting(c *client) []byte {
 }
 
 // greet completes the login of a client, and of all others that wait for the same, with what a server reports.
-func (s *Shard) greet(c *client, params []Setting) {
+func (s *Shard) greet(c *client, params []Setting, notices []byte) {
 	p := s.pools[c.pool]
-	s.admit(c, p.shared.greetings.tried(s.profiles[c.Settings], params))
+	s.admit(c, p.shared.greetings.tried(s.profiles[c.Settings], params, notices))
 	s.greetAll(p)
 }
 
@@ -146,7 +146,7 @@ func (s *Shard) prepared(srv *server, c *client) {
 	if !c.welcomed {
 		srv.client, c.server = 0, 0
 		c.state = clientIdle
-		s.greet(c, srv.params)
+		s.greet(c, srv.params, srv.notices)
 		s.release(srv)
 		return
 	}

@@ -54,8 +54,8 @@ func TestAcceptRefusesStartups(t *testing.T) {
 		want  string
 	}{
 		"replication, perhaps": {startup("user", "u", "replication", "perhaps"), "22023", "invalid value"},
-		"an option not a setting": {startup("user", "u", "options", "-c a=1 -F"), "0A000",
-			`"-F" in startup parameter "options" is not supported`},
+		"an option not a setting": {startup("user", "u", "options", "-c a=1 -P"), "0A000",
+			`"-P" in startup parameter "options" is not supported`},
 		"a word in options": {startup("user", "u", "options", "a=1"), "42601", "invalid command-line argument for server process: a=1"},
 		"no such database":  {startup("user", "u", "database", "nowhere"), "3D000", "does not exist"},
 	} {

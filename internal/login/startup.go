@@ -153,7 +153,7 @@ func (p *startupPacket) resolve() (*Startup, *Refusal) {
 		Protocol:    p.protocol(),
 		User:        cutName(p.user),
 		Database:    cutName(p.database),
-		Settings:    append(fromOptions, p.settings...),
+		Settings:    withDateStyles(append(fromOptions, p.settings...)),
 		Replication: p.wantedReplication(),
 	}, nil
 }

@@ -31,7 +31,7 @@ type Runner struct {
 
 // The drivers that tests know.
 var (
-	Psycopg = Driver{"psycopg", []string{"python3-psycopg"}, once(psycopg)}
+	Psycopg = Driver{"psycopg", []string{"python3-psycopg", "python3-psycopg-pool"}, once(psycopg)}
 	Asyncpg = Driver{"asyncpg", []string{"python3-asyncpg"}, once(asyncpg)}
 	// Debian's runtime without a display has the compiler that a program in one source file needs.
 	JDBC         = Driver{"JDBC", []string{"libpostgresql-jdbc-java", "default-jre-headless"}, once(java)}
@@ -59,15 +59,17 @@ func once(find func(context.Context) (Runner, error)) func() (Runner, error) {
 	})
 }
 
-func psycopg(ctx context.Context) (Runner, error) { return python(ctx, "psycopg", newerLibpq()...) }
+func psycopg(ctx context.Context) (Runner, error) {
+	return python(ctx, "psycopg, psycopg_pool", newerLibpq()...)
+}
 func asyncpg(ctx context.Context) (Runner, error) { return python(ctx, "asyncpg") }
 
-// python finds an interpreter that has a module: the system's, which has what the system's packages bring and may not be
+// python finds an interpreter that has modules: the system's, which has what the system's packages bring and may not be
 // the first of the path, or else that.
-func python(ctx context.Context, module string, env ...string) (Runner, error) {
+func python(ctx context.Context, modules string, env ...string) (Runner, error) {
 	var none error
 	for _, interpreter := range []string{"/usr/bin/python3", "python3"} {
-		cmd := exec.CommandContext(ctx, interpreter, "-c", "import "+module)
+		cmd := exec.CommandContext(ctx, interpreter, "-c", "import "+modules)
 		cmd.Env = append(os.Environ(), env...)
 		out, err := cmd.CombinedOutput()
 		if err == nil {
@@ -114,14 +116,20 @@ func node(context.Context) (Runner, error) {
 		return Runner{}, err
 	}
 	modules := filepath.Join(dir, "node_modules")
-	if _, err := os.Stat(filepath.Join(modules, "pg")); err != nil {
-		return Runner{}, fmt.Errorf("looking for the driver: %w", err)
+	for _, p := range NodePostgresPackages {
+		name, _, _ := strings.Cut(p, "@")
+		if _, err := os.Stat(filepath.Join(modules, name)); err != nil {
+			return Runner{}, fmt.Errorf("looking for the driver: %w", err)
+		}
 	}
 	return Runner{Command: []string{"node"}, Env: []string{"NODE_PATH=" + modules}}, nil
 }
 
 // NodePostgresVersion is the version that tests are written for.
 const NodePostgresVersion = "8.23.1"
+
+// NodePostgresPackages is what npm is asked for: the driver, and its makers' cursors and streams.
+var NodePostgresPackages = []string{"pg@" + NodePostgresVersion, "pg-query-stream@4.17.0", "pg-cursor@2.22.0", "pg-copy-streams@7.0.0"}
 
 // NodePostgresDir is where npm puts node-postgres for tests, in its folder node_modules.
 func NodePostgresDir() (string, error) {

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -74,25 +75,26 @@ func TestTheLastUsedServerOrTheFirst(t *testing.T) {
 }
 
 func TestAServerSetAsTheClientIsIsPreferred(t *testing.T) {
-	l := one(99)
-	for s := range uint32(20) {
+	const n = look + 10
+	l := one(n)
+	for s := range uint32(n) {
 		l.Release(int64(s), s, s) // its tag is its number
 	}
-	if server, _, _ := l.Acquire(30, 1, 15, Normal); server != 15 {
+	if server, _, _ := l.Acquire(n, 1, 15, Normal); server != 15 {
 		t.Fatalf("server %d, and 15 is among the last", server)
 	}
-	if server, _, _ := l.Acquire(30, 1, 2, Normal); server != 19 {
+	if server, _, _ := l.Acquire(n, 1, 2, Normal); server != n-1 {
 		t.Fatalf("server %d: 2 is too far down to be looked for", server)
 	}
 	if r, _ := l.OldestIdle(); r.Server != 0 {
 		t.Fatalf("the one at rest longest is %d", r.Server)
 	}
-	if !l.Remove(10) || l.Remove(10) || l.Idle() != 17 {
+	if !l.Remove(10) || l.Remove(10) || l.Idle() != n-3 {
 		t.Fatal("removing one out of the middle")
 	}
 	last := int64(-1)
 	l.EachIdle(func(r Idle) bool {
-		if r.Since <= last || r.Server == 10 || r.Server == 15 || r.Server == 19 {
+		if r.Since <= last || r.Server == 10 || r.Server == 15 || r.Server == n-1 {
 			t.Fatalf("server %d since %d behind %d", r.Server, r.Since, last)
 		}
 		last = r.Since
@@ -428,6 +430,59 @@ func benchmarkAcquireRelease(b *testing.B, shards, waiting int) {
 func BenchmarkAcquireRelease(b *testing.B)            { benchmarkAcquireRelease(b, 1, 0) }
 func BenchmarkAcquireReleaseTwoShards(b *testing.B)   { benchmarkAcquireRelease(b, 2, 0) }
 func BenchmarkAcquireReleaseWithWaiters(b *testing.B) { benchmarkAcquireRelease(b, 2, 1000) }
+
+// As many servers are looked at as may be, and none has the tag.
+func BenchmarkTake(b *testing.B) {
+	l := one(look)
+	for s := range uint32(look) {
+		l.Release(1, s, 1)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		server, _, _ := l.Acquire(1, 1, 2, Normal)
+		l.Release(1, server, 1)
+	}
+}
+
+// Of kinds of clients for all of whom there are servers, every one comes to have its own: from then on each client gets a server
+// that is set as itself, in whatever order they come and go.
+func TestKindsOfClientsShareTheServers(t *testing.T) {
+	for _, c := range []struct{ kinds, each int }{{2, 10}, {5, 4}, {20, 1}, {40, 1}} {
+		for seed := range uint64(10) {
+			if n := misfits(c.kinds, c.each, rand.New(rand.NewPCG(seed, 1))); n > 0 {
+				t.Fatalf("%d kinds of %d, seed %d: %d got servers of others, long after the beginning", c.kinds, c.each, seed, n)
+			}
+		}
+	}
+}
+
+// misfits lets clients of so many kinds, so many of each, come and go, and counts those that got another's server in the end.
+func misfits(kinds, each int, r *rand.Rand) (n int) {
+	l := one(kinds * each)
+	for s := range uint32(kinds * each) {
+		l.Release(1, s, 0)
+	}
+	busy := make([][]uint32, kinds)
+	tag := map[uint32]uint32{}
+	const steps = 20_000
+	for step := range int64(steps) {
+		k := r.IntN(kinds)
+		kind := uint32(k + 1)
+		if there := len(busy[k]); there == each || there > 0 && r.IntN(2) == 0 {
+			i := r.IntN(there)
+			l.Release(step, busy[k][i], kind)
+			busy[k] = append(busy[k][:i], busy[k][i+1:]...)
+			continue
+		}
+		server, _, _ := l.Acquire(step, 1, kind, Normal)
+		busy[k] = append(busy[k], server)
+		if tag[server] != kind && step > steps/2 {
+			n++
+		}
+		tag[server] = kind
+	}
+	return n
+}
 
 func TestWhoLostItsServerIsFirstAgain(t *testing.T) {
 	l := one(1)

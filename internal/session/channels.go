@@ -63,9 +63,7 @@ func (f *feed) wear(effects sql.Effects) bool {
 	statements := f.e.Listeners.Channels(c)
 	s.Channels.Worn, s.Channels.inside = true, s.open || s.Status != pgwire.StatusIdle
 	if s.open {
-		for _, statement := range statements {
-			f.extendedOurs(statement)
-		}
+		f.extendedOurs(statements)
 		return true
 	}
 	text := strings.Join(statements, ";")

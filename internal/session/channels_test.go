@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
 
 // listenersOf is who hears for clients, and what connections are sent.
@@ -19,11 +20,12 @@ type listenersOf struct {
 
 const aClient, aServer = 1, 2
 
-func (l *listenersOf) Send(conn uint64, b []byte)    { l.sent[conn] = append(l.sent[conn], b...) }
-func (l *listenersOf) Channels(*Client) []string     { return l.channels }
-func (l *listenersOf) Notifies(*Server, *Client)     { l.notifies++ }
-func (l *listenersOf) Restore(uint64, []byte) string { return "" }
-func (l *listenersOf) Deliver(c *Client)             { c.Pending = false; l.Send(c.Conn, l.kept) }
+func (l *listenersOf) Send(conn uint64, b []byte)                            { l.sent[conn] = append(l.sent[conn], b...) }
+func (l *listenersOf) Channels(*Client) []string                             { return l.channels }
+func (l *listenersOf) Notifies(*Server, *Client)                             { l.notifies++ }
+func (l *listenersOf) Restore(uint64, sql.ChangeKind, []byte) []string       { return nil }
+func (l *listenersOf) Began(uint64, []byte) (value, literal string, ok bool) { return "", "", false }
+func (l *listenersOf) Deliver(c *Client)                                     { c.Pending = false; l.Send(c.Conn, l.kept) }
 func (l *listenersOf) takes(conn uint64) (said string) {
 	said = types(l.sent[conn])
 	l.sent[conn] = nil

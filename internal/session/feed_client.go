@@ -107,7 +107,12 @@ func (f *feed) frames() (Verdict, int) {
 		if need := f.wanted(typ, length); len(rest) < need {
 			return More, need
 		}
-		if f.s.barrier && (aboutNames(typ, rest) || typ == pgwire.Execute && len(f.s.bound) > 0) {
+		if f.s.discarded != nil {
+			if f.restoreDiscarded(typ); f.stop != More {
+				return f.stop, 0
+			}
+		}
+		if f.s.barrier && (aboutNames(typ, rest) || typ == pgwire.Execute && f.s.boundToNames()) {
 			if f.s.owed.len() > 0 {
 				f.flushServer()
 				return Await, 0
@@ -145,7 +150,7 @@ func (f *feed) wanted(typ byte, length int) int {
 	case pgwire.FunctionCall:
 		return min(length, pgwire.HeaderLen+4)
 	case pgwire.Execute:
-		if f.s != nil && (len(f.s.bound) > 0 || f.s.restoring != "") {
+		if f.s != nil && len(f.s.bound) > 0 {
 			return min(length, maxWhole) // SQL of ours goes with it
 		}
 	}
@@ -169,10 +174,6 @@ func (f *feed) message(typ byte, length int, frame []byte) {
 	case pgwire.Execute:
 		f.execute(length, frame)
 		s.dataSent = false
-		if s.restoring != "" && !f.c.MidFrame() {
-			f.extendedOurs(s.restoring)
-			s.restoring = ""
-		}
 	case pgwire.FunctionCall:
 		f.touchFunction(frame)
 		s.owed.push(oweFunction, prepared.None)
@@ -270,9 +271,15 @@ func (f *feed) query(length int, frame []byte) {
 		f.e.unread()
 		return
 	}
+	hides, edited := f.makeUp(st, length, frame, named)
+	if f.stop != More {
+		f.e.unread()
+		return
+	}
 	f.channels(st.Effects)
 	f.s.remember(frame[pgwire.HeaderLen:])
 	f.sequences(st.Effects, draws(st), true)
+	f.s.standNoMore(st)
 	f.s.defaults = f.s.defaults || st.Effects.Has(sql.AltersDefaults)
 	f.touch(st, frame[pgwire.HeaderLen:])
 	f.suspect(st, frame[pgwire.HeaderLen:])
@@ -285,22 +292,19 @@ func (f *feed) query(length int, frame []byte) {
 		f.discardAll(length, frame)
 		return
 	}
-	renamed := named && f.rewriteQuery(frame)
+	renamed := (named || edited) && f.rewriteQuery(frame)
 	if f.stop != More {
 		return
 	}
 	o := f.s.owed.push(oweQuery, prepared.None)
-	if named {
+	o.hides = hides
+	if named || edited {
 		f.oweRead()
 	}
 	f.c.replaceUnnamed(prepared.None, o)
 	f.s.open, f.s.dataSent = false, false // it ends what no Sync has ended
 	f.s.setUnnamed(f.e, prepared.None)
 	if renamed {
-		return
-	}
-	if whole && f.resets(st) {
-		f.restoring(length, frame, o)
 		return
 	}
 	f.pass(length)

@@ -163,10 +163,18 @@ func (s *Server) message(e *Env, c *Client, m []byte, length int, before []byte)
 		return s.notified(e, c, m, before), true
 	case pgwire.NoticeResponse:
 		if s.owed.first().ours() {
+			if s.Asked() && s.OnNotice != nil && len(m) == length {
+				s.OnNotice(m)
+			}
 			return hidden, true
 		}
 		if len(m) == length {
 			s.noticed(e, c, m)
+			if shown := s.placed(e, m); s.visible() == 0 && len(s.mentions) > 0 && &shown[0] != &m[0] {
+				s.toClientNow(e, c, before)
+				s.toClientNow(e, c, shown)
+				return hidden | sentBefore, true
+			}
 		}
 		return s.visible(), true
 	case pgwire.CopyInResponse:

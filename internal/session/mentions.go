@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
@@ -24,6 +25,9 @@ type mention struct {
 	start, longer int
 	// part is which of the text's statements it stands in.
 	part int
+	// with is what stands there instead in the text that the server gets, where it is no name: SQL of ours that makes up for
+	// a reset (restore.go).
+	with string
 	// bare: an EXECUTE without arguments, which is all that the text says.
 	bare bool
 	// inside: what comes before it in the same text has seen to what it means; for a PREPARE that gives a name, to the
@@ -37,10 +41,14 @@ type mention struct {
 	at uint32
 }
 
-// bound is a mention in the statement that a portal executes. It has memory of its own for the names, which is used again.
+// bound is a mention in the statement that a portal executes, or what makes up for what that resets. It has memory of its
+// own for the names, which is used again.
 type bound struct {
 	mention
 	portal []byte
+	// fixes is SQL of ours that follows the Execute. discards: it resets by DISCARD ALL.
+	fixes    []string
+	discards bool
 }
 
 // maxBound bounds them. Beyond it, what a portal's text does to names is not noticed.
@@ -186,21 +194,36 @@ func (s *Server) bind(e *Env, portal []byte, mentions []mention) {
 	}
 	s.bound = s.bound[:n]
 	for _, m := range mentions {
-		if len(s.bound) == maxBound {
-			e.release(m.id)
-			continue
-		}
-		if n < cap(s.bound) {
-			s.bound = s.bound[:n+1]
+		if b := s.bindMore(portal); b != nil {
+			name := append(b.name[:0], m.name...)
+			b.mention = m
+			b.name = name
 		} else {
-			s.bound = append(s.bound, bound{})
+			e.release(m.id)
 		}
-		b := &s.bound[n]
-		name, place := append(b.name[:0], m.name...), append(b.portal[:0], portal...)
-		b.mention, b.portal = m, place
-		b.name = name
-		n++
 	}
+}
+
+// bindMore is room to note one thing more that the portal does; nil if there is none left.
+func (s *Server) bindMore(portal []byte) *bound {
+	n := len(s.bound)
+	if n == maxBound {
+		return nil
+	}
+	if n < cap(s.bound) {
+		s.bound = s.bound[:n+1]
+	} else {
+		s.bound = append(s.bound, bound{})
+	}
+	b := &s.bound[n]
+	b.portal, b.fixes, b.discards = append(b.portal[:0], portal...), nil, false
+	b.mention = mention{name: b.name[:0]}
+	return b
+}
+
+// boundToNames reports whether a portal executes what gives, takes or uses names.
+func (s *Server) boundToNames() bool {
+	return slices.ContainsFunc(s.bound, func(b bound) bool { return b.fixes == nil })
 }
 
 // characters counts them as Postgres does for the position of an error, in UTF-8 or else in an encoding of one byte each.

@@ -64,6 +64,7 @@ func (f *feed) prepareNatively(amid bool) {
 		}
 		s.Pins |= pinsOf(e.effectsOf(id))
 		bytes += len(e.Statements.Text(id))
+		f.standing(name, e.Statements.Text(id), e.effectsOf(id))
 		if e.Statements.FromSQL(id) {
 			f.runOurs(e.Statements.Text(id), prepared.None)
 		} else {

@@ -41,11 +41,11 @@ func (s *Server) longerBefore(e *Env, at int) (n int) {
 	for i := range s.mentions {
 		m := &s.mentions[i]
 		switch {
-		case m.at != s.owed.head || m.id == prepared.None:
+		case m.at != s.owed.head || m.id == prepared.None && m.longer == 0:
 		case m.effect == sql.SQLExecute && m.bare:
 			return longerInPrepare(e, m.id, at) // in its own text there is nothing that can be wrong
 		case at > m.start:
-			n += m.longer
+			n += min(m.longer, at-m.start)
 		}
 	}
 	return n

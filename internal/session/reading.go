@@ -177,15 +177,18 @@ func (f *feed) appendRead(out, text []byte) (_ []byte, changed bool) {
 	chars := 0
 	for i := range f.e.reading.mentions {
 		m := &f.e.reading.mentions[i]
-		if m.id == prepared.None {
+		if m.id == prepared.None && m.with == "" {
 			continue
 		}
-		name := f.e.Statements.ServerName(m.id)
 		chars += characters(text[from:m.from])
-		m.start, m.longer = chars, len(name)-characters(text[m.from:m.to])
-		chars += len(name)
 		out = append(out, text[from:m.from]...)
-		out = append(out, name...)
+		begin := len(out)
+		if m.id != prepared.None {
+			out = append(out, f.e.Statements.ServerName(m.id)...)
+		}
+		out = append(out, m.with...)
+		m.start, m.longer = chars, len(out)-begin-characters(text[m.from:m.to])
+		chars += len(out) - begin // all of ASCII
 		from, changed = m.to, true
 	}
 	return append(out, text[from:]...), changed
@@ -193,5 +196,9 @@ func (f *feed) appendRead(out, text []byte) (_ []byte, changed bool) {
 
 // roomForRead is how long the text that was read can become.
 func (f *feed) roomForRead(text []byte) int {
-	return len(text) + prepared.ServerNameLen*len(f.e.reading.mentions)
+	n := len(text) + prepared.ServerNameLen*len(f.e.reading.mentions)
+	for i := range f.e.reading.mentions {
+		n += len(f.e.reading.mentions[i].with)
+	}
+	return n
 }

@@ -58,6 +58,7 @@ func (s *Server) ready(e *Env, c *Client, status byte, before []byte) (show int,
 	switch s.owed.first() {
 	case oweQueryOurs, oweRowsOurs, oweSyncOurs:
 		show = hidden
+		s.restoringDiscarded = false
 	case oweQuery, oweFunction:
 		s.Queries++
 	case oweSync:
@@ -109,7 +110,7 @@ func (s *Server) completed(e *Env, c *Client, m []byte) {
 		s.unsure, s.doubted = false, false
 	}
 	s.copyIn, s.copyEnded = false, false
-	if len(s.mentions) > 0 && s.owed.first() == oweQuery {
+	if len(s.mentions) > 0 && s.owed.first() == oweQuery && s.visible() == 0 {
 		s.finished++
 	}
 	tag := m[pgwire.HeaderLen:]
@@ -139,6 +140,7 @@ func (s *Server) completed(e *Env, c *Client, m []byte) {
 }
 
 func (s *Server) allDeallocated(e *Env, c *Client) {
+	s.stood = s.stood[:0]
 	s.Prepared.Clear()
 	if s.owed.len() == 1 || s.owed.len() == 2 && s.owed.at(s.owed.head+1).kind == oweSync {
 		s.Pins &^= PinPrepare // behind more, a statement may be prepared already under the client's own name
@@ -202,6 +204,9 @@ func (s *Server) copyRead(m []byte) bool {
 func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (show int, ok bool) {
 	if v := pgwire.ErrorField(m, 'V'); string(v) == "FATAL" || string(v) == "PANIC" {
 		s.Dying = true
+	}
+	if s.restoringDiscarded && s.owed.first().ours() {
+		return 0, false // what the session is set to now, the client has not asked for
 	}
 	if s.doubted && s.copyRead(m) {
 		s.unsure = false

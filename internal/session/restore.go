@@ -2,6 +2,7 @@ package session
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
@@ -10,30 +11,32 @@ import (
 
 // RESET, SET … TO DEFAULT and DISCARD ALL take settings back to what the session began with. To Postgres that is what the
 // server's login asked for, which was nothing; to the client it is what its own login did (trap 42). So behind a statement
-// that resets, another sets what the client began with; nobody sees its replies.
+// that resets, another sets what the client began with; nobody sees its replies. A NULL that set_config is given resets, too,
+// and returns the value: that is put in the place of the NULL (nulls.go).
+//
+// What is sent with the client's statement ends with it: if it fails, or a cancel or a timeout meets ours, the client is told
+// that its statement has failed, and nothing has been reset.
 
 // Startup says what clients began with.
 type Startup interface {
-	// Restore is the SQL that sets a setting to what clients of that key began with, or, with an empty name, all that they
-	// gave a value; empty if it is none.
-	Restore(startup uint64, name []byte) string
+	// Restore is the statements that make up for a change that resets, for clients of that key: none, or one for each setting.
+	Restore(startup uint64, kind sql.ChangeKind, name []byte) []string
+	// Began is the value that clients of that key gave a setting, and the same as a literal, in ASCII; false if they gave none.
+	Began(startup uint64, name []byte) (value, literal string, ok bool)
 }
 
 // maxHidden bounds the statements of one text of which some are ours.
 const maxHidden = 64
 
 // resetting is the effects of texts that may reset settings.
-const resetting = sql.SetsSession | sql.Resets | sql.DiscardsAll
+const resetting = sql.SetsSession | sql.SetsLocal | sql.Resets | sql.DiscardsAll
 
-// restore is the SQL that makes up for one change; empty if there is nothing to be made up for.
-func (f *feed) restore(ch sql.Change) string {
-	switch ch.Kind {
-	case sql.ChangeReset:
-		return f.e.Startup.Restore(f.c.Startup, ch.Name)
-	case sql.ChangeResetAll, sql.ChangeDiscardAll:
-		return f.e.Startup.Restore(f.c.Startup, nil)
+// restore is the SQL that makes up for one change; none if there is nothing to be made up for.
+func (f *feed) restore(ch sql.Change) []string {
+	if ch.Kind == sql.ChangeSet {
+		return nil
 	}
-	return ""
+	return f.e.Startup.Restore(f.c.Startup, ch.Kind, ch.Name)
 }
 
 // resets reports whether the text that was scanned last resets what the client began with.
@@ -41,44 +44,129 @@ func (f *feed) resets(st *sql.Statement) bool {
 	if f.c.Startup == 0 || st.Effects&resetting == 0 {
 		return false
 	}
-	return slices.ContainsFunc(st.Changes(), func(ch sql.Change) bool { return f.restore(ch) != "" })
+	return slices.ContainsFunc(st.Changes(), func(ch sql.Change) bool { return len(f.restore(ch)) > 0 })
 }
 
-// restoreInQuery puts, into the text of a simple Query that was scanned last, a statement of ours behind each that resets. hides
-// says which of its statements nobody sees. If it cannot be done, ok is false.
-func (f *feed) restoreInQuery(text []byte) (out []byte, hides uint64, ok bool) {
+// makeUp notes, with what was read of a simple Query, whose text was scanned last, what makes up for its resets: statements
+// of ours behind each that resets, and values in the place of NULLs. hides says which statements nobody sees. The client may
+// have to wait before it is known whether there is anything to be made up for.
+func (f *feed) makeUp(st *sql.Statement, length int, frame []byte, named bool) (hides uint64, edited bool) {
+	_, _, ok := pgwire.CString(frame[pgwire.HeaderLen:])
+	resets := f.resets(st)
+	if !ok || length > len(frame) || !resets && !f.givesNull(st) {
+		return 0, false
+	}
+	if st.Defines != 0 && st.Effects.Has(sql.SetsUnknown) {
+		return 0, false // where its statements end is not known
+	}
+	if resets && st.Effects.Has(sql.DiscardsAll) {
+		return 0, false // it has to be alone: see discardAll
+	}
+	if resets && st.Single() && st.Effects.Has(sql.SetsLocal) && f.isLocalAlone() {
+		return 0, false
+	}
+	if f.stop != More {
+		return 0, false
+	}
+	if !named {
+		f.e.unread()
+	}
+	read := len(f.e.reading.mentions)
+	hides, ok = f.makeUpBehind(st)
+	if !ok {
+		f.e.reading.mentions, hides = f.e.reading.mentions[:read], 0
+	}
+	f.giveNulls(st)
+	slices.SortStableFunc(f.e.reading.mentions, func(a, b mention) int { return a.from - b.from })
+	return hides, len(f.e.reading.mentions) > read
+}
+
+// isLocalAlone reports whether a SET LOCAL that is all that a Query says comes to nothing but a warning, because no
+// transaction is open; another statement behind it would make it a transaction. The client waits until that is known.
+func (f *feed) isLocalAlone() bool {
+	s := f.s
+	if s.open {
+		return false
+	}
+	if s.owed.len() > 0 {
+		f.flushServer()
+		f.stop = Await
+		return false
+	}
+	return s.Status == pgwire.StatusIdle
+}
+
+// makeUpBehind notes the statements of ours that follow the client's; false if they cannot be told from them.
+func (f *feed) makeUpBehind(st *sql.Statement) (hides uint64, ok bool) {
 	from, ours := 0, 0
-	for _, ch := range f.e.scan.Changes() {
-		fix := f.restore(ch)
-		if fix == "" {
+	for _, ch := range st.Changes() {
+		fixes := f.restore(ch)
+		if len(fixes) == 0 {
 			continue
 		}
 		at := ch.Statement + 1 + ours
-		if at >= maxHidden || ch.End < from || ch.Kind == sql.ChangeDiscardAll {
-			return nil, 0, false
+		if at+len(fixes) > maxHidden || ch.End < from {
+			return 0, false
 		}
-		out = append(append(append(out, text[from:ch.End]...), ';'), fix...)
-		hides |= 1 << at
-		from = ch.End
-		ours++
+		hides |= (1<<len(fixes) - 1) << at
+		f.edit(ch.End, ch.End, ";"+strings.Join(fixes, ";"))
+		from, ours = ch.End, ours+len(fixes)
 	}
-	return append(out, text[from:]...), hides, true
+	return hides, true
 }
 
-// restoring forwards a simple Query that resets settings, whose entry is o, with what makes up for it.
-func (f *feed) restoring(length int, frame []byte, o *owed) {
-	text, _, ok := pgwire.CString(frame[pgwire.HeaderLen:])
-	if !ok {
-		f.pass(length)
+// edit notes that text[from:to] is to be replaced.
+func (f *feed) edit(from, to int, with string) {
+	f.e.reading.mentions = append(f.e.reading.mentions, mention{from: from, to: to, with: with})
+}
+
+// restoreBehind notes what makes up for what the portal resets, which executes a statement that was scanned last.
+func (f *feed) restoreBehind(st *sql.Statement, portal []byte) {
+	if !f.resets(st) {
 		return
 	}
-	out, hides, ok := f.restoreInQuery(text)
-	if !ok {
-		f.pass(length)
+	for _, ch := range st.Changes() {
+		fixes := f.restore(ch)
+		if len(fixes) == 0 {
+			continue
+		}
+		if b := f.s.bindMore(portal); b != nil {
+			b.fixes, b.discards = fixes, ch.Kind == sql.ChangeDiscardAll
+		}
+	}
+}
+
+// restoreAfter makes up for the statement whose Execute has just been sent.
+func (f *feed) restoreAfter(b *bound) {
+	if b.discards {
+		f.s.discarded, f.s.barrier = b.fixes, true
 		return
 	}
-	o.hides = hides
-	f.replace(length, f.e.keep(pgwire.AppendQuery(f.e.room(len(out)+8), string(out))))
+	if !f.c.MidFrame() {
+		f.extendedOurs(b.fixes)
+	}
+}
+
+// restoreDiscarded makes up for a DISCARD ALL amid extended messages. That has committed when it was executed; what comes
+// behind it, before the Sync, is a transaction of its own, which may fail. So what makes up for it has a Sync of its own, which
+// must not be sent before Postgres has said that the DISCARD ALL has not failed: it would end the skipping of what follows.
+// Before the Sync of the client there is no need for that.
+func (f *feed) restoreDiscarded(typ byte) {
+	e, s := f.e, f.s
+	if typ == pgwire.Sync {
+		f.extendedOurs(s.discarded)
+		return
+	}
+	if s.owed.len() > 0 {
+		f.flushServer()
+		f.stop = Await
+		return
+	}
+	f.extendedOurs(s.discarded)
+	s.discarded, s.restoringDiscarded, s.barrier = nil, true, false // all has been answered
+	s.owed.push(oweSyncOurs, prepared.None)
+	s.open = false
+	f.put(e.keep(pgwire.AppendEmpty(e.room(8), pgwire.Sync)))
 }
 
 // discardAll forwards a simple Query that is DISCARD ALL. That must be alone in its text, so it becomes extended messages, which
@@ -102,7 +190,7 @@ func (f *feed) discardAll(length int, frame []byte) {
 		s.owed.push(kind, prepared.None)
 	}
 	f.replace(length, e.keep(b))
-	f.extendedOurs(e.Startup.Restore(f.c.Startup, nil))
+	f.extendedOurs(e.Startup.Restore(f.c.Startup, sql.ChangeDiscardAll, nil))
 	f.put(e.keep(pgwire.AppendEmpty(e.room(8), pgwire.Sync)))
 	s.pushSync()
 }
@@ -110,20 +198,22 @@ func (f *feed) discardAll(length int, frame []byte) {
 // ownName is the statement and the portal of ours that live between two messages of a client.
 const ownName = prepared.ServerNamePrefix + "own"
 
-// extendedOurs executes SQL of ours amid a client's extended messages.
-func (f *feed) extendedOurs(text string) {
+// extendedOurs executes statements of ours amid a client's extended messages.
+func (f *feed) extendedOurs(texts []string) {
 	e, s := f.e, f.s
 	name := []byte(ownName)
-	b := e.room(len(text) + 256)
-	b = pgwire.AppendClose(b, 'S', name) // should one that failed have left it there
-	b = pgwire.AppendParse(b, name, []byte(text), []byte{0, 0})
-	b = pgwire.AppendPlainBind(b, name, name)
-	b = pgwire.AppendExecute(b, name)
-	b = pgwire.AppendClose(b, 'P', name)
-	b = pgwire.AppendClose(b, 'S', name)
-	for _, kind := range [...]Kind{oweCloseOurs, oweParseOurs, oweBindOurs, oweExecuteOurs, oweCloseOurs, oweCloseOurs} {
-		s.owed.push(kind, prepared.None)
+	for _, text := range texts {
+		b := e.room(len(text) + 256)
+		b = pgwire.AppendClose(b, 'S', name) // should one that failed have left it there
+		b = pgwire.AppendParse(b, name, []byte(text), []byte{0, 0})
+		b = pgwire.AppendPlainBind(b, name, name)
+		b = pgwire.AppendExecute(b, name)
+		b = pgwire.AppendClose(b, 'P', name)
+		b = pgwire.AppendClose(b, 'S', name)
+		for _, kind := range [...]Kind{oweCloseOurs, oweParseOurs, oweBindOurs, oweExecuteOurs, oweCloseOurs, oweCloseOurs} {
+			s.owed.push(kind, prepared.None)
+		}
+		s.open = true
+		f.put(e.keep(b))
 	}
-	s.open = true
-	f.put(e.keep(b))
 }

@@ -130,6 +130,9 @@ func (f *feed) oweParsed() {
 // one that calls them as servers do. It is retained. What was read stays to be looked at.
 func (f *feed) onServer(id prepared.StmtID) prepared.StmtID {
 	e := f.e
+	if effects := e.effectsOf(id); !effects.Has(naming) && f.mayGiveNull(effects) {
+		return f.withoutNulls(id)
+	}
 	if !e.effectsOf(id).Has(naming) || f.c.NoPrepared || e.Statements.FromSQL(id) {
 		e.Statements.Retain(id)
 		return id
@@ -203,6 +206,10 @@ func (f *feed) execute(length int, frame []byte) {
 	for i := range s.bound {
 		b := &s.bound[i]
 		if string(b.portal) != string(portal) {
+			continue
+		}
+		if b.fixes != nil {
+			f.restoreAfter(b)
 			continue
 		}
 		if b.id != prepared.None {

@@ -63,7 +63,7 @@ func (f *feed) discardSequences(simple bool) {
 	const text = "DISCARD SEQUENCES"
 	f.s.OwnSequences = true
 	if !simple || f.s.open {
-		f.extendedOurs(text)
+		f.extendedOurs([]string{text})
 		return
 	}
 	f.s.owed.push(oweQueryOurs, prepared.None)

@@ -50,10 +50,11 @@ type Server struct {
 	// barrier: a DEALLOCATE or DISCARD is on its way, or a batch that may fail before one of its Parses and Closes; what
 	// names mean, and what the server has, is known when all is answered. mayUndo: the present batch is such a one.
 	barrier, mayUndo bool
-	// influx, if not 0, stands for the meaning of texts while settings are in flux. restoring is the SQL that follows the
-	// next Execute, because what it executes resets settings.
-	influx    uint64
-	restoring string
+	// influx, if not 0, stands for the meaning of texts while settings are in flux.
+	influx uint64
+	// discarded is the SQL that makes up for a DISCARD ALL that is on its way; restoringDiscarded: it is.
+	discarded          []string
+	restoringDiscarded bool
 	// reply counts the statements of the simple Query at the head that have been answered.
 	reply uint
 	// defaults: the open transaction may have changed what new sessions begin with.
@@ -72,6 +73,8 @@ type Server struct {
 	// mentions is the names in the texts that are on their way, in order; bound those in the texts of portals.
 	mentions []mention
 	bound    []bound
+	// stood is the statements that the server knows by the client's own names, of which something follows when they run.
+	stood []stands
 	// finished is how many statements of the simple Query at the head have run, if its text has mentions.
 	finished int
 	// oursFailed: it is something of ours that has made it skip.
@@ -101,9 +104,10 @@ type Server struct {
 	Instead []byte
 
 	// OnParameter, if set, is told every ParameterStatus; OnAnswer, when a query of ours has been answered, before its client
-	// receives anything that comes after it. OnNotification, if set, is told every NotificationResponse, whole, and nobody else.
+	// receives anything that comes after it. OnNotice is told every NoticeResponse to a query of ours, whole. OnNotification, if set, is told every NotificationResponse, whole, and nobody else.
 	OnParameter    func(name, value []byte)
 	OnAnswer       func()
+	OnNotice       func(m []byte)
 	OnNotification func(m []byte)
 	// Queries counts the replies that ended; Transactions those that left no transaction open.
 	Queries, Transactions uint64
@@ -188,7 +192,7 @@ func (s *Server) doubt() {
 
 func (s *Server) pushSync() {
 	s.owed.push(oweSync, prepared.None).behindData = s.dataSent
-	s.open, s.skipping, s.restoring = false, false, ""
+	s.open, s.skipping, s.discarded = false, false, nil
 	s.barrier, s.mayUndo = s.barrier || s.mayUndo, false
 }
 
@@ -196,6 +200,7 @@ func (s *Server) pushSync() {
 func (s *Server) Cleaned(e *Env) {
 	s.Pins, s.Lost, s.Settings, s.ownTables = 0, 0, 0, false
 	s.Channels = Channels{}
+	s.stood = s.stood[:0]
 	s.Known()
 	s.Prepared.Clear()
 	s.setUnnamed(e, prepared.None)

@@ -36,7 +36,8 @@ func (f *feed) parse(length int, frame []byte) {
 		f.channels(effects)
 		s.Pins |= PinPrepare
 		f.pin(effects)
-		f.forward(oweParse, length)
+		f.standing(name, text, effects)
+		f.parseNatively(st, length, name, text, types)
 		return
 	}
 	if len(name) > maxName {
@@ -55,7 +56,7 @@ func (f *feed) parse(length int, frame []byte) {
 	} else {
 		f.parseNamed(name, id, on, length)
 	}
-	if effects.Has(naming) {
+	if effects.Has(naming) || f.mayGiveNull(effects) {
 		f.oweParsed()
 	}
 }
@@ -197,8 +198,13 @@ func (f *feed) bind(length int, frame []byte) {
 		f.refuse(why, length, false)
 		return
 	}
-	if effects&(touching|sql.Begins|sql.Ends) != 0 {
-		f.touchBound(id, effects)
+	if effects&(touching|sql.Begins|sql.Ends) != 0 || f.mayGiveNull(effects) {
+		f.touchBound(id, portal, effects)
+	}
+	text := f.boundStanding(name, portal, known)
+	if f.mayGiveNull(effects) {
+		f.e.unread()
+		text = f.e.Statements.Text(id)
 	}
 	f.sequences(effects, effects.Has(mayDraw), false)
 	s.defaults = s.defaults || effects.Has(sql.AltersDefaults)
@@ -211,10 +217,15 @@ func (f *feed) bind(length int, frame []byte) {
 	if !known || len(name) == 0 {
 		f.e.release(on)
 		s.owed.push(oweBind, prepared.None)
-		f.pass(length)
+		if !f.bindGiven(length, frame, text, portal, name, end) {
+			f.pass(length)
+		}
 		return
 	}
 	s.owed.pushAbout(oweBind, on, name)
+	if f.bindGiven(length, frame, text, portal, f.e.Statements.ServerName(on), end) {
+		return
+	}
 	end += pgwire.HeaderLen
 	head := f.e.keep(pgwire.AppendBind(f.e.room(end+prepared.ServerNameLen+8), portal, f.e.Statements.ServerName(on), length-end))
 	f.replace(end, head)
@@ -264,6 +275,7 @@ func (f *feed) close(length int, frame []byte) {
 		return
 	}
 	if statement {
+		s.standNot(name)
 		if id, ok := e.Names.Delete(c.Slot, &c.names, name); ok {
 			s.owed.pushNamed(dueClose, id, name) // takes over the reference
 			f.discard(length)
@@ -356,8 +368,8 @@ func (f *feed) ensureUnnamed(on prepared.StmtID) {
 func (f *feed) ensure(id prepared.StmtID) {
 	e, s := f.e, f.s
 	state := s.Prepared.Has(e.Statements.Hash(id), e.Statements.Version(id))
-	if state == prepared.Present {
-		return
+	if state == prepared.Present || state == prepared.Stale && s.Pins&PinSession != 0 && !e.Statements.FromSQL(id) {
+		return // in session mode an old copy is the client's own, and Postgres plans it anew or refuses it
 	}
 	s.mayUndo = s.mayUndo || s.open || s.mayRefuse()
 	f.makeRoom(id, state)

@@ -62,10 +62,11 @@ func (t *Touched) Once() (text uint64, ok bool) { return t.text, t.once }
 // Forget begins anew: all is known.
 func (t *Touched) Forget() { *t = Touched{names: t.names[:0]} }
 
-// Touch adds a setting that something else than a text has shown to have changed.
+// Touch adds a setting that something else than a text has shown to have changed. Where a text has named it, that is no news.
 func (t *Touched) Touch(name []byte) {
-	t.once = false
+	named := t.count
 	t.Unknown = !t.name(name, true) || t.Unknown
+	t.once = t.once && t.count == named && !t.Unknown
 }
 
 // name adds a setting; false if there is no room.
@@ -112,7 +113,7 @@ func (f *feed) touch(st *sql.Statement, text []byte) {
 		return
 	}
 	first := !t.Any() && st.Single() && st.Effects&^(sql.SetsSession|sql.Resets|sql.DiscardsAll) == 0 &&
-		f.s.Status == 'I' && !f.s.open && f.s.owed.len() == 0
+		f.s.Status == 'I' && !f.s.open && f.s.owesNothing()
 	if st.Effects.Has(settling) {
 		f.touchSettings(st)
 	}
@@ -126,9 +127,15 @@ func (f *feed) touch(st *sql.Statement, text []byte) {
 	}
 }
 
-// touchBound is touch for a statement that is executed now, and was read when it was prepared. effects is what it does, and
-// what those do that its EXECUTEs run.
-func (f *feed) touchBound(id prepared.StmtID, effects sql.Effects) {
+// owesNothing reports whether nothing is owed, or only the answer to what makes the session the client's: if that fails, the
+// server is lost.
+func (s *Server) owesNothing() bool {
+	return s.owed.len() == 0 || s.owed.len() == 1 && s.owed.first() == oweQueryOurs
+}
+
+// touchBound is touch for a statement that is executed now, by a portal, and was read when it was prepared. effects is what it
+// does, and what those do that its EXECUTEs run.
+func (f *feed) touchBound(id prepared.StmtID, portal []byte, effects sql.Effects) {
 	if id == prepared.None {
 		return
 	}
@@ -136,14 +143,7 @@ func (f *feed) touchBound(id prepared.StmtID, effects sql.Effects) {
 	st := f.look(text, false)
 	st.Effects |= effects &^ mayDraw
 	f.touch(st, text)
-	if !f.resets(st) {
-		return
-	}
-	for _, ch := range st.Changes() { // one statement makes one that can be restored
-		if fix := f.restore(ch); fix != "" {
-			f.s.restoring = fix
-		}
-	}
+	f.restoreBehind(st, portal)
 }
 
 // touchSettings notes the settings that a text names.
@@ -154,6 +154,8 @@ func (f *feed) touchSettings(st *sql.Statement) {
 	}
 	for _, ch := range st.Changes() {
 		switch ch.Kind {
+		case sql.ChangeResetLocal:
+			continue // it ends with the transaction
 		case sql.ChangeResetAll, sql.ChangeDiscardAll:
 			t.All = true
 			if f.c.Meaning == 0 && f.s.influx == 0 {

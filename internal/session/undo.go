@@ -4,7 +4,7 @@ import "github.com/pgmux/caddy-pgmux/internal/prepared"
 
 // skipToSync undoes what the server now ignores: everything up to the next Sync, which may not have been sent yet.
 func (s *Server) skipToSync(e *Env, c *Client) {
-	s.oursFailed = s.owed.first().ours()
+	s.oursFailed, s.discarded = s.owed.first().ours(), nil
 	end := s.owed.head
 	for end != s.owed.tail && s.owed.at(end).kind != oweSync && s.owed.at(end).kind != oweSyncOurs {
 		end++

@@ -4,7 +4,7 @@ package sql
 // [SetsUnknown].
 const MaxChanges = 8
 
-// Change is one change of a setting of the session that a text may make. It may come to nothing: the statement may
+// Change is one change of a setting of the session that a text may make, or SET LOCAL x TO DEFAULT. It may come to nothing: the statement may
 // fail, or not be reached, or set what is set already.
 //
 // Where the text has [SetsUnknown], there may be changes that are not listed, and Statement and End are not to be
@@ -35,6 +35,8 @@ const (
 	ChangeResetAll
 	// ChangeDiscardAll is DISCARD ALL.
 	ChangeDiscardAll
+	// ChangeResetLocal is SET LOCAL x TO DEFAULT: as ChangeReset, until the transaction ends.
+	ChangeResetLocal
 )
 
 // Changes is the changes of settings the text makes, in their order. Valid until the next Scan.
@@ -45,7 +47,7 @@ func (s *Statement) Changes() []Change { return s.changes[:s.changed] }
 func (s *scanner) assign(effect Effects, kind ChangeKind, name []byte) {
 	switch string(name) {
 	case "seed":
-		s.st.Effects |= Seeds
+		s.st.Effects |= Seeds // LOCAL is no help: random() goes on from there
 	case "transaction_isolation", "transaction_read_only", "transaction_deferrable":
 		s.st.Effects |= SetsLocal // whatever the statement says
 	case "session_authorization":
@@ -58,6 +60,12 @@ func (s *scanner) assign(effect Effects, kind ChangeKind, name []byte) {
 
 // change notes a change made by the current statement; its End is known when the statement is read.
 func (s *scanner) change(effect Effects, kind ChangeKind, name []byte) {
+	if s.local {
+		if kind != ChangeReset || s.hasBody || s.st.changed == MaxChanges {
+			return
+		}
+		effect, kind = SetsLocal, ChangeResetLocal
+	}
 	s.st.Effects |= effect
 	if s.hasBody {
 		s.st.Effects |= SetsUnknown

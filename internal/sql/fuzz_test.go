@@ -62,6 +62,8 @@ func checkChanges(t *testing.T, text string, st *Statement) {
 			effects, named = Resets, false
 		case ChangeDiscardAll:
 			effects, named = DiscardsAll, false
+		case ChangeResetLocal:
+			effects = SetsLocal
 		}
 		if !st.Effects.Has(effects) {
 			t.Fatalf("%q has %v, without what makes change %+v", text, st.Effects, c)

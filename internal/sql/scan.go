@@ -16,6 +16,8 @@ type scanner struct {
 	prev int
 	// hasBody is true from a CREATE on that may have semicolons inside: statements are then not counted for certain.
 	hasBody bool
+	// local: the current statement is SET LOCAL.
+	local bool
 	// ended is how many of the changes have their End.
 	ended int
 	// ahead is how many more bytes may be looked at twice: it keeps the pass linear, whatever the text.

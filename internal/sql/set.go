@@ -6,9 +6,9 @@ func (s *scanner) set(i int) {
 	t := s.next(i)
 	if s.isWord(t, "local") && !s.endsName(s.next(t.end)) {
 		s.st.Effects |= SetsLocal
-		if name, _ := s.parameter(s.next(t.end)); string(name) == "seed" {
-			s.st.Effects |= Seeds // LOCAL is no help: random() goes on from there
-		}
+		t, s.local = s.next(t.end), true
+		_ = s.setParameter(t) || s.setKeyword(t)
+		s.local = false
 		return
 	}
 	if s.setParameter(t) || s.setKeyword(t) {

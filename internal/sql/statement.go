@@ -24,6 +24,8 @@ type Statement struct {
 	mentions int
 	changes  [MaxChanges]Change
 	changed  int
+	nulls    [MaxNulls]Null
+	nulled   int
 	buf      []byte // holds the decoded names that differ from their spelling
 }
 
@@ -81,7 +83,7 @@ var kindNames = [...]string{
 func (k Kind) String() string { return kindNames[k] }
 
 func (s *Statement) reset() {
-	s.Effects, s.Kind, s.Defines, s.mentions, s.changed, s.buf = 0, Empty, 0, 0, 0, s.buf[:0]
+	s.Effects, s.Kind, s.Defines, s.mentions, s.changed, s.nulled, s.buf = 0, Empty, 0, 0, 0, 0, s.buf[:0]
 	if s.Truncated {
 		s.Effects = Unknown
 	}

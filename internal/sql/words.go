@@ -137,6 +137,7 @@ func (s *scanner) call(effect Effects, j int) {
 // setConfig judges a call of set_config by its arguments, which begin at i.
 func (s *scanner) setConfig(i int) {
 	t := s.next(i)
+	s.nullOf(t)
 	name := s.literal(t)
 	switch {
 	case s.isLocal(t):

@@ -1,0 +1,74 @@
+package engine
+
+import "testing"
+
+// A client that keeps its server may have its next query running, and cancel it, while a cancel is still on its way that
+// Postgres has heeded already.
+func TestACancelBehindACancel(t *testing.T) {
+	cfg := onePool(1)
+	cfg.Mode = Session
+	r := newRig(t, 1, cfg)
+	a := r.client("a")
+	secret := []byte{0, 0, 0, 7}
+	cancel := func() <-chan struct{} {
+		done := r.e.Cancel(a.pid(), secret)
+		r.settle()
+		return done
+	}
+	// heeded: Postgres has done what the cancel asks for, and we have not heard that it is delivered.
+	heeded := func() {
+		srv := r.servers[0]
+		srv.hanging = false
+		srv.fail("57014", "canceling statement due to user request")
+		srv.serve()
+		r.settle()
+	}
+	// delivered: the host has sent it and heard its end.
+	delivered := func() {
+		q := r.cancels[0]
+		r.cancels = r.cancels[1:]
+		r.e.Cancelled(q.Ticket)
+		r.settle()
+	}
+	told := func(done <-chan struct{}) bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	}
+	r.holdCancels = true
+	r.note("one cancel, which Postgres heeds before it counts as delivered")
+	r.says(a, "hang")
+	first := cancel()
+	heeded()
+	r.note("the next query gets its own when it does; asked for twice, it is one")
+	r.says(a, "hang")
+	second, third := cancel(), cancel()
+	if told(first) || told(second) || told(third) {
+		t.Error("a cancel counts as delivered before it is")
+	}
+	delivered()
+	if !told(first) || told(second) || told(third) {
+		t.Error("who waits for the second cancel is told of the first")
+	}
+	heeded()
+	delivered()
+	if !told(second) || !told(third) {
+		t.Error("who waits for the second cancel is not told of it")
+	}
+	r.note("where what it was for has ended meanwhile, there is none")
+	r.says(a, "hang")
+	cancel()
+	heeded()
+	r.says(a, "hang")
+	second = cancel()
+	heeded()
+	r.says(a, "hang")
+	delivered()
+	if !told(second) || len(r.cancels) > 0 {
+		t.Errorf("who waits is told: %v, and %d cancels are under way", told(second), len(r.cancels))
+	}
+	r.compare()
+}
