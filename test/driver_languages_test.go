@@ -72,7 +72,7 @@ func (l language) speak(t *testing.T, addr string, section int, env ...string) {
 		t.Fatal(err)
 	}
 	want := strings.Split(strings.Split(strings.TrimSpace(string(text)), "\n\n")[section], "\n")
-	got := runProgram(t, runner, l.program, addr, env...)
+	got := runProgram(t, runner, []string{l.program}, addr, env...)
 	for i, line := range got {
 		// Older versions of a driver cannot do everything, and say so.
 		if name, cannot := strings.CutSuffix(line, ": not in this version"); cannot && i < len(want) {

@@ -14,12 +14,12 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 )
 
-// programDeadline ends a driver's program that hangs. It takes a few seconds at most.
-const programDeadline = time.Minute
+// programDeadline ends a driver's program that hangs. It takes a few seconds at most, where there is a processor for it.
+const programDeadline = 2 * time.Minute
 
-// runProgram runs a program of test/drivers on a server or pooler, and returns what it prints. Of the environment that
-// drivers know it has what it is given only.
-func runProgram(t *testing.T, r pgtest.Runner, program, addr string, env ...string) []string {
+// runProgram runs a program of test/drivers, as its runner wants it named, on a server or pooler, and returns what it
+// prints. Of the environment that drivers know it has what it is given only.
+func runProgram(t *testing.T, r pgtest.Runner, program []string, addr string, env ...string) []string {
 	t.Helper()
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -27,23 +27,24 @@ func runProgram(t *testing.T, r pgtest.Runner, program, addr string, env ...stri
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), programDeadline)
 	defer cancel()
-	words := append(append([]string{}, r.Command...), program)
+	words := append(append([]string{}, r.Command...), program...)
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "PG") {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
-	cmd.Env = append(append(cmd.Env, r.Env...), env...)
-	cmd.Env = append(cmd.Env, "PGHOST="+host, "PGPORT="+port, "PGUSER=app", "PGPASSWORD=secret", "PGDATABASE=app")
+	cmd.Env = append(append(cmd.Env, r.Env...), "PGHOST="+host, "PGPORT="+port, "PGUSER=app", "PGPASSWORD=secret", "PGDATABASE=app")
+	cmd.Env = append(cmd.Env, env...)
 	cmd.WaitDelay = time.Second
 	var problems strings.Builder
 	cmd.Stderr = &problems
 	began := time.Now()
 	out, err := cmd.Output()
-	t.Logf("%s ran for %v", program, time.Since(began).Round(time.Millisecond))
+	name := strings.Join(program, " ")
+	t.Logf("%s ran for %v", name, time.Since(began).Round(time.Millisecond))
 	if err != nil {
-		t.Errorf("%s: %v (after %v):\n%s%s", program, err, time.Since(began), out, problems.String())
+		t.Errorf("%s: %v (after %v):\n%s%s", name, err, time.Since(began), out, problems.String())
 	}
 	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 }

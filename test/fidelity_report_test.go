@@ -46,7 +46,7 @@ var reportTalks = []conversation{
 		ext("SELECT scene.set('TimeZone', 'Asia/Tokyo')"), "SHOW TimeZone", "BEGIN",
 		"SELECT scene.set('application_name', 'rolled back')", "ROLLBACK", "SHOW application_name",
 		"DO $$ BEGIN SET DateStyle = 'German'; END $$", "SHOW DateStyle",
-	}, awaits: "settings that functions and DO blocks leave follow their client"},
+	}},
 	{name: "of a role", script: script{"SET SESSION AUTHORIZATION app", "SHOW session_authorization",
 		"RESET SESSION AUTHORIZATION", "SET ROLE app", "RESET ROLE"}},
 	{name: "of a superuser's role", startup: []string{"user", "postgres"}, script: script{

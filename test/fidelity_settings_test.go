@@ -9,13 +9,9 @@ type setting struct {
 	name, change, show string
 	// before makes the change one, undo takes it back.
 	before, undo string
-	awaits       string
 }
 
-const (
-	showMemory = "SHOW work_mem"
-	hidden     = "settings that functions and DO blocks leave follow their client"
-)
+const showMemory = "SHOW work_mem"
 
 var settingWays = []setting{
 	{name: "SET", change: "SET work_mem = '7MB'", show: showMemory, undo: "RESET work_mem"},
@@ -49,9 +45,9 @@ var settingWays = []setting{
 	{name: "one that nobody may set", change: "SET shared_buffers = '1MB'", show: "SHOW shared_buffers",
 		undo: "RESET shared_buffers"},
 	{name: "a function", change: "SELECT scene.set('work_mem', '7MB')", show: showMemory,
-		undo: "SELECT scene.set('work_mem', '4MB')", awaits: hidden},
+		undo: "SELECT scene.set('work_mem', '4MB')"},
 	{name: "a DO block", change: "DO $$ BEGIN SET work_mem = '7MB'; END $$", show: showMemory,
-		undo: "DO $$ BEGIN RESET work_mem; END $$", awaits: hidden},
+		undo: "DO $$ BEGIN RESET work_mem; END $$"},
 }
 
 // settingTalks changes settings by every way in every outcome of a transaction, by both protocols.
@@ -62,7 +58,7 @@ func settingTalks() (talks []conversation) {
 	}
 	for _, w := range settingWays {
 		for name, say := range protocols {
-			talks = append(talks, conversation{name: w.name + ", " + name, script: w.outcomes(say), awaits: w.awaits})
+			talks = append(talks, conversation{name: w.name + ", " + name, script: w.outcomes(say)})
 		}
 	}
 	return append(talks, settingSequences...)

@@ -53,7 +53,7 @@ var subjects = []struct {
 	{"statements", statementTalks},
 	{"cursors", cursorTalks},
 	{"settings", settingTalks()},
-	{"startup", startupTalks},
+	{"startup", startupTalks()},
 }
 
 // manner is how conversations are held through a pooler.

@@ -73,6 +73,9 @@ func (s *sitting) hiddenRoads() []road {
 	}
 }
 
+// unseen is what Postgres cannot be asked for, by roads where no text tells to ask for it.
+var unseen = []string{"SET of a setting of one's own/by a trigger", "LOAD/in a DO block", "LOAD/by a view"}
+
 // Where no text tells of what is left, nobody else may see it either, and its owner must find it: some state by every
 // road, the rest by two.
 func TestLeakByRoadsThatNoTextShows(t *testing.T) {
@@ -86,7 +89,9 @@ func TestLeakByRoadsThatNoTextShows(t *testing.T) {
 			}
 			for _, r := range taken {
 				t.Run(l.name+"/"+r.name, func(t *testing.T) {
-					awaits(t, "what functions, DO blocks and triggers leave follows or pins")
+					if slices.Contains(unseen, l.name+"/"+r.name) {
+						awaits(t, "dynamic SQL whose text stands nowhere is known to LOAD, or to set something of one's own")
+					}
 					s.leak(t, l, func(owner *client) { mustNotContain(t, r.travel(owner, l.leave...), "ErrorResponse") })
 				})
 			}

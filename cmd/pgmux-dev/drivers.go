@@ -43,8 +43,8 @@ func installNodePostgres(ctx context.Context) error {
 		return fmt.Errorf("making the cache directory: %w", err)
 	}
 	fmt.Println("fetching node-postgres for the tests")
-	npm := exec.CommandContext(ctx, "npm", "install", "--prefix", dir, "--ignore-scripts", "--no-audit", "--no-fund",
-		"pg@"+pgtest.NodePostgresVersion)
+	words := append([]string{"install", "--prefix", dir, "--ignore-scripts", "--no-audit", "--no-fund"}, pgtest.NodePostgresPackages...)
+	npm := exec.CommandContext(ctx, "npm", words...)
 	if out, err := npm.CombinedOutput(); err != nil {
 		fmt.Printf("testing without node-postgres: npm does not bring it (%v):\n%s", err, out)
 		return os.RemoveAll(dir)

@@ -45,11 +45,9 @@ async def transactions(conn):
 
 async def interruptions(conn):
     print("cancel:", await refusal(conn.fetch("SELECT pg_sleep(5)", timeout=0.2)))
-    transaction = conn.transaction()
-    await transaction.start()
-    await conn.execute("SET LOCAL statement_timeout = '50ms'")
+    await conn.execute("SET statement_timeout = '50ms'")
     print("timeout:", await refusal(conn.fetch("SELECT pg_sleep(60)")))
-    await transaction.rollback()
+    await conn.execute("RESET statement_timeout")
     print("afterwards:", await conn.fetchval("SHOW statement_timeout"))
 
 

@@ -18,7 +18,7 @@ class Main {
     static Connection connect(String... properties) throws SQLException {
         var p = new Properties();
         p.putAll(Map.of("user", System.getenv("PGUSER"), "password", System.getenv("PGPASSWORD"),
-            "database", System.getenv("PGDATABASE"), "sslmode", "disable", "connectTimeout", "10", "prepareThreshold", "2"));
+            "database", System.getenv("PGDATABASE"), "sslmode", "disable", "connectTimeout", "10"));
         for (int i = 0; i < properties.length; i += 2) p.setProperty(properties[i], properties[i + 1]);
         var address = System.getenv("PGHOST") + ":" + System.getenv("PGPORT");
         return DriverManager.getConnection("jdbc:postgresql://" + address + "/" + p.remove("database"), p);
@@ -55,7 +55,7 @@ class Main {
     static void queries(Connection c) throws SQLException {
         say("query", value(c, "SELECT ?::int + 1", 41));
         try (var s = c.prepareStatement("SELECT ?::int * 2")) {
-            for (int n = 0; n < 4; n++) { // prepared in the server from the second use on
+            for (int n = 0; n < 7; n++) { // prepared in the server from the fifth use on
                 s.setInt(1, n);
                 try (var rows = s.executeQuery()) {
                     rows.next();
@@ -117,22 +117,20 @@ class Main {
         try (var c = connect("ApplicationName", "JDBC")) { // which it sets after the login
             say("application_name", value(c, "SHOW application_name"));
         }
-        // A driver that need not think of Postgres before 9.0 sets nothing after the login, and so keeps no server.
-        try (var c = connect("ApplicationName", "JDBC", "options", "-c statement_timeout=4321 -c search_path=a,\\ b",
-                    "assumeMinServerVersion", "9.0");
-                var other = connect("assumeMinServerVersion", "9.0")) { // whose statements have the same names
+        try (var c = connect("ApplicationName", "JDBC", "options", "-c statement_timeout=4321 -c search_path=a,\\ b");
+                var other = connect()) { // whose statements have the same names
             say("user", value(c, "SELECT current_user"));
             for (var name : List.of("application_name", "statement_timeout", "search_path")) {
                 say(name, value(c, "SHOW " + name));
             }
             try (var s = other.prepareStatement("SELECT ?::text")) {
-                for (var text : List.of("b", "c", "d")) {
+                for (var text : List.of("b", "c", "d", "e", "f", "g")) {
                     s.setString(1, text);
                     try (var rows = s.executeQuery()) {
                         rows.next();
                         say("prepared by another", rows.getString(1));
                     }
-                    if (text.equals("c")) queries(c);
+                    if (text.equals("e")) queries(c);
                 }
             }
             transactions(c);
@@ -147,7 +145,7 @@ class Main {
         try (var c = connect(properties)) {
             var rows = new ArrayList<String>();
             try (var s = c.prepareStatement("SELECT ?::int")) {
-                for (int n = 0; n < 3; n++) {
+                for (int n = 0; n < 6; n++) {
                     s.setInt(1, n);
                     try (var row = s.executeQuery()) {
                         row.next();

@@ -56,9 +56,9 @@ async function transactions(client) {
 
 async function interruptions(client) {
   say('cancel', await canceled(client))
-  await client.query("BEGIN; SET LOCAL statement_timeout = '50ms'")
+  await client.query("SET statement_timeout = '50ms'")
   say('timeout', await refusal(client.query('SELECT pg_sleep(60)')))
-  await client.query('ROLLBACK')
+  await client.query('RESET statement_timeout')
   say('afterwards', await value(client, 'SHOW statement_timeout'))
 }
 

@@ -57,9 +57,9 @@ def transactions(conn):
 
 def interruptions(conn):
     print("cancel:", canceled(conn))
-    with conn.transaction(force_rollback=True):
-        conn.execute("SET LOCAL statement_timeout = '50ms'")
-        print("timeout:", refusal(conn.execute, "SELECT pg_sleep(60)"))
+    conn.execute("SET statement_timeout = '50ms'")
+    print("timeout:", refusal(conn.execute, "SELECT pg_sleep(60)"))
+    conn.execute("RESET statement_timeout")
     print("afterwards:", value(conn, "SHOW statement_timeout"))
 
 
