@@ -17,7 +17,16 @@ func TestSignalsReachTheClientThatIsMeant(t *testing.T) {
 			t.Run(mode, func(t *testing.T) {
 				p := startPooler(t, driver, server, settings{Pool: "pool_size 5\npool_mode " + mode})
 				asker := connect(t, p.Addr)
-				terminate := func(c *client) []string { return asker.query(fmt.Sprintf("SELECT pg_terminate_backend(%d)", c.pid)) }
+				// It is answered as by Postgres: true, and nothing else.
+				reached := func(heard []string) []string {
+					t.Helper()
+					mustContain(t, heard, "DataRow", `"t"`)
+					mustNotContain(t, heard, "NoticeResponse")
+					return heard
+				}
+				terminate := func(c *client) []string {
+					return reached(asker.query(fmt.Sprintf("SELECT pg_terminate_backend(%d)", c.pid)))
+				}
 
 				idle, busy, inTransaction := connect(t, p.Addr), connect(t, p.Addr), connect(t, p.Addr)
 				terminate(idle)
@@ -26,7 +35,7 @@ func TestSignalsReachTheClientThatIsMeant(t *testing.T) {
 				busy.say(simple("SELECT pg_sleep(60), 'busy'"))
 				running(t, server, "'busy'", true)
 				asker.ask(parse("t", "SELECT pg_terminate_backend($1)", 23))
-				asker.runStatement("t", fmt.Sprint(busy.pid))
+				reached(asker.runStatement("t", fmt.Sprint(busy.pid)))
 				mustContain(t, busy.hearEnd(), "57P01")
 				running(t, server, "'busy'", false)
 
@@ -39,7 +48,7 @@ func TestSignalsReachTheClientThatIsMeant(t *testing.T) {
 				cancelled := connect(t, p.Addr)
 				cancelled.say(simple("SELECT pg_sleep(60), 'cancelled'"))
 				running(t, server, "'cancelled'", true)
-				asker.query(fmt.Sprintf("SELECT pg_cancel_backend(%d)", cancelled.pid))
+				reached(asker.query(fmt.Sprintf("SELECT 'a note', pg_cancel_backend(%d), false", cancelled.pid)))
 				mustContain(t, cancelled.hear(1), "57014")
 				mustContain(t, cancelled.query("SELECT 'goes on'"), "goes on", "DataRow")
 

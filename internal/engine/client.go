@@ -62,8 +62,8 @@ type client struct {
 	welcomed  bool
 	longKey   bool            // its cancel key is a long one
 	cancelled bool            // while it was preparing
-	quits     bool            // it has said Terminate, and what it asked before is still being done
-	ended     bool            // it has gone, having said so, before it had a server
+	quits     bool            // it has ended the conversation, and what it asked before is still being done
+	ended     bool            // it has ended its half of the connection, and is still to be answered
 	unready   bool            // it has not been told yet that its transaction is over
 	awaits    uint8           // how often it is in hub.waits; meanwhile nothing it says is taken up
 	blocked   session.Verdict // Blocked or Await while it waits for its server's answers
@@ -97,6 +97,7 @@ func (s *Shard) attach(in *Client, login loginID) {
 	c.priority = in.Priority
 	c.addressLen = uint8(copy(c.address[:], in.Address))
 	p.clients++
+	s.reaches.set(i, reachKey(s.pid(c), in.Pool, in.User))
 	s.attachOp(loop.Op{FD: int32(in.FD), Conn: loop.ID(c.Conn), Layer: in.Layer})
 	if len(in.Unread) > 0 {
 		s.held.put(&c.held, in.Unread, 0)
@@ -122,6 +123,9 @@ func (p *shardPool) configureClient(c *client) {
 
 // fromClient takes what a client sent.
 func (s *Shard) fromClient(c *client, data []byte) {
+	if c.quits {
+		return // what comes behind the end means nothing
+	}
 	p := s.pools[c.pool]
 	p.counts.BytesReceived += uint64(len(data))
 	if srv := s.serverOf(c); srv != nil && srv.straight != nil {
@@ -181,6 +185,8 @@ func (s *Shard) proceed(c *client) {
 	s.resumeClient(c, pauseHeld)
 	if len(data) > 0 {
 		s.process(c, data)
+	} else {
+		s.through(c)
 	}
 }
 
@@ -208,6 +214,7 @@ func (s *Shard) process(c *client, data []byte) {
 			}
 			if srv == nil {
 				c.since = s.now // what it asked, it has been answered
+				s.through(c)
 			} else if !srv.Owes() {
 				s.settled(srv)
 			}
@@ -230,7 +237,7 @@ func (s *Shard) process(c *client, data []byte) {
 			s.quit(c)
 			return
 		case session.Violated:
-			s.finishClient(c, session.Violation(data))
+			s.violated(c, data)
 			return
 		}
 	}
@@ -288,6 +295,7 @@ func (s *Shard) finishClient(c *client, message []byte) {
 	}
 	s.op(loop.Finish, c.Conn)
 	c.state = clientFinishing
+	s.reaches.set(c.Slot, 0)
 	s.held.drop(&c.held)
 	patience := finishTimeout
 	if c.congested {
@@ -336,6 +344,7 @@ func (s *Shard) closeClient(c *client) {
 	c.Forget(s.env)
 	p.clients--
 	s.clients--
+	s.reaches.set(c.Slot, 0)
 	address, login := c.Address(), c.login
 	s.slots.give(c.Slot)
 	s.attached.Add(-1)

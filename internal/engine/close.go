@@ -133,8 +133,8 @@ func (s *Shard) serverLost(srv *server) {
 		switch {
 		case mid:
 			s.closeClient(c) // in the middle of a message there is no place for an error
-		case dying:
-			s.finishClient(c, nil) // it has been told by Postgres, word for word
+		case dying || c.quits:
+			s.finishClient(c, nil) // it has been told by Postgres, word for word, or wants to hear no more
 		default:
 			s.finishClient(c, lostServer.message("FATAL"))
 		}

@@ -76,6 +76,8 @@ type rigSocket struct {
 	loop                 *rigLoop
 	id                   loop.ID
 	ended, told          bool
+	broken               bool // the engine is told, once
+	vanished             bool // sending breaks it
 	paused, detach, gone bool
 	layer                loop.Layer
 }
@@ -328,6 +330,9 @@ func (l *rigLoop) turn() bool {
 		case len(s.in) > 0 && !s.paused:
 			events = append(events, loop.Event{Kind: loop.Received, Conn: s.id, Data: slices.Clone(s.in)})
 			s.in = nil
+		case s.broken:
+			s.broken, s.told = false, true
+			events = append(events, loop.Event{Kind: loop.Failed, Conn: s.id})
 		case s.ended && !s.told:
 			s.told = true
 			events = append(events, loop.Event{Kind: loop.Ended, Conn: s.id})
@@ -392,6 +397,7 @@ func (l *rigLoop) perform(op loop.Op) {
 	switch op.Kind {
 	case loop.Send:
 		s.sent = append(s.sent, op.Data...)
+		s.broken = s.vanished
 	case loop.Pause:
 		s.paused = true
 	case loop.Resume:
@@ -472,10 +478,25 @@ func (r *rig) says(s *rigSocket, messages ...string) {
 	r.settle()
 }
 
+// leaves breaks a client's connection.
 func (r *rig) leaves(s *rigSocket) {
+	r.Helper()
+	s.broken = true
+	r.settle()
+}
+
+// endsHalf ends what a client sends; it still listens.
+func (r *rig) endsHalf(s *rigSocket) {
 	r.Helper()
 	s.ended = true
 	r.settle()
+}
+
+// vanishes is the end of a client whose kernel does not tell before it is sent something.
+func (r *rig) vanishes(s *rigSocket) {
+	r.Helper()
+	s.vanished = true
+	r.endsHalf(s)
 }
 
 // note writes a line of explanation into the transcript.

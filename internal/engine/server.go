@@ -221,8 +221,7 @@ func (s *Shard) settled(srv *server) {
 	c := s.clientOf(srv)
 	switch srv.purpose {
 	case linked:
-		if c.quits && !srv.Finishing() {
-			s.clientGone(c)
+		if s.through(c) {
 			return
 		}
 		if srv.Releasable() && !c.MidFrame() && !srv.congested {

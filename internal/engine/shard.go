@@ -26,7 +26,9 @@ type Shard struct {
 	timers loop.Timers
 	env    *session.Env
 	slots  slots
-	held   chunks
+	// reaches is what other shards know of its clients.
+	reaches reaches
+	held    chunks
 	// heldMax is maxHeldTotal, but in tests.
 	heldMax int
 
@@ -96,6 +98,7 @@ func (s *Shard) reset() {
 func (s *Shard) Bind(d loop.Driver) {
 	s.now = d.Now()
 	s.slots.limit = uint32(d.Capacity())
+	s.reaches.begin(s.slots.limit)
 	// Servers need slots too: an eighth of them, and not more than 4,096, is kept for them.
 	s.capacity = d.Capacity() - min(d.Capacity()/8, 4096) - 1
 	s.timers.Set(loop.Timer{At: s.now + sweepEvery, Kind: timerSweep})
@@ -164,16 +167,10 @@ func (s *Shard) stepClient(c *client, ev *loop.Event) {
 		if c.state != clientFinishing {
 			s.fromClient(c, ev.Data)
 		}
-	case loop.Ended, loop.Failed:
-		if c.state == clientFinishing {
-			s.closeClient(c)
-			return
-		}
-		if s.saidGoodbye(c) {
-			c.ended = true
-			return
-		}
-		s.clientGone(c)
+	case loop.Ended:
+		s.clientEnded(c)
+	case loop.Failed:
+		s.clientFailed(c)
 	case loop.Congested:
 		c.congested = true
 		if srv := s.serverOf(c); srv != nil {

@@ -7,17 +7,22 @@ import "github.com/pgmux/caddy-pgmux/internal/session"
 // user in the same pool, of whatever database. A superuser may signal servers, whose process IDs are in pg_stat_activity.
 
 // signal passes a signal on to the shard of the client that is meant, in the next turn at the earliest: it may be the one that
-// asks.
-func (s *Shard) signal(asker *session.Client, pid uint32, terminate bool) {
+// asks. It reports whether there is such a client, that the asker may signal.
+func (s *Shard) signal(asker *session.Client, pid uint32, terminate bool) bool {
 	shard, ok := s.engine.shardOf(pid)
 	if !ok {
-		return
+		return false
+	}
+	from := s.pools[s.client(asker.Slot).pool].shared
+	if !shard.reaches.has(shard.slotOf(pid), reachKey(pid, from.template.name, from.user)) {
+		return false
 	}
 	kind := mailInterrupt
 	if terminate {
 		kind = mailTerminate
 	}
-	shard.post(mail{kind: kind, pid: pid, pool: s.pools[s.client(asker.Slot).pool].shared})
+	shard.post(mail{kind: kind, pid: pid, pool: from})
+	return true
 }
 
 // signalled does what a signal from a client of some pool asks for.

@@ -21,8 +21,11 @@ func TestSignalsBetweenClients(t *testing.T) {
 	signals := func(from *rigSocket, pid uint32, terminate bool) string {
 		r.log = nil
 		s := from.loop.shard
-		s.signal(&s.client(from.id.Slot()).Client, pid, terminate)
+		reaches := s.signal(&s.client(from.id.Slot()).Client, pid, terminate)
 		r.settle()
+		if said := joinLines(r.log); reaches != (said != "") {
+			t.Errorf("%s is told %v of its signal for %d, and what comes of it is %q", from.name, reaches, pid, said)
+		}
 		return joinLines(r.log)
 	}
 	for _, from := range []*rigSocket{stranger, elsewhere} {

@@ -273,6 +273,7 @@ func (s *Shard) passRequest(srv *server, data []byte) {
 // straightFromServer takes what its server sent.
 func (s *Shard) straightFromServer(srv *server, data []byte) {
 	srv.pool.counts.BytesSent += uint64(len(data))
+	srv.heard = s.now
 	srv.straight.answers.pass(data)
 	if c := s.clientOf(srv); c != nil {
 		s.Send(c.Conn, data)

@@ -24,6 +24,7 @@ const (
 	timerSeek                  // replication client Ref looks again for a server
 	timerListen                // pool Ref may dial its listener, or a client of it has waited long enough for that
 	timerReserve               // a client of pool Ref may have waited for reserve_pool_timeout
+	timerKnock                 // client Ref has ended its half of the connection, and may have vanished
 )
 
 // sweepEvery is how often what rests is looked through: the precision of server_idle_timeout and server_lifetime.
@@ -63,6 +64,10 @@ func (s *Shard) due(t loop.Timer) {
 		s.stepIdle()
 	case timerSeek:
 		s.seekAgain(t.Ref)
+	case timerKnock:
+		if sl := s.slots.at(loop.ID(t.Ref)); sl != nil && sl.kind == slotClient {
+			s.knock(&sl.client)
+		}
 	case timerReserve:
 		if p := s.pools[t.Ref]; p != nil {
 			s.reserveDue(p)

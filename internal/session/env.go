@@ -15,8 +15,9 @@ type Env struct {
 	Wire       Wire
 	Statements *prepared.Statements
 	Names      *prepared.Names
-	// OnSignal, if set, is told that a client has signalled a process ID that no server has: to terminate it, or to cancel.
-	OnSignal func(c *Client, pid uint32, terminate bool)
+	// OnSignal, if set, is told that a client has signalled a process ID that no server has: to terminate it, or to cancel. It
+	// reports whether that has reached somebody.
+	OnSignal func(c *Client, pid uint32, terminate bool) bool
 	// Schema is shared with all other shards.
 	Schema *Schema
 

@@ -51,9 +51,11 @@ func (f *feed) frames() (Verdict, int) {
 		}
 		typ, length := rest[0], pgwire.FrameLen(rest)
 		if !pgwire.LegalClientFrame(typ, length) {
+			f.lastWords(typ)
 			return Violated, 0
 		}
 		if typ == pgwire.Terminate {
+			f.quits(length)
 			return Quit, 0
 		}
 		if f.c.skip || f.c.refused {
@@ -67,10 +69,14 @@ func (f *feed) frames() (Verdict, int) {
 			}
 			continue
 		case pgwire.Flush:
+			if length > pgwire.HeaderLen {
+				break // Postgres refuses one with a body
+			}
 			if f.s == nil {
 				f.discard(length)
 				continue
 			}
+			f.s.owed.flushed = f.s.owed.tail
 			f.pass(length)
 			continue
 		}
@@ -182,6 +188,8 @@ func (f *feed) message(typ byte, length int, frame []byte) {
 	case pgwire.Sync:
 		s.pushSync()
 		f.pass(length)
+	case pgwire.Flush:
+		f.forward(oweDescribe, length) // which only an error can answer
 	}
 }
 

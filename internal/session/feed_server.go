@@ -42,6 +42,11 @@ func (s *Server) Feed(e *Env, c *Client, data []byte) bool {
 		if len(rest) < length && s.seen(rest[0]) && length <= maxSeen {
 			break
 		}
+		if len(s.answers.notices) > 0 && rest[0] != pgwire.DataRow && rest[0] != pgwire.NoticeResponse {
+			s.toClientNow(e, c, data[run:at])
+			run = at
+			s.tellNotices(e, c)
+		}
 		// What this message brings with it of ours goes out behind what came before it, so that has to be sent first.
 		have := min(length, len(rest))
 		show, ok := s.message(e, c, rest[:have], length, data[run:at])
@@ -94,7 +99,9 @@ func (s *Server) complete(e *Env, c *Client, data []byte) ([]byte, bool) {
 func (s *Server) seen(typ byte) bool {
 	switch typ {
 	case pgwire.DataRow:
-		return s.owed.first() == oweRowsOurs
+		return s.owed.first() == oweRowsOurs || len(s.answers.notices) > 0
+	case pgwire.RowDescription:
+		return s.signalled != 0
 	case pgwire.ReadyForQuery, pgwire.CommandComplete, pgwire.ErrorResponse, pgwire.NoticeResponse, pgwire.ParameterStatus,
 		pgwire.NotificationResponse:
 		return true
@@ -122,8 +129,14 @@ func (s *Server) message(e *Env, c *Client, m []byte, length int, before []byte)
 		if s.owed.first() == oweRowsOurs {
 			s.keepRow(m, length)
 		}
+		if len(s.answers.notices) > 0 {
+			return s.signalRow(e, c, m, length, before), true
+		}
 		return s.visible(), true
 	case pgwire.RowDescription, pgwire.NoData, pgwire.CopyData, pgwire.CopyDone:
+		if m[0] == pgwire.RowDescription && s.signalled != 0 && len(m) == length {
+			s.signalColumns(m)
+		}
 		if m[0] == pgwire.RowDescription || m[0] == pgwire.NoData {
 			s.answered(e, c, oweDescribe)
 		}
@@ -169,7 +182,9 @@ func (s *Server) message(e *Env, c *Client, m []byte, length int, before []byte)
 			return hidden, true
 		}
 		if len(m) == length {
-			s.noticed(e, c, m)
+			if s.noticed(e, c, m) {
+				return hidden, true
+			}
 			if shown := s.placed(e, m); s.visible() == 0 && len(s.mentions) > 0 && &shown[0] != &m[0] {
 				s.toClientNow(e, c, before)
 				s.toClientNow(e, c, shown)

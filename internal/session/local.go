@@ -22,7 +22,7 @@ func (f *feed) local(typ byte, length int, rest []byte) bool {
 	case pgwire.Close:
 		return length <= len(rest) && f.closeLocally(length, rest[:length])
 	case pgwire.Sync:
-		if !f.c.local {
+		if !f.c.local || length > pgwire.HeaderLen {
 			return false
 		}
 		f.c.local = false
@@ -36,7 +36,7 @@ func (f *feed) local(typ byte, length int, rest []byte) bool {
 func (f *feed) parseLocally(length int, frame []byte) bool {
 	e, c := f.e, f.c
 	name, text, types, ok := pgwire.ParseBody(frame[pgwire.HeaderLen:])
-	if !ok || len(name) == 0 || len(name) > maxName || c.NoPrepared {
+	if !ok || len(name) == 0 || len(name) > maxName || c.NoPrepared || !isASCII(name) {
 		return false
 	}
 	if _, taken := e.Names.Get(c.Slot, name); taken {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
@@ -342,7 +343,7 @@ func (p *printer) quote(s string) string {
 	if len(s) > 200 {
 		return fmt.Sprintf("%s…(%d)", s[:8], len(s))
 	}
-	if s == "" || strings.ContainsAny(s, " ;\"\n\\\t\x00") || s[0] == '*' {
+	if s == "" || strings.ContainsAny(s, " ;\"\n\\\t\x00") || s[0] == '*' || !utf8.ValidString(s) {
 		return strconv.Quote(s)
 	}
 	return s

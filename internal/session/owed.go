@@ -85,9 +85,14 @@ type Owed struct {
 	names      []byte
 	// batches counts the entries that end with ReadyForQuery.
 	batches int
+	// flushed is what the tail was at the last Flush: what is before it is answered without a Sync.
+	flushed uint32
 }
 
 func (q *Owed) len() int { return int(q.tail - q.head) }
+
+// asked reports whether there is something that is answered without the client saying more.
+func (q *Owed) asked() bool { return q.batches > 0 || int32(q.flushed-q.head) > 0 }
 
 func (q *Owed) full() bool {
 	return q.len() >= MaxOwed || q.len() > 0 && len(q.names) >= MaxOwedNames

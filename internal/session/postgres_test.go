@@ -137,11 +137,25 @@ func (p *postgres) message(typ byte, body []byte) {
 		p.ready()
 	case pgwire.Sync:
 		p.skip = false
+		p.guard(false, func() {
+			if len(body) > 0 {
+				fail("08P01", "invalid message format")
+			}
+		})
 		p.ready()
 	case pgwire.Flush:
+		if len(body) > 0 {
+			p.guard(true, func() { fail("08P01", "invalid message format") })
+			return
+		}
 		p.flush()
 	case pgwire.CopyData, pgwire.CopyDone, pgwire.CopyFail:
 	default:
+		if !pgwire.KnownClientType(typ) {
+			p.error(pgError{"FATAL", "08P01", fmt.Sprintf("invalid frontend message type %d", typ), ""}, true)
+			p.dead = true
+			return
+		}
 		p.guard(true, func() { p.extended(typ, body) })
 	}
 }
@@ -230,15 +244,15 @@ func (p *postgres) extended(typ byte, body []byte) {
 	r := &reader{body}
 	switch typ {
 	case pgwire.Parse:
-		p.parse(r.cstring(), r.cstring())
+		p.parse(r.text(), r.text())
 	case pgwire.Bind:
-		p.bind(r.cstring(), r.cstring(), r)
+		p.bind(r.text(), r.text(), r)
 	case pgwire.Describe:
-		p.describe(r.byte(), r.cstring())
+		p.describe(r.byte(), r.text())
 	case pgwire.Execute:
 		p.execute(r.cstring(), int(r.int32()))
 	case pgwire.Close:
-		if kind, name := r.byte(), r.cstring(); kind == 'S' {
+		if kind, name := r.byte(), r.text(); kind == 'S' {
 			delete(p.stmts, name)
 		} else {
 			delete(p.portals, name)
@@ -620,6 +634,17 @@ func (r *reader) take(n int) []byte {
 	v := r.b[:n]
 	r.b = r.b[n:]
 	return v
+}
+
+// text is a string that must be text in UTF8.
+func (r *reader) text() string {
+	s := r.cstring()
+	for i, c := range s {
+		if c == utf8.RuneError {
+			fail("22021", "invalid byte sequence for encoding \"UTF8\": 0x%02x", s[i])
+		}
+	}
+	return s
 }
 
 func (r *reader) skip(n int)   { r.take(n) }

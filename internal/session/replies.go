@@ -97,6 +97,7 @@ func (s *Server) ready(e *Env, c *Client, status byte, before []byte) (show int,
 	if s.owed.len() == 0 {
 		s.Prepared.Unpin()
 		s.begins, s.signalled, s.barrier = false, 0, false
+		s.answers.columns = 0
 	}
 	if show == 0 {
 		show = s.over(e, c, status, before)
@@ -110,6 +111,7 @@ func (s *Server) completed(e *Env, c *Client, m []byte) {
 		s.unsure, s.doubted = false, false
 	}
 	s.copyIn, s.copyEnded = false, false
+	s.answers.columns = 0
 	if len(s.mentions) > 0 && s.owed.first() == oweQuery && s.visible() == 0 {
 		s.finished++
 	}

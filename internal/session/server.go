@@ -64,10 +64,12 @@ type Server struct {
 	changing, ownTables bool
 	// signalled is the signals that what is on its way may send.
 	signalled sql.Effects
+	answers   signalAnswers
 	// begins: what is on its way may open a transaction.
 	begins bool
-	// Dying: it said FATAL.
-	Dying bool
+	// ending: it was sent what it ends the connection for. Dying: it said FATAL.
+	ending bool
+	Dying  bool
 	// unnamed is what its unnamed statement is; it holds a reference.
 	unnamed prepared.StmtID
 	// mentions is the names in the texts that are on their way, in order; bound those in the texts of portals.
@@ -120,7 +122,7 @@ type Server struct {
 //  3. no extended message waits for its Sync;
 //  4. no COPY is open;
 //  5. it has sent no half message;
-//  6. nothing is unsure.
+//  6. nothing is unsure, and it was sent nothing that it ends the connection for.
 //
 // Whether the client is in mid-frame, what pins it and which cancels are on their way, the caller knows.
 func (s *Server) Releasable() bool {
@@ -129,14 +131,15 @@ func (s *Server) Releasable() bool {
 
 // Settled is Releasable but for the transaction, which may be open.
 func (s *Server) Settled() bool {
-	return s.owed.len() == 0 && !s.open && !s.skipping && !s.copyIn && s.left == 0 && len(s.hold) == 0
+	return s.owed.len() == 0 && !s.open && !s.skipping && !s.copyIn && s.left == 0 && len(s.hold) == 0 && !s.ending
 }
 
 // Owes reports whether replies are owed.
 func (s *Server) Owes() bool { return s.owed.len() > 0 }
 
-// Finishing reports whether it will say ReadyForQuery without hearing more: what its client has asked so far is being done.
-func (s *Server) Finishing() bool { return s.owed.batches > 0 && (!s.copyIn || s.copyEnded) }
+// Finishing reports whether it will answer, or end the connection, without hearing more: what its client has asked so far is
+// being done.
+func (s *Server) Finishing() bool { return s.ending || s.owed.asked() && (!s.copyIn || s.copyEnded) }
 
 // Answered reports whether a client that was to Await may go on: all has been answered, or nothing will be before the
 // client says more, because the server reads a COPY.

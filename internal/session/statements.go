@@ -145,6 +145,9 @@ func (f *feed) parseNamed(name []byte, id, on prepared.StmtID, length int) {
 		f.forward(oweParse, length)
 		return
 	}
+	if !isASCII(name) {
+		f.prove(name)
+	}
 	state = f.asOfNow(on, state)
 	amid := s.open
 	s.open = true

@@ -42,6 +42,7 @@ type testClient struct {
 	waiting  bool
 	blocked  Verdict
 	gone     bool
+	quits    bool   // it has ended the conversation, and is still being answered
 	received []byte // since it was last looked at
 	all      []byte
 }
@@ -116,7 +117,7 @@ func (w *world) turn(f func()) {
 
 // clientSays feeds what a client sent.
 func (w *world) clientSays(c *testClient, b []byte) {
-	if c.gone {
+	if c.gone || c.quits {
 		return
 	}
 	data := slices.Clone(b)
@@ -161,11 +162,12 @@ func (w *world) process(c *testClient) {
 		case Blocked, Await:
 			c.blocked = verdict
 			return
-		case Quit:
-			w.leave(c)
-			return
-		case Violated:
-			if b := Violation(c.held); len(b) > 0 {
+		case Quit, Violated:
+			if srv != nil && srv.Finishing() {
+				c.quits = true
+				return
+			}
+			if b := Violation(c.held); verdict == Violated && len(b) > 0 {
 				w.Send(c.Conn, b)
 			}
 			w.leave(c)
@@ -254,6 +256,10 @@ func (w *world) settled(s *testServer) {
 	switch s.state {
 	case "linked":
 		c := s.client
+		if c.quits && !s.Finishing() {
+			w.leave(c)
+			return
+		}
 		if s.Releasable() && !c.MidFrame() && s.Touched.Any() && s.Pins.Askable() {
 			s.Known() // as the engine would, having asked: in this world settings change nothing
 		}

@@ -43,6 +43,7 @@ type Client struct {
 	asks        asks
 	mayBeLost   bool // a server died that did its work
 	terminated  bool // its last words are written
+	half        bool // it has ended its half of the connection, and listens
 	gone        bool
 	why         string
 	waitingFrom int64 // when the first unanswered batch was sent and nobody served it; 0: it is served
@@ -174,7 +175,7 @@ func (c *Client) read() {
 // ended is the connection's end from the other side.
 func (c *Client) ended() {
 	// One that is sent away in the middle of a message cannot be told.
-	if c.terminated || c.mayBeLost || (c.mayBeSentAway() || c.declared.timesOut) && len(c.in.buf) > 0 {
+	if c.terminated && (!c.half || c.outstanding == 0) || c.mayBeLost || (c.mayBeSentAway() || c.declared.timesOut) && len(c.in.buf) > 0 {
 		c.leave("closed")
 		return
 	}
@@ -245,8 +246,13 @@ func (c *Client) send() {
 	b := c.program.next()
 	if b == nil {
 		if (c.outstanding == 0 || c.program.hasty) && len(c.held) == 0 {
-			c.w.Note("c%d says Terminate", c.id)
 			c.terminated = true
+			if c.outstanding > 0 && c.w.Chance(0.5) {
+				c.half = true
+				c.endHalf()
+				return
+			}
+			c.w.Note("c%d says Terminate", c.id)
 			c.out = build(c.out, 'X')
 			c.w.After(c.w.latency(), c.hangUp)
 		}
@@ -274,6 +280,20 @@ func (c *Client) push(frames []message) {
 		c.pending = append(c.pending, m)
 		c.out = build(c.out, m.typ, m.body)
 	}
+}
+
+// endHalf ends its half of the connection when all is sent.
+func (c *Client) endHalf() {
+	if c.gone {
+		return
+	}
+	if len(c.out) > 0 {
+		c.flush()
+		c.w.After(int64(Millisecond), c.endHalf)
+		return
+	}
+	c.w.Note("c%d ends its half", c.id)
+	c.end.shutdown()
 }
 
 // hangUp closes after Terminate.

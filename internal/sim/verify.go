@@ -58,6 +58,17 @@ func (c *Client) welcome(m message) {
 	}
 }
 
+// knockedAt takes a parameter that a client is told again to find out whether it is there.
+func (c *Client) knockedAt(m message) {
+	f := fields{m.body}
+	name, value := f.text(), f.text()
+	for k, canonical := range reportedNames {
+		if canonical == name && c.session.setting(k) != value {
+			c.w.Violate("rule 4: c%d is told that %s is %q; it should be %q", c.id, name, value, c.session.setting(k))
+		}
+	}
+}
+
 // answer takes one message after the login.
 func (c *Client) answer(m message) {
 	if m.typ == 'E' && errorField(m.body, 'R') != "sim" && !c.overran(m) {
@@ -73,6 +84,10 @@ func (c *Client) answer(m message) {
 	}
 	for len(c.expect.buf) == 0 && len(c.pending) > 0 {
 		c.feed()
+	}
+	if c.half && m.typ == 'S' && (len(c.expect.buf) == 0 || c.expect.buf[0] != 'S') {
+		c.knockedAt(m)
+		return
 	}
 	want, ok, _ := c.expect.next()
 	if !ok {

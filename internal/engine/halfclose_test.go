@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"testing"
+	"time"
+)
+
+// A client that ends its half of the connection is answered what it has asked before; one that has vanished, which looks the
+// same, has its query cancelled as soon as it is found out.
+func TestHalfClosedClients(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	says := func(c *rigSocket, messages ...string) {
+		for _, m := range messages {
+			c.in = append(c.in, clientSays(m)...)
+		}
+	}
+	r.note("at rest: it leaves")
+	a := r.client("a")
+	r.says(a, "select a")
+	r.endsHalf(a)
+	r.note("behind queries, of which one is behind a transaction that stays open")
+	b := r.client("b")
+	says(b, "select b", "begin", "select b")
+	r.endsHalf(b)
+	r.note("behind a batch that is flushed; it never ends, and is undone")
+	c := r.client("c")
+	says(c, "Parse:  select c", "Bind:", "Execute:", "Raw: H\x00\x00\x00\x04")
+	r.endsHalf(c)
+	r.note("behind one that is not: it never began")
+	d := r.client("d")
+	says(d, "Parse:  select d", "Bind:", "Execute:")
+	r.endsHalf(d)
+	r.note("amid a message")
+	e := r.client("e")
+	says(e, "select e", "Raw: Q\x00\x00\x00\x10sel")
+	r.endsHalf(e)
+	r.note("behind a COPY that is over, and amid one that is not")
+	f, g := r.client("f"), r.client("g")
+	says(f, "copy", "CopyData: 1", "CopyDone:")
+	r.endsHalf(f)
+	r.says(g, "copy", "CopyData: 1")
+	r.endsHalf(g)
+	r.note("while it waits for a server: h is served, what i wants is never done")
+	h, i, j := r.client("h"), r.client("i"), r.client("j")
+	r.says(j, "begin")
+	r.says(h, "select h")
+	r.endsHalf(h)
+	r.says(i, "Parse:  select i", "Bind:", "Execute:")
+	r.endsHalf(i)
+	r.says(j, "commit")
+	r.compare()
+}
+
+func TestKnockingAtHalfClosedClients(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	srv := func() *rigServer { return r.servers[len(r.servers)-1] }
+	r.note("a listens: it is knocked at until its answer comes")
+	a := r.client("a")
+	r.says(a, "hang")
+	r.endsHalf(a)
+	r.pass(knockEvery - 1)
+	r.pass(1)
+	r.pass(knockEvery)
+	srv().hanging = false
+	srv().answer(frame('C', "HANGED\x00"), srv().ready())
+	r.settle()
+	r.note("b has vanished: its query is cancelled, its transaction rolled back, the server is c's")
+	b, c := r.client("b"), r.client("c")
+	r.says(b, "begin", "hang")
+	r.says(c, "select c")
+	r.vanishes(b)
+	r.pass(knockEvery)
+	r.note("d vanishes while it waits, e too, having said Terminate")
+	d, e := r.client("d"), r.client("e")
+	r.says(c, "begin")
+	r.says(d, "select d")
+	r.says(e, "commit", "Terminate:")
+	r.vanishes(d)
+	r.vanishes(e)
+	r.pass(time.Minute)
+	r.says(c, "commit")
+	r.note("f would be knocked at in the middle of a message")
+	f := r.client("f")
+	srv().mute = true
+	r.says(f, "row")
+	srv().answer(frame('D', "\x00\x00\x00\x00")[:5])
+	r.settle()
+	r.vanishes(f)
+	r.pass(2 * knockEvery)
+	srv().answer([]byte("\x00\x00"))
+	r.settle()
+	r.compare()
+}
+
+// What is no message ends the connection behind the answers to what came before it.
+func TestWhatIsNoMessage(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	says := func(c *rigSocket, messages ...string) {
+		for _, m := range messages {
+			c.in = append(c.in, clientSays(m)...)
+		}
+		r.settle()
+	}
+	r.note("of no known type: while it rests, in a transaction, and behind what the server has not answered, which it ends")
+	says(r.client("a"), "Raw: !\x00\x00\x00\x04")
+	b := r.client("b")
+	says(b, "begin")
+	says(b, "Raw: !\x00\x00\x00\x04")
+	says(r.client("c"), "select c", "Parse:  select c", "Raw: !\x00\x00\x00\x04", "select never")
+	r.servers[0].answer(frame('E', "SFATAL\x00VFATAL\x00C08P01\x00Minvalid frontend message type 33\x00\x00"))
+	r.servers[0].socket.ended = true
+	r.settle()
+	r.note("of a length that cannot be: behind a query it is answered, and then nothing")
+	d := r.client("d")
+	says(d, "select d", "Raw: Q\x00\x00\x00\x03", "select never")
+	says(d, "select never")
+	r.compare()
+}
+
+// A replication client's server is told that no more comes, and answers; one that says nothing is not waited for.
+func TestHalfClosedReplication(t *testing.T) {
+	r := newRig(t, 1, sessionPool(3))
+	r.note("its answer comes, and then the end")
+	a := r.clientAs("a", walSender)
+	a.in = clientSays("IDENTIFY_SYSTEM")
+	r.endsHalf(a)
+	r.note("amid a message: at once")
+	b := r.clientAs("b", walSender)
+	b.in = []byte("d\x00\x00")
+	r.endsHalf(b)
+	r.note("as long as its server speaks")
+	c := r.clientAs("c", walSender)
+	srv := r.servers[len(r.servers)-1]
+	srv.mute = true
+	r.says(c, "BASE_BACKUP")
+	r.endsHalf(c)
+	for range 3 {
+		r.pass(knockEvery / 2)
+		srv.answer([]byte("d\x00\x00\x00\x05x"))
+		r.settle()
+	}
+	r.pass(2 * knockEvery)
+	r.compare()
+}
