@@ -64,7 +64,11 @@ func (s *Shard) dial(p *shardPool, u *upstream) {
 
 // choose is the upstream for the next server: of those that take writes, the one with the fewest servers. nil if
 // none has a permit left.
-func (s *Shard) choose(p *shardPool) (best *upstream) {
+func (s *Shard) choose(p *shardPool) *upstream {
+	return s.chooseIf(p, func(*upstream) bool { return true })
+}
+
+func (s *Shard) chooseIf(p *shardPool, good func(*upstream) bool) (best *upstream) {
 	var fewest int
 	list := *p.shared.template.upstreams.Load()
 	for _, u := range list {
@@ -72,7 +76,7 @@ func (s *Shard) choose(p *shardPool) (best *upstream) {
 			continue
 		}
 		n, limit := u.servers.Taken(), u.servers.Limit()
-		if limit > 0 && n >= limit {
+		if limit > 0 && n >= limit || !good(u) {
 			continue
 		}
 		if best == nil || n < fewest {
@@ -239,6 +243,9 @@ func (s *Shard) freed(shared *sharedPool) {
 	}
 	var lacking []*shardPool
 	for p := range s.eachPool {
+		if l := p.listener; l != nil && l.lacks != 0 && p.shared.template == shared.template {
+			s.drive(p)
+		}
 		if p.shared.template == shared.template && p.ledger.Missing() > 0 {
 			lacking = append(lacking, p)
 		}
@@ -291,8 +298,12 @@ func (u *upstream) lacks(shard int, since int64, l *pool.Ledger) {
 	}
 }
 
-// evict closes the server of an upstream that has rested longest in a pool other than the one in need.
+// evict closes a server of an upstream: a listener that nobody needs, or else the one that has rested longest in a pool other
+// than the one in need.
 func (s *Shard) evict(needy *sharedPool, u *upstream) {
+	if (u.starved() && u.mayLose() || !u.mayListen()) && s.evictListener(u) {
+		return
+	}
 	var victim *server
 	oldest := loop.Never
 	for p := range s.eachPool {

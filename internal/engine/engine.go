@@ -71,6 +71,8 @@ type allowance struct {
 	starving []atomic.Int64
 	// turn is, by shard, the pool.Ledger.Turn of such a pool; meaningful while starving is not 0.
 	turn []atomic.Int64
+	// listeners counts those among the servers that listen for clients: all but one at most, or nobody could be served.
+	listeners pool.Budget
 }
 
 type poolKey struct{ pool, database, user string }
@@ -84,9 +86,8 @@ type sharedPool struct {
 	seekers   atomic.Int32 // replication clients that wait for a server, on all shards
 	load      load
 	catalog   *catalog
-	// listenerShard is the shard that has the pool's listener; listeners counts it.
+	// listenerShard is the shard that has the pool's listener.
 	listenerShard int
-	listeners     pool.Budget
 	hearing       atomic.Bool  // it listens to all that is wanted, or will in a moment
 	pinned        atomic.Int64 // servers that stay with their clients for what these have left in them
 	// warm: it has had a server, or is to have some from the start; min_pool_size is kept.

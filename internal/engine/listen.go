@@ -29,6 +29,7 @@ type hub struct {
 	// waits is the clients that wait for the listener, in their order; asked is the number of the last.
 	waits []listenWait
 	asked uint64
+	alarm int64    // when the next timer for them is due
 	gone  []string // channels that nobody here listens to any more; the listener is to be told
 }
 
@@ -45,7 +46,8 @@ type member struct{ client, at uint32 }
 // listening is what a client listens to, and what it has not been told.
 type listening struct {
 	channels []membership
-	waiting  uint32 // messages that wait for the end of its transaction, in Shard.held; 0: none
+	waiting  uint32  // messages that wait for the end of its transaction, in Shard.held; 0: none
+	sender   *sender // of the server on which it has notified, until the listener has heard that; nil: it has
 }
 
 // membership is a channel that a client listens to, and where in its members that stands.
@@ -146,6 +148,12 @@ func (s *Shard) Channels(machine *session.Client) []string {
 	return statements
 }
 
+// Quiet is session.Listeners: no cancel is on its way to the server.
+func (s *Shard) Quiet(machine *session.Server) bool {
+	srv := s.serverAt(machine.Conn)
+	return srv == nil || srv.cancel == 0
+}
+
 func quoteChannel(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 var _ session.Listeners = (*Shard)(nil)
@@ -154,10 +162,12 @@ var _ session.Listeners = (*Shard)(nil)
 // any session of the pool begins with. Postgres alone can convert them: such a client listens on its own server, which LISTEN pins.
 func (s *Shard) listensAlone(c *client, p *profile) bool {
 	encoding, ok := p.value("client_encoding")
-	if !ok {
-		return false
-	}
-	begun, known := s.pools[c.pool].shared.greetings.begin("client_encoding")
+	return ok && s.otherEncoding(s.pools[c.pool], encoding)
+}
+
+// otherEncoding reports whether an encoding is not the listener's.
+func (s *Shard) otherEncoding(p *shardPool, encoding string) bool {
+	begun, known := p.shared.greetings.begin("client_encoding")
 	if !known {
 		begun = "UTF8"
 	}

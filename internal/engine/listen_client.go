@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
@@ -17,10 +20,18 @@ func (s *Shard) list(srv *server, c *client) bool {
 	if !ch.Changed && !ch.Worn && !ch.Held {
 		return false
 	}
+	if ch.Unsure {
+		s.sever(srv, c, listUnknown.message("FATAL"))
+		return true
+	}
 	if !ch.Changed && !ch.Worn {
 		srv.Channels = session.Channels{}
 		s.hearFirst(c)
 		return false
+	}
+	if ch.Worn && !ch.Changed && !ch.Held && c.blocked != session.More {
+		s.relieve(srv, c) // what they were put there for comes first
+		return true
 	}
 	if srv.cancel != 0 {
 		return true // it would be hit; cancelled looks again
@@ -58,8 +69,12 @@ func (s *Shard) listed(srv *server, c *client) {
 			names = append(names, string(columns[0]))
 		}
 	})
+	if s.unheardOf(srv, names) {
+		s.sever(srv, c, listUnknown.message("FATAL"))
+		return
+	}
 	added := s.listensTo(c, names, channels.Worn)
-	s.forgetUndelivered(c)
+	s.forgetUndelivered(c, added)
 	if len(added) > 0 {
 		s.awaitListener(c, added)
 	} else if channels.Held {
@@ -67,6 +82,19 @@ func (s *Shard) listed(srv *server, c *client) {
 	}
 	s.tellGone(s.pools[c.pool])
 	s.settled(srv)
+}
+
+// unheardOf reports whether there are names that the listener would not understand: those with letters beyond ASCII, of a session
+// that has got another encoding within the transaction.
+func (s *Shard) unheardOf(srv *server, names []string) bool {
+	for _, q := range srv.params {
+		if q.Name == "client_encoding" && s.otherEncoding(srv.pool, q.Value) {
+			return slices.ContainsFunc(names, func(name string) bool {
+				return strings.ContainsFunc(name, func(r rune) bool { return r >= 0x80 })
+			})
+		}
+	}
+	return false
 }
 
 // hearFirst has a client whose transaction is over wait until the listener has heard what was sent before. Where there is none
@@ -96,9 +124,6 @@ func (s *Shard) listensTo(c *client, names []string, all bool) (added []*channel
 			}
 			there[name] = false
 		}
-		if len(l.channels) == 0 {
-			s.listensNoMore(c)
-		}
 	}
 	for _, name := range names {
 		if there[name] {
@@ -106,6 +131,9 @@ func (s *Shard) listensTo(c *client, names []string, all bool) (added []*channel
 			ch.coming++
 			added = append(added, ch)
 		}
+	}
+	if l := s.listening[c.Slot]; l != nil && len(l.channels)+len(added) == 0 {
+		s.listensNoMore(c)
 	}
 	return added
 }

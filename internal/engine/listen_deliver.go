@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/pgmux/caddy-pgmux/internal/loop"
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/session"
@@ -37,7 +40,7 @@ func (s *Shard) passOn(p *shardPool, heard []byte) {
 
 // tellAll gives a message to every client of a pool that listens to anything.
 func (s *Shard) tellAll(p *shardPool, m []byte) {
-	for slot := range s.listening {
+	for _, slot := range slices.Sorted(maps.Keys(s.listening)) {
 		if c := s.client(slot); c.pool == p.index {
 			s.deliver(c, m)
 		}
@@ -58,7 +61,7 @@ func (s *Shard) deliver(c *client, m []byte) {
 
 // mayTell reports whether a client is between two transactions, and reads.
 func (s *Shard) mayTell(c *client) bool {
-	if c.unready || c.congested {
+	if c.unready || c.congested || c.AmidBatch() {
 		return false
 	}
 	srv := s.serverOf(c)
@@ -83,6 +86,9 @@ func (s *Shard) keepFor(c *client, m []byte) {
 // closeOverfull closes the clients for whom too much would have to be kept: when nobody looks through the members of a channel
 // any more, because others may leave with them.
 func (s *Shard) closeOverfull() {
+	if len(s.overfull) == 0 {
+		return
+	}
 	overfull := s.overfull
 	s.overfull = nil
 	for _, conn := range overfull {
@@ -93,11 +99,18 @@ func (s *Shard) closeOverfull() {
 }
 
 // forgetUndelivered drops, of what is kept for a client, the notifications on channels that it no longer listens to: Postgres looks
-// when the transaction is over whether the session listens.
-func (s *Shard) forgetUndelivered(c *client) {
+// when the transaction is over whether the session listens. To those added it is going to.
+func (s *Shard) forgetUndelivered(c *client, added []*channel) {
 	l := s.listening[c.Slot]
 	if !c.Pending || l == nil {
 		return
+	}
+	there := map[string]bool{}
+	for _, m := range l.channels {
+		there[m.channel.name] = true
+	}
+	for _, ch := range added {
+		there[ch.name] = true
 	}
 	kept := s.held.get(l.waiting)
 	s.held.drop(&l.waiting) // its bytes stay until the turn ends
@@ -105,7 +118,7 @@ func (s *Shard) forgetUndelivered(c *client) {
 	for len(kept) > 0 {
 		m := kept[:pgwire.FrameLen(kept)]
 		kept = kept[len(m):]
-		if _, name, ok := pgwire.Notification(m); m[0] == pgwire.NotificationResponse && ok && !s.listensAlready(&c.Client, name) {
+		if _, name, ok := pgwire.Notification(m); m[0] == pgwire.NotificationResponse && ok && !there[string(name)] {
 			continue
 		}
 		s.held.put(&l.waiting, m, 0)

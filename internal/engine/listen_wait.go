@@ -37,7 +37,7 @@ func (s *Shard) awaitListener(c *client, added []*channel) {
 		}
 	}
 	if len(h.waits) == 1 {
-		s.timers.Set(loop.Timer{At: s.now + p.listenTimeout(), Kind: timerListen, Ref: uint64(p.index)})
+		s.lookAgain(p, &h.alarm, s.now+p.listenTimeout())
 	}
 	s.askListener(p, q)
 }
@@ -57,6 +57,7 @@ func (s *Shard) heardUpTo(p *shardPool, number uint64) {
 			h.leave(ch)
 		}
 		if c != nil {
+			s.hasBeenHeard(c)
 			s.goesOn(c)
 		}
 	}
@@ -91,7 +92,7 @@ func (s *Shard) expireListens(p *shardPool) {
 	timeout := p.listenTimeout()
 	for h := p.hub; h != nil && len(h.waits) > 0; {
 		if at := h.waits[0].since + timeout; s.now < at {
-			s.timers.Set(loop.Timer{At: at, Kind: timerListen, Ref: uint64(p.index)})
+			s.lookAgain(p, &h.alarm, at)
 			break
 		}
 		w, c := s.firstWait(h)

@@ -40,6 +40,8 @@ type listener struct {
 	gap bool
 	// again is when a connection may be tried again, and since when nobody wants anything; 0: now, and somebody does.
 	again, idle int64
+	// alarm is when the next timer for a dial is due, lacks since when there is no permit for it; 0: there is, or none is needed.
+	alarm, lacks int64
 }
 
 // mark is a shard that is told when the listener has got so far, and the number it knows that by.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
@@ -11,21 +12,26 @@ import (
 // dialListener dials the listener, if there is a permit, and else sees to it that there will be one.
 func (s *Shard) dialListener(p *shardPool) {
 	l := p.listener
+	if !l.needed() {
+		l.lacks = 0
+	}
 	if l.dialing || !l.needed() || s.stopped {
 		return
 	}
 	if at := max(p.retryAt, l.again); s.now < at {
-		s.timers.Set(loop.Timer{At: at, Kind: timerListen, Ref: uint64(p.index)})
+		s.lookAgain(p, &l.alarm, at)
 		return
 	}
-	u := s.choose(p)
-	if u == nil || !u.servers.Take() {
+	u := s.takeToListen(p)
+	if u == nil {
+		if l.lacks == 0 {
+			l.lacks = max(s.now, 1)
+		}
 		s.makeRoomToListen(p)
-		s.timers.Set(loop.Timer{At: s.now + int64(listenAgain), Kind: timerListen, Ref: uint64(p.index)})
+		s.lookAgain(p, &l.alarm, s.now+int64(listenAgain))
 		return
 	}
-	p.shared.listeners.Take()
-	l.dialing = true
+	l.dialing, l.lacks = true, 0
 	p.dialing++
 	s.seq++
 	s.dials[s.seq] = dial{pool: p, upstream: u, listens: true}
@@ -34,16 +40,57 @@ func (s *Shard) dialListener(p *shardPool) {
 		Upstream: u.address, Timeout: p.config().ServerConnectTimeout})
 }
 
+// lookAgain sets a timer for a pool's listener and those who wait for it; alarm is when the next one for the same purpose is due,
+// or there would be one more for everybody who asks.
+func (s *Shard) lookAgain(p *shardPool, alarm *int64, at int64) {
+	if *alarm > s.now && *alarm <= at {
+		return
+	}
+	*alarm = at
+	s.timers.Set(loop.Timer{At: at, Kind: timerListen, Ref: uint64(p.index)})
+}
+
+// takeToListen is the upstream for a listener, with the permits for it; nil if there are none.
+func (s *Shard) takeToListen(p *shardPool) *upstream {
+	u := s.chooseIf(p, (*upstream).mayListen)
+	switch {
+	case u == nil || !u.listeners.TakeBelow(u.mostListeners()):
+		return nil
+	case !u.servers.Take():
+		u.listeners.Give()
+		return nil
+	}
+	return u
+}
+
+// mostListeners is how many listeners an upstream may have: one server is left for the clients.
+func (u *upstream) mostListeners() int {
+	if limit := u.servers.Limit(); limit > 0 {
+		return limit - 1
+	}
+	return math.MaxInt32
+}
+
+func (u *upstream) mayListen() bool { return u.listeners.Taken() < u.mostListeners() }
+
 // makeRoomToListen has a server closed that rests, where an upstream has no permit left: of another pool, or else of this one.
 func (s *Shard) makeRoomToListen(p *shardPool) {
 	full := false
 	for _, u := range *p.shared.template.upstreams.Load() {
 		limit := u.servers.Limit()
-		if limit <= 0 || u.servers.Taken() < limit {
+		switch {
+		case limit <= 0:
 			continue
+		case u.mayListen():
+			if u.servers.Taken() < limit {
+				continue
+			}
+			full = true
+			if u.starving[s.index].Load() == 0 {
+				u.turn[s.index].Store(p.listener.lacks)
+				u.starving[s.index].Store(p.listener.lacks)
+			}
 		}
-		full = true
-		u.starving[s.index].CompareAndSwap(0, max(s.now, 1))
 		for _, other := range s.engine.shards {
 			other.mail.Post(mail{kind: mailEvict, pool: p.shared, upstream: u})
 		}
@@ -96,7 +143,7 @@ func (s *Shard) listenerLost(srv *server) {
 	p := srv.pool
 	l := p.listener
 	s.closeServer(srv)
-	l.server = nil
+	l.server, l.next = nil, nil
 	l.gap = len(l.wanted) > 0
 	l.marks, l.sent = append(l.sent, l.marks...), nil
 	s.spread(p)
@@ -136,25 +183,43 @@ func (s *Shard) tendListener(p *shardPool) {
 	if l.server != nil && !p.leaving() && (timeout <= 0 || s.now-l.idle < timeout) {
 		return
 	}
+	s.dismissListener(p)
+}
+
+// dismissListener closes a listener that nobody needs.
+func (s *Shard) dismissListener(p *shardPool) {
+	l := p.listener
 	if l.server != nil {
 		p.shared.hearing.Store(false)
 		s.closeServer(l.server)
+		l.server = nil
 	}
 	if !l.dialing {
 		p.listener = nil
 	}
 }
 
+// evictListener closes a listener that nobody needs, of any pool with that upstream, where others lack its permit.
+func (s *Shard) evictListener(u *upstream) bool {
+	for p := range s.eachPool {
+		if l := p.listener; l != nil && !l.needed() && l.server != nil && l.server.upstream.allowance == u.allowance {
+			s.dismissListener(p)
+			return true
+		}
+	}
+	return false
+}
+
 // size is the budget that a server counts in, beside its upstream's.
 func (srv *server) size() *pool.Budget {
 	if srv.listens {
-		return &srv.pool.shared.listeners
+		return &srv.upstream.listeners
 	}
 	return &srv.pool.shared.shared.Size
 }
 
 // giveListenerBack returns the permits of a listener that did not come to be.
 func (p *shardPool) giveListenerBack(s *Shard, u *upstream) {
-	give(&p.shared.listeners, &u.servers)
+	give(&u.listeners, &u.servers)
 	p.announce(s, u)
 }

@@ -1,7 +1,8 @@
 package engine
 
 import (
-	"hash/maphash"
+	"hash/fnv"
+	"maps"
 	"slices"
 )
 
@@ -73,7 +74,7 @@ func (l *listener) want(name string, shard int) {
 	}
 	l.wanted[name] = append(shards, shard)
 	l.shards[shard]++
-	if !there {
+	if !there && l.server != nil { // a new one is told all
 		l.next = append(l.next, "LISTEN "+quoteChannel(name))
 	}
 }
@@ -90,7 +91,9 @@ func (l *listener) forget(name string, shard int) {
 		return
 	}
 	delete(l.wanted, name)
-	l.next = append(l.next, "UNLISTEN "+quoteChannel(name))
+	if l.server != nil {
+		l.next = append(l.next, "UNLISTEN "+quoteChannel(name))
+	}
 }
 
 // crashed takes the news that another shard has: what it wanted of listeners here it wants no longer, and listeners it had know
@@ -111,7 +114,7 @@ func (s *Shard) crashed(shard int) {
 }
 
 func (l *listener) forgetShard(shard int) {
-	for name := range l.wanted {
+	for _, name := range slices.Sorted(maps.Keys(l.wanted)) {
 		l.forget(name, shard)
 	}
 	others := func(m mark) bool { return m.shard == shard }
@@ -120,10 +123,7 @@ func (l *listener) forgetShard(shard int) {
 
 // listenAnew tells a listener that knows nothing all that is wanted of it here.
 func (s *Shard) listenAnew(p *shardPool) {
-	q := &listenRequest{anew: true}
-	for name := range p.hub.channels {
-		q.listen = append(q.listen, name)
-	}
+	q := &listenRequest{anew: true, listen: slices.Sorted(maps.Keys(p.hub.channels))}
 	if len(p.hub.waits) > 0 {
 		q.number = p.hub.asked
 	}
@@ -134,7 +134,9 @@ func (s *Shard) listenAnew(p *shardPool) {
 
 // shardOf is the shard that has the listener of a pool.
 func (k poolKey) shardOf(shards int) int {
-	return int(maphash.String(profileSeed, k.pool+"\x00"+k.database+"\x00"+k.user) % uint64(shards))
+	h := fnv.New32a()
+	h.Write([]byte(k.pool + "\x00" + k.database + "\x00" + k.user))
+	return int(h.Sum32() % uint32(shards))
 }
 
 // joinKnown is join for a shard that is asked about a pool by others; nil if they have left meanwhile.

@@ -148,6 +148,7 @@ func (s *Shard) fromServer(srv *server, data []byte) {
 		s.heard(srv)
 	}
 	s.settled(srv)
+	s.closeOverfull()
 }
 
 // asked notes the time when a query begins.

@@ -51,7 +51,7 @@ type Shard struct {
 	knowing     map[uint64][]Setting
 	// seeking is replication clients that have no server yet, by connection.
 	seeking map[uint64]*seeker
-	// listening is what clients listen to, by slot; overfull is used in keepFor and closeOverfull only.
+	// listening is what clients listen to, by slot; overfull is for closeOverfull.
 	listening map[uint32]*listening
 	overfull  []uint64
 	// idleWatched: clients are looked through for client_idle_timeout, from slot idleNext on.
@@ -180,6 +180,9 @@ func (s *Shard) stepClient(c *client, ev *loop.Event) {
 		c.congested = false
 		if srv := s.serverOf(c); srv != nil {
 			s.resumeServer(srv)
+		}
+		if s.mayTell(c) {
+			s.Deliver(&c.Client)
 		}
 		s.proceed(c)
 	}

@@ -22,9 +22,11 @@ import (
 type Listeners interface {
 	// Channels is the statements that have a session listen to what the client listens to.
 	Channels(*Client) []string
+	// Quiet reports whether no cancel is on its way to a server, which would hit what is put ahead of the client's text.
+	Quiet(*Server) bool
 	// Notifies notes that the client of a server runs a text that notifies.
 	Notifies(*Server, *Client)
-	// Notification is what a client is told of a NotificationResponse that its own server has got; nil: nothing.
+	// Notification is what a client is told now of a NotificationResponse that its own server has got; nil: nothing.
 	Notification(*Server, *Client, []byte) []byte
 	// Deliver sends a client the notifications that have waited for the end of its transaction.
 	Deliver(*Client)
@@ -37,6 +39,8 @@ type Channels struct {
 	// Worn: what the client listened to before is among them. inside: only if the transaction that is open now does not
 	// fail.
 	Worn, inside bool
+	// Unsure: what the client listened to before could not be put there, so what the session listens to tells nothing.
+	Unsure bool
 	// Held: the client has not been told that its transaction is over.
 	Held bool
 }
@@ -44,9 +48,10 @@ type Channels struct {
 // wearing is the effects of texts before which the client's channels are put on the server.
 const wearing = sql.Unlistens | sql.ListsChannels | sql.DiscardsAll | sql.Begins
 
-// shares reports whether what the client listens to does not stay with its server.
+// shares reports whether what the client listens to does not stay with its server. Who has begun so goes on so, whatever has
+// changed meanwhile, until it listens to nothing.
 func (f *feed) shares() bool {
-	return f.e.Listeners != nil && !f.c.ListensAlone && (f.s == nil || f.s.Pins&PinSession == 0)
+	return f.e.Listeners != nil && (f.c.Listens || !f.c.ListensAlone && (f.s == nil || f.s.Pins&PinSession == 0))
 }
 
 // wear puts the client's channels on the server before a text of these effects. It reports false if everything before it
@@ -60,7 +65,14 @@ func (f *feed) wear(effects sql.Effects) bool {
 		f.stop = Await
 		return false
 	}
+	if !f.e.Listeners.Quiet(s) {
+		f.stop = Await
+		return false
+	}
 	statements := f.e.Listeners.Channels(c)
+	if s.Channels.Changed {
+		statements = statements[1:] // the UNLISTEN * would end what this transaction listens to
+	}
 	s.Channels.Worn, s.Channels.inside = true, s.open || s.Status != pgwire.StatusIdle
 	if s.open {
 		f.extendedOurs(statements)
@@ -103,13 +115,19 @@ func (ch *Channels) rolledBack() {
 	}
 }
 
+// notWorn notes that a query of ours has failed.
+func (ch *Channels) notWorn() {
+	ch.Unsure = ch.Unsure || ch.Worn && !ch.inside
+	ch.rolledBack()
+}
+
 // over takes a ReadyForQuery that the client is to see, of which before is what comes before it and is not sent yet.
 func (s *Server) over(e *Env, c *Client, status byte, before []byte) (show int) {
 	if status != pgwire.StatusIdle || c == nil {
 		return 0
 	}
-	heeds := s.Channels.holds() || c.Listens && s.Pins&PinSession == 0
-	if heeds && !s.unsure && s.owed.batches == 0 {
+	heeds := s.Channels.holds() || c.Listens
+	if heeds && !s.unsure && s.owed.len() == 0 && !s.open { // else it ends a batch before the one that is about channels
 		s.Channels.Held = true
 		return hidden
 	}
@@ -155,6 +173,12 @@ func (f *feed) effectsNamed(name []byte) sql.Effects {
 	if len(name) == 0 {
 		return f.e.effectsOf(f.c.unnamed)
 	}
-	id, _ := f.e.Names.Get(f.c.Slot, name)
+	id, ok := f.e.Names.Get(f.c.Slot, name)
+	if !ok {
+		return f.s.native
+	}
 	return f.e.effectsOf(id)
 }
+
+// aboutChannels is the effects that have to do with channels.
+const aboutChannels = sql.Listens | sql.Unlistens | sql.ListsChannels | sql.Notifies

@@ -22,10 +22,12 @@ const aClient, aServer = 1, 2
 
 func (l *listenersOf) Send(conn uint64, b []byte)                            { l.sent[conn] = append(l.sent[conn], b...) }
 func (l *listenersOf) Channels(*Client) []string                             { return l.channels }
+func (l *listenersOf) Quiet(*Server) bool                                    { return true }
 func (l *listenersOf) Notifies(*Server, *Client)                             { l.notifies++ }
 func (l *listenersOf) Restore(uint64, sql.ChangeKind, []byte) []string       { return nil }
 func (l *listenersOf) Began(uint64, []byte) (value, literal string, ok bool) { return "", "", false }
 func (l *listenersOf) Deliver(c *Client)                                     { c.Pending = false; l.Send(c.Conn, l.kept) }
+
 func (l *listenersOf) takes(conn uint64) (said string) {
 	said = types(l.sent[conn])
 	l.sent[conn] = nil

@@ -48,6 +48,9 @@ type Client struct {
 // MidFrame reports whether a frame has been forwarded in part.
 func (c *Client) MidFrame() bool { return c.left > 0 && !c.drop }
 
+// AmidBatch reports whether the client is in the middle of what we answer for Postgres: its ReadyForQuery is still to come.
+func (c *Client) AmidBatch() bool { return c.local || c.skip || c.refused }
+
 // Refuse lets the client go on after it was told, with an error, that its next frame is not going to be served: up to
 // the end of that query, or of that pipeline, nothing is done, and then it is told that it may go on.
 func (c *Client) Refuse() { c.refused = true }

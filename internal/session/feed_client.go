@@ -226,6 +226,9 @@ func (f *feed) ready() {
 	if f.s != nil {
 		status = f.s.Status
 	}
+	if f.c.Pending && status == pgwire.StatusIdle {
+		f.e.Listeners.Deliver(f.c)
+	}
 	f.e.Wire.Send(f.c.Conn, f.e.keep(pgwire.AppendReady(f.e.room(8), status)))
 }
 

@@ -24,7 +24,7 @@ const (
 // transaction that has failed nothing can be prepared, nor looked at.
 func (f *feed) becomeNative() {
 	c, s := f.c, f.s
-	if s.Pins.Has(PinPrepare) {
+	if s.isNative(c) {
 		return
 	}
 	if s.owed.len() > 0 {
@@ -36,10 +36,14 @@ func (f *feed) becomeNative() {
 		return
 	}
 	amid, before := s.open, s.owed.tail
-	if s.Prepared.Len() > 0 {
+	switch {
+	case s.Prepared.Len() == 0:
+	case (s.Pins | s.Touched.State).Has(PinPrepare | PinSession): // there may be others, of which nobody knows the text
+		s.Prepared.Each(func(h prepared.Hash, _ uint32) { f.closeOnServer(h) })
+	default:
 		f.runOurs(deallocateAll, prepared.None)
-		s.Prepared.Clear()
 	}
+	s.Prepared.Clear()
 	if c.names != 0 {
 		s.Pins |= PinPrepare
 		f.prepareNatively(amid)
@@ -53,6 +57,12 @@ func (f *feed) becomeNative() {
 
 var deallocateAll = []byte("DEALLOCATE ALL")
 
+// isNative reports whether the server knows nothing by a name of ours, and the client has nothing that the server does not know.
+// One on which a function has prepared something is pinned, and may yet have to become native.
+func (s *Server) isNative(c *Client) bool {
+	return s.Pins.Has(PinPrepare) && s.Prepared.Len() == 0 && c.names == 0
+}
+
 // prepareNatively prepares what the client has under the names that it has given, and leaves the names to the server. What
 // executing does cannot be told by name any more; so the server is taken for one on which all of it has run.
 func (f *feed) prepareNatively(amid bool) {
@@ -62,7 +72,8 @@ func (f *feed) prepareNatively(amid bool) {
 		if !ok {
 			return
 		}
-		s.Pins |= pinsOf(e.effectsOf(id))
+		s.Pins |= pinsOf(f.keeping(e.effectsOf(id)))
+		s.native |= e.effectsOf(id) & aboutChannels
 		bytes += len(e.Statements.Text(id))
 		f.standing(name, e.Statements.Text(id), e.effectsOf(id))
 		if e.Statements.FromSQL(id) {

@@ -145,6 +145,7 @@ func (s *Server) allDeallocated(e *Env, c *Client) {
 	s.stood = s.stood[:0]
 	s.Prepared.Clear()
 	if s.owed.len() == 1 || s.owed.len() == 2 && s.owed.at(s.owed.head+1).kind == oweSync {
+		s.native = 0
 		s.Pins &^= PinPrepare // behind more, a statement may be prepared already under the client's own name
 	}
 	if c != nil {
@@ -221,6 +222,7 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 		}
 		s.Failed = true
 		s.Failure = append(s.Failure[:0], m...)
+		s.Channels.notWorn()
 		return hidden, true
 	}
 	s.Touched.once = false

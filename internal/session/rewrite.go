@@ -168,7 +168,11 @@ func (f *feed) settleNames(id prepared.StmtID) bool {
 		f.flushServer()
 		f.stop = Await
 	case effects.Has(listing) || effects.Has(naming) && r.native:
-		if f.s.Pins.Has(PinPrepare) || f.s.owed.len() == 0 && f.s.Status == pgwire.StatusFailed {
+		done := f.s.Pins.Has(PinPrepare)
+		if !effects.Has(naming) {
+			done = f.s.isNative(f.c)
+		}
+		if done || f.s.owed.len() == 0 && f.s.Status == pgwire.StatusFailed {
 			return false
 		}
 		native := effects.Has(naming) && r.native

@@ -44,6 +44,8 @@ type Server struct {
 	unsure, doubted bool
 	// dataSent: CopyData was sent behind the last Execute or Query; with doubted, before a Sync that is doubted.
 	dataSent bool
+	// native is what the statements do with channels that it knows by the client's own names: which of them does, nobody knows.
+	native sql.Effects
 	// private: its unnamed statement is the present client's and was too large to be remembered. stray: it is somebody's
 	// of another shard.
 	private, stray bool
@@ -207,7 +209,7 @@ func (s *Server) Cleaned(e *Env) {
 	s.Known()
 	s.Prepared.Clear()
 	s.setUnnamed(e, prepared.None)
-	s.untidy = false
+	s.untidy, s.native = false, 0
 }
 
 // Known notes that what its client may have changed is known now.

@@ -35,6 +35,7 @@ func (f *feed) parse(length int, frame []byte) {
 		f.suspect(st, text)
 		f.channels(effects)
 		s.Pins |= PinPrepare
+		s.native |= effects & aboutChannels
 		f.pin(effects)
 		f.standing(name, text, effects)
 		f.parseNatively(st, length, name, text, types)
@@ -196,6 +197,9 @@ func (f *feed) bind(length int, frame []byte) {
 	}
 	s.open = true
 	effects := f.effectsBound(id, portal)
+	if !known {
+		effects |= s.native
+	}
 	if why := f.forbidden(effects); why != allowed {
 		f.e.release(on)
 		f.refuse(why, length, false)

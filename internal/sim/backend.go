@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/pgmux/caddy-pgmux/internal/engine"
@@ -28,6 +29,8 @@ type Backend struct {
 	tag     string   // of the running statement, if a cancel can stop it
 	attempt uint64   // tells a completion that was overtaken by a cancel
 	dying   bool
+	// hears: it listens for clients; heardLast: and nobody hears of that any more.
+	hears, heardLast bool
 }
 
 // Upstream is one Postgres server.
@@ -47,6 +50,7 @@ func (w *World) newBackend(up *Upstream, k key, startup []engine.Setting) *Backe
 	b := &Backend{w: w, up: up, key: k, pid: w.lastPID, end: theirs, engine: ours, session: NewSession(begin(k.user, startup))}
 	b.secret = []byte(fmt.Sprintf("key%d", b.pid))
 	b.tap = tap{w: w, b: b, status: 'I'}
+	b.session.Closed = func() bool { return w.Chance(0.1) }
 	b.session.Struck, b.session.Witness = w.wasStruck, b
 	ours.descriptor()
 	ours.served = b
@@ -116,12 +120,16 @@ func (b *Backend) next() {
 		return
 	}
 	b.running = &m
+	b.hears = b.hears || m.typ == 'Q' && bytes.Contains(m.body, []byte("'idle_session_timeout'"))
 	b.tag = b.session.cancellable(m)
 	b.attempt++
 	attempt := b.attempt
 	takes := int64(b.w.random.IntN(int(20*Microsecond))) + int64(b.session.sleep(m))
 	if b.tag != "" && b.w.Chance(0.1) {
 		takes += int64(b.w.random.IntN(int(5 * Millisecond)))
+	}
+	if b.studies(&m) {
+		takes += int64(b.w.Between(0, int(20*Millisecond)))
 	}
 	b.w.After(takes, func() { b.complete(attempt) })
 }
@@ -137,6 +145,7 @@ func (b *Backend) complete(attempt uint64) {
 		b.quit()
 		return
 	}
+	b.session.tellUnread()
 	b.out = append(b.out, b.session.Take()...)
 	b.flush()
 	if !b.end.closed {
@@ -180,6 +189,7 @@ func (b *Backend) gone() {
 // excuse notes whose work the process's end may cut short. Between units it may still be that of a client for which
 // the server is pinned.
 func (b *Backend) excuse() {
+	b.hearsNoMore()
 	if c := b.tap.last; c != nil {
 		c.mayBeLost = true
 	}
@@ -203,7 +213,7 @@ func (s *Session) cancellable(m message) string {
 		return tagOf(m.body)
 	case 'E':
 		f := fields{m.body}
-		if p := s.portals[f.text()]; p != nil && !p.run {
+		if p := s.portals[f.text()]; p != nil && !p.run && p.statement.verb != prepares { // which may be said for its client by the pooler
 			return tagFor(p.statement, p.args)
 		}
 	}

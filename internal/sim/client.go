@@ -24,6 +24,7 @@ type Client struct {
 
 	session  *Session
 	promises *promises
+	hearing  hearing
 	pending  []message // sent, not yet fed to the session
 	expect   reader    // what the session has answered, not yet received
 	in       reader
@@ -76,6 +77,7 @@ func (c *Client) connect() {
 	ours.changed = c.wake
 	c.session = NewSession(begin(c.key.user, c.startup))
 	c.promises = newPromises()
+	c.hearing.c = c
 	c.session.Struck, c.session.Witness = c.w.wasStruck, c.promises
 	c.progress = c.w.now
 	in := engine.Client{FD: theirs.descriptor(), Priority: c.priority, Pool: c.key.pool, Database: c.key.database, User: c.key.user,
@@ -245,6 +247,10 @@ func (c *Client) caughtUp() bool {
 func (c *Client) send() {
 	b := c.program.next()
 	if b == nil {
+		if c.outstanding == 0 && !c.program.hasty && c.hearing.lingers() {
+			c.w.After(Millisecond, c.proceed)
+			return
+		}
 		if (c.outstanding == 0 || c.program.hasty) && len(c.held) == 0 {
 			c.terminated = true
 			if c.outstanding > 0 && c.w.Chance(0.5) {
@@ -258,6 +264,7 @@ func (c *Client) send() {
 		}
 		return
 	}
+	c.hearing.says(b.frames)
 	c.outstanding += b.readys
 	c.queries++
 	if c.waitingFrom == 0 && c.outstanding == b.readys {
@@ -321,6 +328,7 @@ func (c *Client) vanish() {
 func (c *Client) leave(why string) {
 	c.w.Note("c%d has left: %s", c.id, why)
 	c.gone, c.why, c.waitingFrom = true, why, 0
+	c.hearing.sure = nil
 	if c.end != nil {
 		c.end.close()
 	}

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,7 +13,7 @@ func (s *Session) run(st *statement, args []string, extended bool) *failure {
 	if s.tx == 'E' && !st.exits() {
 		return aborted
 	}
-	s.starts(tag)
+	s.starts(st, tag)
 	if err := s.hit(tag); err != nil {
 		return err
 	}
@@ -36,14 +38,42 @@ func (s *Session) run(st *statement, args []string, extended bool) *failure {
 	case sets, setsLocal, setsConfig, shows, resets, resetsAll:
 		return s.runSetting(st, args, extended)
 	case does:
+		if st.sub.verb == prepares {
+			if s.statements[st.sub.name] != nil {
+				return &failure{"42P05", `prepared statement "` + st.sub.name + `" already exists`}
+			}
+			st.sub.sub.fromSQL = true
+			s.statements[st.sub.name] = st.sub.sub
+			s.say('C', "DO")
+			return nil
+		}
 		if err := s.give(setting{st.sub.name, st.sub.value}, st.sub.verb == setsLocal); err != nil {
 			return err
 		}
 		s.say('C', "DO")
 	case inquires:
 		s.answerQuestion(st)
+	case listens, unlistens, notifies, lists:
+		s.runChannels(st, args, extended)
+	case catalogs:
+		var rows [][]byte
+		for _, name := range slices.Sorted(maps.Keys(s.statements)) {
+			rows = append(rows, []byte(name))
+		}
+		s.answer(st, rows, extended)
 	case discardsAll, deallocates, deallocatesAll, prepares, executes:
 		return s.runPrepared(st, extended)
+	case leaves:
+		if err := s.give(setting{st.name, st.value}, false); err != nil {
+			return err
+		}
+		s.answer(st, [][]byte{[]byte(tag)}, extended)
+	case scratches:
+		if s.now.temps["scratch"] {
+			return &failure{"42P07", `relation "scratch" already exists`}
+		}
+		s.now.temps["scratch"] = true
+		s.answer(st, [][]byte{[]byte(tag)}, extended)
 	case createsTemp:
 		if s.now.temps[st.name] {
 			return &failure{"42P07", `relation "` + st.name + `" already exists`}
@@ -206,6 +236,7 @@ func (s *Session) runPrepared(st *statement, extended bool) *failure {
 		s.resetAll()
 		clear(s.statements)
 		clear(s.now.temps)
+		clear(s.now.listens)
 		s.locks = 0
 		s.dropPortals()
 		s.commit()
@@ -223,12 +254,21 @@ func (s *Session) runPrepared(st *statement, extended bool) *failure {
 		if s.statements[st.name] != nil {
 			return &failure{"42P05", `prepared statement "` + st.name + `" already exists`}
 		}
+		if err := s.exists(st.sub); err != nil {
+			return err
+		}
+		st.sub.fromSQL = true
 		s.statements[st.name] = st.sub
 		s.say('C', "PREPARE")
 	case executes:
 		sub := s.statements[st.name]
 		if sub == nil {
 			return &failure{"26000", `prepared statement "` + st.name + `" does not exist`}
+		}
+		if sub.verb == inserts {
+			s.now.writes = append(s.now.writes, st.tag)
+			s.say('C', "INSERT 0 1")
+			return nil
 		}
 		if sub.verb != selects {
 			return &failure{"0A000", "the simulated EXECUTE runs SELECT only"}

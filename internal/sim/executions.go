@@ -5,10 +5,14 @@ package sim
 type witness interface {
 	// ran: the statement began to run.
 	ran(tag string)
+	// prepared is ran for a PREPARE, which may be said again where its statement is needed.
+	prepared(tag string)
 	// completed: its CommandComplete was said, or its EmptyQueryResponse.
 	completed(tag string)
 	// committed: it has written, and its transaction has committed.
 	committed(tag string)
+	// notified: its transaction has committed, and notifies of these.
+	notified(notes []note)
 }
 
 // execution is what the backends of the world have done with one statement.
@@ -39,6 +43,8 @@ func (b *Backend) ran(tag string) {
 	x.pid = b.pid
 }
 
+func (b *Backend) prepared(tag string) { b.w.executions.of(tag).runs = 1 }
+
 func (b *Backend) completed(tag string) { b.w.executions.of(tag).completions++ }
 
 func (b *Backend) committed(tag string) { b.w.executions.of(tag).committed = true }
@@ -56,6 +62,7 @@ func newPromises() *promises {
 }
 
 func (p *promises) ran(tag string)       { p.runs[tag] = true }
+func (p *promises) prepared(tag string)  { p.runs[tag] = true }
 func (p *promises) completed(tag string) { p.said = append(p.said, tag) }
 func (p *promises) committed(tag string) {
 	p.writes[tag] = true

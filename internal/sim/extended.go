@@ -139,7 +139,7 @@ func (s *Session) execute(name string, limit int) *failure {
 	if !p.run {
 		p.run = true
 		if p.statement.verb == selects {
-			s.starts(tag)
+			s.starts(p.statement, tag)
 			if err := s.hit(tag); err != nil {
 				return err
 			}

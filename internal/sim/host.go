@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/engine"
@@ -108,7 +109,11 @@ func (h *Host) deaths() {
 	}
 	h.w.After(int64(time.Millisecond), func() {
 		if h.w.Chance(h.weather.Death) {
-			if alive := h.w.living(); len(alive) > 0 {
+			alive := h.w.living()
+			if h.w.Chance(0.3) { // one that others hear by
+				alive = slices.DeleteFunc(alive, func(b *Backend) bool { return !b.hears })
+			}
+			if len(alive) > 0 {
 				alive[h.w.random.IntN(len(alive))].die()
 			}
 		}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"strings"
 
 	"github.com/pgmux/caddy-pgmux/internal/engine"
@@ -34,7 +35,7 @@ func (r *Run) checkLimits() {
 	r.count(is)
 	for k, n := range is.servers {
 		c := &r.declaredAs(k.pool).config
-		if limit := c.PoolSize + c.ReservePoolSize; n > limit && n > was.servers[k] && !c.AutoSize { // whose limit is that of places
+		if limit := c.PoolSize + c.ReservePoolSize + r.mayListen(k.pool); n > limit && n > was.servers[k] && !c.AutoSize { // whose limit is that of places
 			r.Violate("rule 8: %d servers of %v, pool_size is %d and reserve_pool_size %d", n, k, c.PoolSize, c.ReservePoolSize)
 		}
 	}
@@ -64,6 +65,18 @@ func (r *Run) checkLimits() {
 	r.watch.levels, r.watch.spare = r.watch.spare, was
 }
 
+// mayListen is how many servers more than a pool may have can be on their way to listen for its clients, which look like others
+// until they do: one; and one more than there are, where there are too many because the limit was made smaller.
+func (r *Run) mayListen(pool string) int {
+	switch {
+	case r.Listening == 0:
+		return 0
+	case r.declaredAs(pool).shrunk:
+		return math.MaxInt32
+	}
+	return 1
+}
+
 // checkShares checks what one user or one address may have of a pool.
 func (r *Run) checkShares(name string, is, was map[place]int, limitOf func(*engine.PoolConfig) int) {
 	for at, n := range is {
@@ -90,7 +103,9 @@ func (r *Run) count(l *levels) {
 	left := r.backends[:0]
 	for _, b := range r.backends {
 		if b.alive() {
-			l.servers[b.key]++
+			if !b.hears {
+				l.servers[b.key]++
+			}
 			l.places[place{b.key.pool, b.up.address}]++
 		}
 		if !b.engine.closed || !b.end.closed {

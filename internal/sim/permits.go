@@ -14,6 +14,10 @@ func (r *Run) reckon() bool {
 	r.reckoning = true
 	r.weather, r.host.weather = Weather{}, Weather{}
 	r.doomed = make([]crashPoint, r.Shards)
+	if !r.until(r.now+10*Second, r.nobodyListens()) {
+		r.Violate("rule 9: the clients have left, and 10 s later channels are kept for them")
+		return false
+	}
 	for _, d := range r.declared {
 		d.removed = false
 		p := &d.config

@@ -169,5 +169,8 @@ func (e *end) gone() {
 	e.closed = true
 	e.w.census++
 	e.changed = nil
+	if e.served != nil {
+		e.served.hearsNoMore()
+	}
 	delete(e.w.ends, e.fd)
 }

@@ -17,6 +17,10 @@ type program struct {
 	inTransaction int
 	// moody: it changes its settings all the time. hasty: it leaves before it has its answers.
 	moody, hasty bool
+	// listens: it is interested in channels.
+	listens bool
+	// prepares: it is interested in prepared statements, in SQL.
+	prepares bool
 	// meeting is its only purpose, if it has one.
 	meeting *meeting
 }
@@ -77,6 +81,14 @@ func (p *program) next() *batch {
 	} else if !p.statements && p.dice(5) == 0 {
 		p.inTransaction = 1 + p.dice(4)
 		b.query("BEGIN /* " + p.tag() + " */")
+		return b
+	}
+	if p.listens && p.dice(3) > 0 {
+		p.channels(b)
+		return b
+	}
+	if p.prepares && p.dice(3) > 0 {
+		p.preparing(b)
 		return b
 	}
 	if p.moody && p.dice(2) == 0 {

@@ -31,6 +31,9 @@ func (p *program) value() string {
 // session is SQL that leaves something in the session, takes it away, or asks for it.
 func (p *program) session() string {
 	t := p.tag()
+	if p.c.declared.hides && p.dice(3) == 0 {
+		return p.calls(t)
+	}
 	switch p.dice(14) {
 	case 0:
 		return fmt.Sprintf("CREATE TEMP TABLE scratch () /* %s */", t)
@@ -48,6 +51,17 @@ func (p *program) session() string {
 		return fmt.Sprintf("DISCARD ALL /* %s */", t)
 	}
 	return "/* " + t + " */ " + p.change()
+}
+
+// calls is a query that calls a function which leaves something.
+func (p *program) calls(t string) string {
+	switch p.dice(6) {
+	case 0:
+		return fmt.Sprintf("SELECT scratches() /* %s */", t)
+	case 1:
+		return fmt.Sprintf("SELECT locking() /* %s */", t)
+	}
+	return fmt.Sprintf("SELECT leave('%s', '%s') /* %s */", p.parameter(), p.value(), t)
 }
 
 // change is a statement that changes settings.

@@ -14,7 +14,7 @@ type question struct {
 }
 
 // askable is the kinds of state, by what a question about them names, in the order of its columns.
-var askable = []string{"pg_listening_channels()", "pg_my_temp_schema()", "pg_locks", "pg_cursors"}
+var askable = []string{"pg_listening_channels()", "pg_my_temp_schema()", "pg_locks", "pg_cursors", "pg_prepared_statements"}
 
 // parseQuestion reads a query as only the pooler sends it.
 func (s *statement) parseQuestion(sql string) bool {
@@ -68,10 +68,22 @@ func (s *Session) answerQuestion(st *statement) {
 
 // has says whether state of that kind is there.
 func (s *Session) has(kind string) byte {
-	if kind == "pg_my_temp_schema()" && len(s.now.temps) > 0 || kind == "pg_locks" && s.locks > 0 {
+	if kind == "pg_my_temp_schema()" && len(s.now.temps) > 0 || kind == "pg_locks" && s.locks > 0 ||
+		kind == "pg_listening_channels()" && len(s.listening) > 0 ||
+		kind == "pg_prepared_statements" && s.preparedInSQL() {
 		return 't'
 	}
 	return 'f'
+}
+
+// preparedInSQL reports whether there are statements that PREPARE has made, of the client's names.
+func (s *Session) preparedInSQL() bool {
+	for name, st := range s.statements {
+		if st.fromSQL && !strings.HasPrefix(name, "pgmux_") {
+			return true
+		}
+	}
+	return false
 }
 
 // row is one row of several columns; nil is NULL.

@@ -14,16 +14,22 @@ type declared struct {
 	statements bool
 	// What has been so at any time: its clients may be told of it.
 	wasRemoved, wasLimited bool
+	// hides: its clients call functions that leave state.
+	hides bool
 	// timesOut: its clients may be closed for what they do too long, or for doing nothing; overruns: their queries may be
 	// cancelled.
 	timesOut, overruns bool
 	// sticky: a server may stay with a client that has left nothing in its session.
 	sticky bool
+	// bounded: its upstreams have been able to be so full that nobody could be had to listen.
+	bounded bool
+	// shrunk: its size was made smaller.
+	shrunk bool
 }
 
 func newDeclared(p engine.PoolConfig) *declared {
 	p.Upstreams = slices.Clone(p.Upstreams)
-	return &declared{config: p, statements: p.Mode == engine.Statement}
+	return &declared{config: p, statements: p.Mode == engine.Statement, hides: p.HiddenState}
 }
 
 // apply tells the engine what is declared now.
@@ -38,6 +44,7 @@ func (r *Run) apply() {
 		d.overruns = d.overruns || p.QueryTimeout > 0
 		d.timesOut = d.timesOut || d.overruns || p.TransactionTimeout > 0 || p.IdleTransactionTimeout > 0 || p.ClientIdleTimeout > 0
 		d.sticky = d.sticky || p.Mode == engine.Session || p.MaxPreparedStatements == 0
+		d.bounded = d.bounded || slices.ContainsFunc(p.Upstreams, func(u engine.Upstream) bool { return d.limit(&u) > 0 })
 		if !d.removed {
 			c.Pools = append(c.Pools, *p)
 			c.Pools[len(c.Pools)-1].Upstreams = slices.Clone(p.Upstreams)
@@ -71,12 +78,14 @@ func (r *Run) reload() {
 // tune changes sizes and times, and the mode where clients can live with it.
 func (r *Run) tune(d *declared) {
 	p := &d.config
+	size := p.PoolSize + p.ReservePoolSize
 	p.PoolSize = r.Between(1, 6)
 	p.FIFO = r.Chance(0.5)
 	p.MinPoolSize = min(p.MinPoolSize, p.PoolSize)
 	if r.Chance(0.5) {
 		r.lives(p)
 	}
+	d.shrunk = d.shrunk || p.PoolSize+p.ReservePoolSize < size
 	p.Mode = []engine.Mode{engine.Transaction, engine.Session, engine.Statement}[r.random.IntN(3)]
 	if p.Mode == engine.Statement && !d.statements {
 		p.Mode = engine.Transaction

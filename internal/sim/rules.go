@@ -70,7 +70,7 @@ func (r *Run) checkIdle() {
 
 // inStates is how many servers a pool has, state by state.
 func inStates(p *engine.PoolStats) int {
-	return p.ServersIdle + p.ServersActive + p.ServersResetting + p.ServersBeingCanceled + p.ServersChecking + p.ServersDraining
+	return p.ServersIdle + p.ServersActive + p.ServersResetting + p.ServersBeingCanceled + p.ServersChecking + p.ServersDraining + p.Listeners
 }
 
 func (r *Run) compare(p *engine.PoolStats) {

@@ -75,7 +75,7 @@ func (r *Run) arrive(d *declared) {
 		c.priority = engine.Priority(r.random.IntN(3))
 	}
 	c.key = key{d.config.Name, "db", fmt.Sprintf("user%d", r.random.IntN(r.Users))}
-	c.program = &program{c: c, left: r.Between(1, r.Batches), statements: d.statements, moody: r.Chance(0.4), hasty: r.Chance(0.1)}
+	c.program = &program{c: c, left: r.Between(1, r.Batches), statements: d.statements, moody: r.Chance(0.4), hasty: r.Chance(0.1), listens: r.Chance(r.Listening), prepares: r.Chance(r.Preparing)}
 	if d.config.Mode == engine.Session && r.Chance(0.2) {
 		c.replication = "database"
 	}

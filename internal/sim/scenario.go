@@ -15,6 +15,10 @@ type Scenario struct {
 	Weather                  Weather
 	// Startup is the chance that a client logs in with settings of its own.
 	Startup float64
+	// Listening is the chance that a client listens and notifies.
+	Listening float64
+	// Preparing is the chance that a client prepares in SQL.
+	Preparing float64
 	// Pipelined is the largest number of batches a client has under way.
 	Pipelined int
 	// Reloads is how often the configuration changes; Crashes how often a shard meets a bug.
@@ -26,7 +30,8 @@ type Scenario struct {
 // Calm is a scenario in which nothing goes wrong: every answer must be Postgres's, but for what the configuration forbids.
 func (w *World) Calm() Scenario {
 	s := Scenario{Shards: w.Between(1, 3), Clients: w.Between(2, 25), Batches: w.Between(3, 25), Users: w.Between(1, 3),
-		Startup: []float64{0, 0.5}[w.random.IntN(2)], Pipelined: w.Between(1, 4)}
+		Startup: []float64{0, 0.5}[w.random.IntN(2)], Pipelined: w.Between(1, 4),
+		Listening: []float64{0, 0, 0.3, 1}[w.random.IntN(4)], Preparing: []float64{0, 0, 0.5, 1}[w.random.IntN(4)]}
 	s.Config.DrainTimeout = []time.Duration{time.Second, 20 * time.Millisecond, 2 * time.Millisecond}[w.random.IntN(3)]
 	for i := range []int{1, 1, 2, 3}[w.random.IntN(4)] {
 		s.Config.Pools = append(s.Config.Pools, w.pool(fmt.Sprintf("app%d", i), s.Users))
@@ -55,6 +60,7 @@ func (w *World) pool(name string, users int) engine.PoolConfig {
 		MaxPreparedStatements: []int{0, 2, 3, 1000, 1000}[w.random.IntN(5)],
 		Track:                 [][]string{nil, nil, nil, {}, {"work_mem", "timezone"}}[w.random.IntN(5)],
 	}
+	p.HiddenState = w.Chance(0.3)
 	if w.Chance(0.3) {
 		p.MaxServerConnections = w.Between(users, 6)
 	}

@@ -16,6 +16,8 @@ type Session struct {
 	// Struck says whether a cancel has hit the statement with this tag. A private session asks what became of it in
 	// the world.
 	Struck func(tag string) bool
+	// Closed, if set, says whether the catalog may not be asked.
+	Closed func() bool
 	// Witness, if there is one, is told what the session does.
 	Witness witness
 
@@ -38,6 +40,9 @@ type Session struct {
 	many, executed bool
 	// locks is the advisory locks it has; they are no transaction's.
 	locks int
+	// listening is the channels it listens to, as of the last commit; unread is what it has been notified of and not told.
+	listening map[string]bool
+	unread    []posted
 	// current is the tag of the statement that runs.
 	current string
 }
@@ -49,10 +54,13 @@ type state struct {
 	changed  map[string]bool // the settings that have been given a value
 	temps    map[string]bool
 	writes   []string // the tags of the statements that have written
+	listens  map[string]bool
+	notes    []note // what it notifies of when it commits
 }
 
 func (s state) clone() state {
-	return state{maps.Clone(s.settings), maps.Clone(s.local), maps.Clone(s.changed), maps.Clone(s.temps), slices.Clone(s.writes)}
+	return state{maps.Clone(s.settings), maps.Clone(s.local), maps.Clone(s.changed), maps.Clone(s.temps), slices.Clone(s.writes),
+		maps.Clone(s.listens), slices.Clone(s.notes)}
 }
 
 type mark struct {
@@ -88,7 +96,8 @@ func NewSession(settings map[string]string) *Session {
 		statements: map[string]*statement{},
 		portals:    map[string]*portal{},
 	}
-	s.now = state{settings: maps.Clone(settings), local: map[string]string{}, changed: map[string]bool{}, temps: map[string]bool{}}
+	s.now = state{settings: maps.Clone(settings), local: map[string]string{}, changed: map[string]bool{}, temps: map[string]bool{},
+		listens: map[string]bool{}}
 	s.reported = map[string]string{}
 	for name := range reportedNames {
 		s.reported[name] = settings[name]
@@ -99,7 +108,7 @@ func NewSession(settings map[string]string) *Session {
 // clone is a session that goes its own way from here, unseen.
 func (s *Session) clone() *Session {
 	c := *s
-	c.out, c.Witness = nil, nil
+	c.out, c.Witness, c.unread = nil, nil, nil
 	c.now = s.now.clone()
 	if s.saved != nil {
 		saved := s.saved.clone()
@@ -192,15 +201,20 @@ func (s *Session) say(typ byte, parts ...any) {
 }
 
 // starts notes that a statement begins to run.
-func (s *Session) starts(tag string) {
+func (s *Session) starts(st *statement, tag string) {
 	s.current = tag
-	if s.Witness != nil && tag != "" {
+	switch {
+	case s.Witness == nil || tag == "":
+	case st.verb == prepares:
+		s.Witness.prepared(tag)
+	default:
 		s.Witness.ran(tag)
 	}
 }
 
 // ready is where a session goes idle; what has changed is reported just before.
 func (s *Session) ready() {
+	s.tellUnread()
 	for _, name := range reportedOrder {
 		if v := s.setting(name); v != s.reported[name] {
 			s.reported[name] = v
@@ -239,6 +253,7 @@ func (s *Session) commit() {
 			s.Witness.committed(tag)
 		}
 	}
+	s.notify()
 	s.now.local, s.now.writes = map[string]string{}, nil
 	s.saved, s.marks, s.tx, s.opened, s.executed = nil, nil, 'I', false, false
 	s.dropPortals()
@@ -273,6 +288,10 @@ func (s *Session) setting(name string) string {
 func (s *Session) query(text string) {
 	s.unnamed = nil
 	delete(s.portals, "")
+	if aboutCatalog(text) {
+		s.catalog()
+		return
+	}
 	list := parseSQL(text)
 	for _, st := range list {
 		if st.verb == wrong {

@@ -40,6 +40,13 @@ const (
 	dropsTemp
 	locks
 	unlocks
+	listens
+	unlistens
+	notifies
+	lists    // which channels there are
+	catalogs // which prepared statements there are
+	leaves   // a setting
+	scratches
 	wrong    // not SQL
 	inquires // of the pooler's own, about the session
 )
@@ -53,6 +60,10 @@ type statement struct {
 	params      int
 	rows, size  int
 	from        string // a temporary table
+	channel     string
+	star        bool // UNLISTEN *
+	fromSQL     bool // PREPARE has made it
+	called      bool // NOTIFY as a function
 	takes       time.Duration
 	sub         *statement // of PREPARE and DO
 	given       []setting  // by calls of set_config
@@ -63,8 +74,10 @@ type statement struct {
 // returnsRows reports whether the statement has a RowDescription.
 func (s *statement) returnsRows() bool {
 	switch s.verb {
-	case selects, fails, sleeps, notices, setsConfig, shows, locks, unlocks, inquires:
+	case selects, fails, sleeps, notices, setsConfig, shows, locks, unlocks, inquires, lists, catalogs, leaves, scratches:
 		return true
+	case notifies:
+		return s.called
 	}
 	return false
 }
@@ -142,6 +155,8 @@ func parseOne(text string) *statement {
 		s.parseSetting(sql, words)
 	case first == "DO":
 		s.verb, s.sub = does, parseOne(literal(sql))
+	case first == "LISTEN" || first == "UNLISTEN" || first == "NOTIFY":
+		s.parseChannels(sql, words)
 	case first == "SHOW":
 		s.verb, s.name = shows, name(1)
 	case first == "DISCARD" && second == "ALL":
@@ -188,6 +203,16 @@ func (s *statement) parseSelect(sql string) {
 	}
 	switch {
 	case s.parseQuestion(sql):
+		return
+	case s.parseCall(sql):
+		return
+	case s.parseChannelFunction(sql):
+		return
+	case strings.Contains(sql, "set_config(name"): // where there is such a setting
+		s.rows = 0
+		return
+	case strings.Contains(sql, "FROM pg_prepared_statements"):
+		s.verb = catalogs
 		return
 	case strings.Contains(sql, "set_config("):
 		s.parseSetConfig(sql)

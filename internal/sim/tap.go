@@ -72,6 +72,7 @@ func (t *tap) frame(m message) {
 		t.open = true
 	case 'X':
 		t.left = true
+		t.b.hearsNoMore()
 	}
 }
 
@@ -107,7 +108,7 @@ func (t *tap) tagged(m message) {
 // stayed reports whether the server may have been c's since the unit before: it was, and the pooler had reason to leave it
 // there, or had the client's next work before it saw the end of the last. Of work without a tag nobody knows whose it was.
 func (t *tap) stayed(c *Client) bool {
-	return t.last == c && (t.stays || t.follows || c.declared.sticky || c.program.moody) ||
+	return t.last == c && (t.stays || t.follows || c.declared.sticky || c.declared.hides || c.program.moody) ||
 		t.cancelled == nil && c.asks.made > 0 && c.declared.sticky
 }
 

@@ -82,6 +82,14 @@ func (c *Client) answer(m message) {
 		c.leave("its server died")
 		return
 	}
+	switch {
+	case m.typ == 'A':
+		c.hearing.told(m)
+		return
+	case m.typ == 'N' && errorField(m.body, 'R') != "sim":
+		c.hearing.warned(m)
+		return
+	}
 	for len(c.expect.buf) == 0 && len(c.pending) > 0 {
 		c.feed()
 	}
@@ -109,6 +117,9 @@ func (c *Client) answer(m message) {
 			c.waitingFrom, c.overtaken = c.w.now, 0
 		} else {
 			c.waitingFrom = 0
+			if len(c.pending) == 0 && len(c.held) == 0 {
+				c.hearing.knows()
+			}
 		}
 	}
 }
@@ -156,6 +167,7 @@ func (c *Client) refused(m message) {
 		c.leave("confused")
 		return
 	}
+	c.hearing.exempt = true
 	if code == "57014" {
 		c.isCancelled()
 	}
@@ -188,7 +200,7 @@ func (c *Client) mayBeTold(code string) bool {
 	case "25P03", "25P04", "57P05":
 		return c.declared.timesOut
 	case "08006": // no server in time, or its server was lost
-		return c.mayBeLost || c.w.weather.DialFails > 0 || c.w.scarce
+		return c.mayBeLost || c.declared.bounded || c.w.weather.DialFails > 0 || c.w.scarce
 	case "57P01":
 		return c.mayBeSentAway()
 	case "57P03":
@@ -205,6 +217,9 @@ func (c *Client) mayBeTold(code string) bool {
 func (w *World) overtakes(c *Client) {
 	const margin = 20 * Millisecond // bytes may take this long to reach the engine, and its shards to notice
 	for _, other := range w.clients {
+		if other.program.listens { // it may wait for the listener, while those who do not listen need none
+			continue
+		}
 		if other != c && other.key == c.key && other.welcomed && other.waitingFrom != 0 && !other.gone &&
 			other.waitingFrom+margin < c.waitingFrom && other.waitingFrom+handicap(other)+margin < c.waitingFrom+handicap(c) {
 			if other.overtaken++; other.overtaken > maxOvertaken {

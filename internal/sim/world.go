@@ -45,6 +45,7 @@ type World struct {
 	backends []*Backend
 	lastPID  uint32
 	struck   map[string]bool // statements that a cancel has hit, by tag
+	posted   []posted        // the notifications that have been sent
 	// executions is what backends have done with the clients' statements.
 	executions executions
 	turn       int      // how many turns the loops have taken

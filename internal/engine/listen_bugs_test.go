@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+)
+
+// What the simulated worlds have found, as conversations.
+
+// One server is left for the clients: a listener does not take the last permit, and who wants it is told after a while.
+func TestTheListenerLeavesAServer(t *testing.T) {
+	p := onePool(2)
+	p.MaxServerConnections, p.ServerConnectTimeout = 1, 5*time.Second
+	r := newRig(t, 1, p)
+	a, b := r.client("a"), r.client("b")
+	r.says(a, "listen x")
+	r.pass(time.Second)
+	r.note("b is served")
+	r.says(b, "one")
+	r.note("and a is closed, because it could not be told anything")
+	r.pass(5 * time.Second)
+	r.within(1)
+	r.compare()
+}
+
+// A listener that nobody needs makes room for others at once.
+func TestAListenerThatNobodyNeeds(t *testing.T) {
+	p := onePool(2)
+	p.MaxServerConnections, p.ServerIdleTimeout = 2, 0
+	r := newRig(t, 1, p)
+	a := r.client("a")
+	r.says(a, "listen x", "unlisten x")
+	b, c := r.client("b"), r.client("c")
+	r.says(b, "begin")
+	r.note("c needs the place of the listener")
+	r.says(c, "begin")
+	r.pass(20 * time.Millisecond)
+	r.within(2)
+	r.compare()
+}
+
+// What the listener is to be told is kept once, however long there is none.
+func TestWhatAListenerIsToBeToldIsBounded(t *testing.T) {
+	p := onePool(2)
+	p.MaxServerConnections, p.ServerConnectTimeout = 1, time.Second
+	r := newRig(t, 1, p)
+	r.quiet = true
+	for i := range 50 {
+		a := r.client(fmt.Sprint("a", i))
+		r.says(a, "listen x;listen y;listen z")
+		r.pass(time.Second)
+		if !a.gone {
+			t.Fatal("a client waits for ever")
+		}
+	}
+	if p := r.loops[0].shard.pools[0]; p.listener != nil && len(p.listener.next)+len(p.listener.wanted) > 0 || len(p.hub.channels) > 0 {
+		t.Errorf("left are %d statements, %v and %v", len(p.listener.next), p.listener.wanted, p.hub.channels)
+	}
+}
+
+// A Parse that has to wait for the channels that were put on its server goes on when they are there.
+func TestAParseBehindChannels(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	a := r.client("a")
+	r.says(a, "listen x")
+	r.log = nil
+	parse := func(text string) []byte { return pgwire.AppendParse(nil, []byte("s"), []byte(text), []byte{0, 0}) }
+	a.in = append(append(a.in, parse("unlisten x")...), frame(pgwire.Sync)...)
+	r.settle()
+	a.in = append(append(a.in, parse("unlisten x")...), frame(pgwire.Sync)...)
+	r.settle() // or there is no end of it
+	if told := strings.Join(r.log, "\n"); strings.Count(told, "ready I") != 2 {
+		t.Errorf("a is told\n%s", told)
+	}
+}
+
+// A batch is told to be over before the next one listens, though what listens has been sent.
+func TestListenBehindABatch(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	a := r.client("a")
+	r.log = nil
+	say := func(text string) {
+		a.in = pgwire.AppendParse(a.in, nil, []byte(text), []byte{0, 0})
+		a.in = append(a.in, frame(pgwire.Sync)...)
+		a.in = pgwire.AppendPlainBind(a.in, nil, nil)
+		a.in = pgwire.AppendExecute(a.in, nil)
+		a.in = append(a.in, frame(pgwire.Sync)...)
+	}
+	say("listen x")
+	r.settle()
+	if told := strings.Join(r.log, "\n"); strings.Count(told, "ready I") != 2 {
+		t.Errorf("a is told\n%s", told)
+	}
+}
+
+// Two clients that notify by one server one after the other: neither takes the other's for its own, and each knows its own again
+// where it has heard that.
+func TestWhoHasNotified(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	a, b := r.client("a"), r.client("b")
+	r.says(a, "listen x")
+	r.says(b, "listen y")
+	for range 3 {
+		r.log = nil
+		r.says(a, "notify x own")
+		r.says(b, "notify y own")
+		told := strings.Join(r.log, "\n")
+		for _, c := range []*rigSocket{a, b} {
+			s := c.loop.shard
+			if own := fmt.Sprintf("of %d", s.pid(s.client(c.id.Slot()))); !strings.Contains(told, own) {
+				t.Errorf("%s is not told that it was itself, %s:\n%s", c.name, own, told)
+			}
+		}
+	}
+	s := &sender{}
+	s.since = 1 << 60
+	s.notifies(7, 0)
+	s.notifies(8, int64(senderDoubt)-1)
+	if by := s.client.Load(); by != 0 {
+		t.Errorf("%d is said to have notified", by)
+	}
+	s.notifies(8, 2*int64(senderDoubt))
+	if by := s.client.Load(); by != 8 {
+		t.Errorf("%d is said to have notified, and it was 8", by)
+	}
+	s.heard.Store(8)
+	s.notifies(7, 2*int64(senderDoubt)+1)
+	if by := s.client.Load(); by != 7 {
+		t.Errorf("%d is said to have notified, and it was 7: all of 8 has been heard", by)
+	}
+}
