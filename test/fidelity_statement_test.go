@@ -37,6 +37,11 @@ var statementTalks = []conversation{
 		"DEALLOCATE ALL", join(pbe("PREPARE r AS SELECT 'r'"), pbe("SELECT 1/0"), sync_), "EXECUTE r",
 		batch{parse("r", "SELECT 's'"), sync_},
 	}},
+	{name: "executed inside", script: script{
+		"PREPARE p(int) AS SELECT $1 + 1", "DO $$ BEGIN EXECUTE 'EXECUTE p(1)'; END $$", "EXECUTE p(2)",
+		ext("DO $$ BEGIN EXECUTE 'EXECUTE p(3)'; END $$"), "DEALLOCATE p", "DO $$ BEGIN EXECUTE 'EXECUTE p(1)'; END $$",
+		"PREPARE q AS SELECT 5", "DEALLOCATE ALL", "DO $$ BEGIN EXECUTE 'EXECUTE q'; END $$", "PREPARE q AS SELECT 6", "EXECUTE q",
+	}},
 	{name: "errors of PREPARE", script: script{
 		"PREPARE p AS SELEC", "EXECUTE p", "PREPARE p AS SELECT nosuch", "EXECUTE p", "PREPARE p AS CREATE TABLE x (n int)",
 		"DEALLOCATE p", "EXECUTE p(1, 2)",

@@ -31,6 +31,8 @@ type Client struct {
 	Sequences bool
 	// Unreadable: its encoding has characters in which bytes of ASCII mean something else; its SQL is not read.
 	Unreadable bool
+	// fromSQL: it has prepared statements by SQL.
+	fromSQL bool
 	// BackslashQuotes: it began with standard_conforming_strings off.
 	BackslashQuotes bool
 

@@ -98,6 +98,7 @@ func (s *Server) changes(e *Env, c *Client, m *mention) {
 		if c != nil {
 			e.Statements.Retain(m.id)
 			c.restoreName(e, m.name, m.id)
+			c.fromSQL = true
 		}
 	}
 }

@@ -149,6 +149,7 @@ func (s *Server) allDeallocated(e *Env, c *Client) {
 		s.Pins &^= PinPrepare // behind more, a statement may be prepared already under the client's own name
 	}
 	if c != nil {
+		c.fromSQL = false
 		e.Names.Clear(c.Slot, &c.names, e.release)
 	}
 }

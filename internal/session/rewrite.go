@@ -10,7 +10,7 @@ import (
 // may have to wait before they are known.
 func (f *feed) readQuery(length int, frame []byte) bool {
 	st := &f.e.scan
-	if st.Effects.Has(listing) && !f.c.NoPrepared {
+	if st.Effects.Has(listing) && !f.c.NoPrepared || f.executesInside(st, frame[pgwire.HeaderLen:]) {
 		if f.becomeNative(); f.stop != More {
 			return false
 		}
@@ -167,7 +167,7 @@ func (f *feed) settleNames(id prepared.StmtID) bool {
 		f.e.unread()
 		f.flushServer()
 		f.stop = Await
-	case effects.Has(listing) || effects.Has(naming) && r.native:
+	case effects.Has(listing) || effects.Has(naming) && r.native || f.executesInsideBound(id):
 		done := f.s.Pins.Has(PinPrepare)
 		if !effects.Has(naming) {
 			done = f.s.isNative(f.c)

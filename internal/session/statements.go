@@ -322,7 +322,7 @@ func (f *feed) statement(name []byte) (id, on prepared.StmtID, known bool) {
 			id = f.c.unnamed
 		}
 		on = f.onServer(id)
-		if f.e.effectsOf(id).Has(naming|listing) && !f.c.NoPrepared && f.settleNames(id) {
+		if (f.c.fromSQL || f.e.effectsOf(id).Has(naming|listing)) && !f.c.NoPrepared && f.settleNames(id) {
 			f.e.release(on)
 			if f.stop != More {
 				return prepared.None, prepared.None, false
