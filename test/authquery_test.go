@@ -40,7 +40,7 @@ const lookUp = "query \"SELECT usename, passwd FROM pooler.lookup($1)\"\nquery_u
 
 func TestAuthQueryLetsUsersInWithTheirVerifiersAlone(t *testing.T) {
 	server := secretive(t, nil)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("Postgres looks its users up itself")
@@ -97,7 +97,7 @@ func TestTrap34AHostileSearchPathCannotCaptureTheAuthQuery(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("Postgres looks its users up itself")

@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"fmt"
+	"hash/fnv"
+	"os"
 	"strings"
 	"testing"
 
@@ -18,19 +20,36 @@ func eachDriver(t *testing.T, test func(t *testing.T, driver string, server *pgt
 	}
 }
 
-// eachDriverAndVersion runs a test over every I/O driver and on every Postgres at hand: the oldest over all drivers, newer ones over
-// the first, since neither knows of the other.
+// eitherDriver is eachDriver for tests of what knows nothing of I/O: each runs over one driver, another for each test, or over
+// those that E2E_DRIVERS names.
+func eitherDriver(t *testing.T, test func(t *testing.T, driver string, server *pgtest.Server)) {
+	t.Helper()
+	for _, driver := range someDrivers(t, 0) {
+		t.Run(driver, func(t *testing.T) { test(t, driver, postgres(t, versions()[0])) })
+	}
+}
+
+// eachDriverAndVersion runs a test on every Postgres at hand and over every I/O driver, each on another, or over all that
+// E2E_DRIVERS names: neither knows of the other.
 func eachDriverAndVersion(t *testing.T, test func(t *testing.T, driver string, server *pgtest.Server)) {
 	t.Helper()
-	all := drivers()
 	for i, version := range versions() {
-		if i > 0 {
-			all = all[:1]
-		}
-		for _, driver := range all {
+		for _, driver := range someDrivers(t, i) {
 			t.Run(fmt.Sprintf("%s/%d", driver, version), func(t *testing.T) { test(t, driver, postgres(t, version)) })
 		}
 	}
+}
+
+// someDrivers is one driver for a test, another for each turn, or those that E2E_DRIVERS names.
+func someDrivers(t *testing.T, turn int) []string {
+	all := drivers()
+	if os.Getenv("E2E_DRIVERS") != "" || direct() {
+		return all
+	}
+	h := fnv.New32a()
+	h.Write([]byte(t.Name()))
+	i := (int(h.Sum32()&1) + turn) % len(all)
+	return all[i : i+1]
 }
 
 // both holds a conversation with Postgres itself, and then twice through a pooler: on a server fresh from the login,

@@ -16,7 +16,7 @@ import (
 // Limits of clients. A direct connection has Postgres's own, whose words ours follow.
 
 func TestQueryTimeoutCancelsAndTheSessionGoesOn(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a limit of ours")
 		}
@@ -47,7 +47,7 @@ func TestQueryTimeoutCancelsAndTheSessionGoesOn(t *testing.T) {
 }
 
 func TestTransactionTimeoutEndsTheClient(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a limit of ours")
 		}
@@ -69,7 +69,7 @@ func TestTransactionTimeoutEndsTheClient(t *testing.T) {
 }
 
 func TestIdleTransactionTimeoutNamesTheLeak(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a limit of ours")
 		}
@@ -96,7 +96,7 @@ func TestIdleTransactionTimeoutNamesTheLeak(t *testing.T) {
 }
 
 func TestClientIdleTimeout(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a limit of ours")
 		}
@@ -119,7 +119,7 @@ func TestMaxUserAndAddressClientConnections(t *testing.T) {
 		"max_address_client_connections": {Pool: "max_address_client_connections 3"},
 	} {
 		t.Run(limit, func(t *testing.T) {
-			eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+			eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 				if direct() {
 					t.Skip("a limit of ours")
 				}
@@ -152,7 +152,7 @@ func TestReplicationConnections(t *testing.T) {
 	o.Settings = map[string]string{"wal_level": "logical", "max_replication_slots": "4"}
 	o.Roles = append(o.Roles, pgtest.Role{Name: "streamer", Password: "secret", Superuser: true})
 	server := pgtest.Start(t, o)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			p := startPooler(t, driver, server, settings{Pool: "pool_mode session\npool_size 2"})
 			c := connect(t, p.Addr, "user", "streamer", "replication", "database")

@@ -23,7 +23,7 @@ func killBackend(t *testing.T, server *pgtest.Server, pid string) {
 // When one server crashes, each client that had one hears what Postgres says, in whatever it was doing, and then the end. Who
 // had none notices nothing.
 func TestOneServerCrashesAndAllAreEnded(t *testing.T) {
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			options := commonOptions(versions()[0])
 			options.Settings = map[string]string{"synchronous_commit": "on"} // the table must outlive the crash
@@ -65,7 +65,7 @@ func TestOneServerCrashesAndAllAreEnded(t *testing.T) {
 
 // Under load nobody hangs, and nobody hears another's answer.
 func TestServersCrashUnderLoad(t *testing.T) {
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			server := pgtest.Start(t, commonOptions(versions()[0]))
 			p := startPooler(t, driver, server, settings{Pool: "pool_size 5\nserver_login_retry 100ms"})

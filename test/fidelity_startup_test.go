@@ -233,7 +233,7 @@ var askingTalks = []conversation{
 // What resets settings does so too where the server knows statements by the client's own names (max_prepared_statements 0), and
 // nothing that they have set is left when the server is another's.
 func TestFidelityWithoutPreparedStatements(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		theater := newTheater(t, server)
 		var want []string
 		named := conversation{startup: begun, script: script{
@@ -273,7 +273,7 @@ func bound(statement string) batch { return batch{bind("", statement), execute("
 
 // Everybody is told that a name is cut, not only who is the first to have it.
 func TestNoticesAtEveryLogin(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 1"})
 		for range 2 {
 			for _, memory := range []string{"6MB", "7MB", "6MB"} {

@@ -118,7 +118,7 @@ func (l leftover) sees(t *testing.T, who string, c *client, want string) {
 // What a client leaves in its session pins the server: it finds it again, and nobody else does, neither beside it
 // nor after it has left or vanished.
 func TestTrap46WhatAClientLeavesStaysItsOwn(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a direct connection shares nothing")
 		}
@@ -188,7 +188,7 @@ func (p *pooler) awaitClients(want int) {
 
 // With one server the others wait as long as its client has state there.
 func TestTrap46OthersWaitForAPinnedServer(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a direct connection shares nothing")
 		}
@@ -222,7 +222,7 @@ func TestTrap46OthersWaitForAPinnedServer(t *testing.T) {
 
 // DISCARD ALL leaves nothing that would need the server: others get it, while its client stays.
 func TestDiscardAllGivesTheServerBack(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a direct connection shares nothing")
 		}
@@ -265,7 +265,7 @@ func TestTrap42ResetReturnsToTheClientsStartupValues(t *testing.T) {
 	for _, mode := range []string{"transaction", "session"} {
 		for _, reset := range []string{"DISCARD ALL", "RESET ALL", "RESET work_mem", "SET work_mem TO DEFAULT"} {
 			t.Run(mode+"/"+reset, func(t *testing.T) {
-				eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+				eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 					p := startPooler(t, driver, server, settings{Pool: "pool_size 1\npool_mode " + mode})
 					c := connect(t, p.Addr, "work_mem", "6MB")
 					for _, r := range roads {
@@ -286,7 +286,7 @@ func TestTrap42ResetReturnsToTheClientsStartupValues(t *testing.T) {
 
 // The view of settings takes updates, which are SETs.
 func TestTrap40UpdateOfPgSettingsStaysWithItsClient(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 2"})
 		for _, r := range roads {
 			t.Run(r.name, func(t *testing.T) {
@@ -309,7 +309,7 @@ func TestTrap40UpdateOfPgSettingsStaysWithItsClient(t *testing.T) {
 
 // A seed makes random numbers predictable: whoever comes after its client must not get them. DISCARD ALL keeps it.
 func TestTrap46SeedEndsWithItsClient(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a direct connection shares nothing")
 		}
@@ -332,7 +332,7 @@ func TestTrap46SeedEndsWithItsClient(t *testing.T) {
 
 // A listener hears, without asking, what others notify, over whichever server they do.
 func TestTrap47NotificationsReachTheirListener(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 2"})
 		for _, r := range roads {
 			t.Run(r.name, func(t *testing.T) {
@@ -372,7 +372,7 @@ func TestTrap47NotificationsReachTheirListener(t *testing.T) {
 
 // A session-level lock excludes others as long as its client is there, and no longer.
 func TestTrap46AdvisoryLockEndsWithItsClient(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 2"})
 		for name, end := range map[string]func(*client){
 			"unlock":   func(c *client) { c.query("SELECT pg_advisory_unlock_all()") },
@@ -406,7 +406,7 @@ func TestTrap46AdvisoryLockEndsWithItsClient(t *testing.T) {
 
 // What is kept is not only seen but used: rows of a temporary table and of a cursor, the plan of a PREPARE.
 func TestTrap46WhatIsKeptCanBeUsed(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 2"})
 		for _, r := range roads {
 			t.Run(r.name, func(t *testing.T) {
@@ -429,7 +429,7 @@ func TestTrap46WhatIsKeptCanBeUsed(t *testing.T) {
 
 // Two clients with other startup parameters take turns on one server: each is served as it asked for at its login.
 func TestTrap40StartupParametersOfClientsThatTakeTurns(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 1"})
 		if err := server.Exec(within(t), "app", "CREATE SCHEMA IF NOT EXISTS first AUTHORIZATION app",
 			"CREATE SCHEMA IF NOT EXISTS second AUTHORIZATION app",

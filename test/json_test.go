@@ -36,7 +36,7 @@ func (p *pooler) ask(method, path, body string) error {
 // One setting is one path of the JSON, which can be changed alone: clients, servers and transactions stay.
 func TestOneSettingIsChangedThroughTheAdminAPI(t *testing.T) {
 	const poolSize = "/config/apps/postgres/pools/app/pool_size"
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("no admin API without the pooler")
 		}
@@ -69,7 +69,7 @@ func TestOneSettingIsChangedThroughTheAdminAPI(t *testing.T) {
 
 // The JSON that Caddy shows is a whole configuration: loaded, it changes nothing.
 func TestTheConfigurationIsItsJSON(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("no admin API without the pooler")
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestWaitingEndsWithQueryWaitTimeout(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a direct connection waits for no server")
 		}
@@ -33,7 +33,7 @@ func TestWaitingEndsWithQueryWaitTimeout(t *testing.T) {
 }
 
 func TestMaxWaitingClients(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a direct connection waits for no server")
 		}
@@ -65,7 +65,7 @@ func TestMaxClientConnections(t *testing.T) {
 		"of all pools": {Global: "max_client_connections 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+			eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 				if direct() {
 					t.Skip("a limit of ours")
 				}
@@ -91,7 +91,7 @@ func TestMaxClientConnections(t *testing.T) {
 
 // A client needs no server until it sends a query; and with no client sending, a pool of many is a pool of few.
 func TestIdleClientsNeedNoServer(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a direct connection is its server")
 		}
@@ -111,7 +111,7 @@ func TestIdleClientsNeedNoServer(t *testing.T) {
 }
 
 func TestWaitersAreServedInOrder(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a direct connection waits for no server")
 		}
@@ -139,7 +139,7 @@ func TestWaitersAreServedInOrder(t *testing.T) {
 
 // With two loops no client waits while a server of its pool idles on the other.
 func TestOnePoolOverAllEventLoops(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("nothing is shared")
 		}

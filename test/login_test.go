@@ -37,7 +37,7 @@ func TestLoginByScramOnBothSides(t *testing.T) {
 			Databases:          []string{"app"},
 			PasswordEncryption: map[bool]string{true: "md5", false: "scram-sha-256"}[method == "md5"],
 		})
-		for _, driver := range drivers() {
+		for _, driver := range someDrivers(t, 0) {
 			t.Run(method+"/"+driver, func(t *testing.T) {
 				p := startPooler(t, driver, server, settings{Auth: "method scram-sha-256\nuser app {env.PGMUX_TEST_PASSWORD}"})
 				if err := canLogIn(t, p.dsn("app")); err != nil {
@@ -79,7 +79,7 @@ func TestLoginFromUsersFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("no users_file without the pooler")
@@ -159,7 +159,7 @@ func TestTrap32ProtocolVersionsAreNegotiatedAsPostgresDoes(t *testing.T) {
 }
 
 func TestTrap33StartupSettingsAreAppliedOrRefused(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 1"})
 		plain := connect(t, p.Addr)
 		set := connect(t, p.Addr, "application_name", "trap 33", "DateStyle", "German", "options",
@@ -186,7 +186,7 @@ func TestTrap33StartupSettingsAreAppliedOrRefused(t *testing.T) {
 }
 
 func TestTrap36MalformedStartupsAreBounded(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Global: "client_login_timeout 2s"})
 		for name, packet := range map[string][]byte{
 			"length 0":          {0, 0, 0, 0, 0, 3, 0, 0},
@@ -236,7 +236,7 @@ func TestTrap36MalformedStartupsAreBounded(t *testing.T) {
 }
 
 func TestSSLAndGSSRequestsAreDeclined(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("Postgres may have GSS")
 		}
@@ -267,7 +267,7 @@ func TestSSLAndGSSRequestsAreDeclined(t *testing.T) {
 }
 
 func TestUnknownDatabaseIsRefused(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{})
 		c, err := tryConnect(t, p.Addr, "database", "nosuch")
 		if err == nil {

@@ -71,7 +71,7 @@ func TestMethodsAndSecrets(t *testing.T) {
 // A flood of connections that say nothing takes no turns: others log in and cancel meanwhile. Who begins to log in and
 // does not go on is told when his time is over.
 func TestTrap36ConnectionsThatSayNothing(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("Postgres has a process for each")
 		}
@@ -114,7 +114,7 @@ func TestServerConnectTimeout(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer mute.Close()
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("no upstream without the pooler")
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 func TestSessionModeKeepsTheServer(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 1\npool_mode session"})
 		first := connect(t, p.Addr)
 		pid := first.value("SELECT pg_backend_pid()")
@@ -39,7 +39,7 @@ func TestSessionModeKeepsTheServer(t *testing.T) {
 }
 
 func TestStatementModeRefusesTransactions(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("no such mode")
 		}

@@ -69,7 +69,7 @@ COMMIT;
 }
 
 func TestPgbenchScripts(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if err := server.Exec(within(t), "app", "DROP TABLE IF EXISTS marks", "CREATE TABLE marks (client int, n int)",
 			"ALTER TABLE marks OWNER TO app", "CREATE INDEX ON marks (client, n)"); err != nil {
 			t.Fatal(err)

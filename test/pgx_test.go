@@ -23,7 +23,7 @@ var execModes = []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryEx
 func TestPgxInEveryExecMode(t *testing.T) {
 	for _, mode := range execModes {
 		t.Run(strings.ReplaceAll(mode.String(), " ", "-"), func(t *testing.T) {
-			eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+			eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 				p := startPooler(t, driver, server, settings{Pool: "pool_size 1"})
 				config, err := pgx.ParseConfig(p.dsn("app"))
 				if err != nil {

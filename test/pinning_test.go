@@ -35,7 +35,7 @@ var refusedByPinning = []string{"ErrorResponse ERROR 0A000", "pinning error", `h
 
 // With pinning error such statements are refused on every road, as Postgres refuses one, and others beside them are not.
 func TestPinningErrorRefusesState(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("an option of ours")
 		}
@@ -139,7 +139,7 @@ var refusals = []struct {
 
 // What ends with its transaction, and what follows its client, is nothing that pinning error would refuse.
 func TestPinningErrorLetsThroughWhatEndsWithItsTransaction(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 1\npinning error"})
 		c := connect(t, p.Addr)
 		for _, r := range roads {
@@ -158,7 +158,7 @@ func TestPinningErrorLetsThroughWhatEndsWithItsTransaction(t *testing.T) {
 
 // With pinning off state lives as long as its transaction: after it nobody sees it, its client neither.
 func TestPinningOffEndsStateWithItsTransaction(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("an option of ours")
 		}
@@ -217,7 +217,7 @@ var tooManyPinned = []string{"ErrorResponse ERROR 53400", "max_pinned_servers", 
 
 // Up to max_pinned_servers stay with their clients; one more is refused, until one of them is free.
 func TestMaxPinnedServers(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("an option of ours")
 		}
@@ -262,7 +262,7 @@ func TestMaxPinnedServers(t *testing.T) {
 
 // A statement that was prepared while there was room is refused when it is to run without.
 func TestMaxPinnedServersCountsWhenAStatementRuns(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("an option of ours")
 		}
@@ -286,7 +286,7 @@ func TestMaxPinnedServersCountsWhenAStatementRuns(t *testing.T) {
 
 // The bound is of each (database, user), and none of sessions that keep their server anyway.
 func TestMaxPinnedServersIsOfAUserAndNotOfSessions(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("an option of ours")
 		}
@@ -305,7 +305,7 @@ func TestMaxPinnedServersIsOfAUserAndNotOfSessions(t *testing.T) {
 
 // The options apply to clients that are there already when the configuration changes.
 func TestPinningChangesWithTheConfiguration(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("an option of ours")
 		}
@@ -337,7 +337,7 @@ func TestPinningChangesWithTheConfiguration(t *testing.T) {
 // Settings whose names no text shows stay with their client, and nobody else sees them: by a bound parameter, more than are
 // looked for in one text, and a name longer than any.
 func TestTrap40SettingsWithoutAName(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a direct connection shares nothing")
 		}

@@ -24,7 +24,7 @@ func TestLibpqPipeline(t *testing.T) {
 	for _, library := range libpqs(t) {
 		l := findPipeline(t, library.env)
 		want := l.all(t, server, server.Addr())
-		for _, driver := range drivers() {
+		for _, driver := range someDrivers(t, 0) {
 			for _, mode := range []string{"transaction", "session"} {
 				t.Run(fmt.Sprintf("%s/%s/%s", library.name, driver, mode), func(t *testing.T) {
 					p := startPooler(t, driver, server, settings{Pool: "pool_size 2\npool_mode " + mode})
@@ -42,7 +42,7 @@ func TestLibpqPipeline(t *testing.T) {
 // is chance, but not that they end.
 func TestLibpqPipelineThatSendsBeforeItReads(t *testing.T) {
 	l := findPipeline(t, nil)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			server := pipelineServer(t)
 			p := startPooler(t, driver, server, settings{Pool: "pool_size 1"})

@@ -144,7 +144,7 @@ func TestTrap06EvictionSparesWhatTheBatchStillUses(t *testing.T) {
 }
 
 func TestTrap07ClientDiesBetweenParseAndSync(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 1"})
 		for i := range 20 {
 			text := fmt.Sprintf("SELECT 'trap 7, %d'", i)
@@ -183,7 +183,7 @@ func TestTrap08FlushIsAnsweredAndKeepsTheServer(t *testing.T) {
 }
 
 func TestTrap08OthersWaitForTheSync(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a direct connection shares nothing")
 		}
@@ -204,7 +204,7 @@ func TestTrap08OthersWaitForTheSync(t *testing.T) {
 
 func TestTrap09SeveralSyncsInFlight(t *testing.T) {
 	const syncs = 40
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 1"})
 		clients := []*client{connect(t, p.Addr), connect(t, p.Addr), connect(t, p.Addr)}
 		for round := range 5 {
@@ -265,7 +265,7 @@ func TestTrap10ErrorRollsTheImplicitTransactionBack(t *testing.T) {
 }
 
 func TestTrap11NoServerInTimeInMidPipeline(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a direct connection waits for no server")
 		}
@@ -353,7 +353,7 @@ func TestTrap15SimpleQueryDropsTheUnnamed(t *testing.T) {
 }
 
 func TestTrap15TheUnnamedStatementSurvivesASync(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 1"})
 		a, b := connect(t, p.Addr), connect(t, p.Addr)
 		a.ask(parse("", "SELECT 'of a'"))

@@ -64,7 +64,7 @@ func TestTrap19PreparedAgainAfterAChangeOfTheSchema(t *testing.T) {
 
 // A change that goes past the pooler breaks a statement once, not for ever.
 func TestTrap19AChangeThatGoesPastThePooler(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		past := func(statements ...string) {
 			t.Helper()
 			if err := server.Exec(within(t), "app", statements...); err != nil {

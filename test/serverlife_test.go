@@ -62,7 +62,7 @@ func lifeServer(t *testing.T) *pgtest.Server {
 
 func TestAnIdlePoolScalesToZero(t *testing.T) {
 	server := lifeServer(t)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("a direct connection is its server")
@@ -81,7 +81,7 @@ func TestAnIdlePoolScalesToZero(t *testing.T) {
 
 func TestMinPoolSizeIsKept(t *testing.T) {
 	server := lifeServer(t)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("a direct connection is its server")
@@ -114,7 +114,7 @@ func TestMinPoolSizeIsKept(t *testing.T) {
 
 func TestServerLifetimeReplacesServersUnderLoad(t *testing.T) {
 	server := lifeServer(t)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("a direct connection is its server")
@@ -136,7 +136,7 @@ func TestServerLifetimeReplacesServersUnderLoad(t *testing.T) {
 // is lost on it.
 func TestAServerThatRestedIsCheckedBeforeItIsUsed(t *testing.T) {
 	server := lifeServer(t)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("a direct connection is its server")
@@ -177,7 +177,7 @@ func stop(t *testing.T, pid string, sig syscall.Signal) {
 
 func TestServerResetAlwaysAndNever(t *testing.T) {
 	server := lifeServer(t)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("a direct connection is not handed on")
@@ -231,7 +231,7 @@ func TestServerResetAlwaysAndNever(t *testing.T) {
 
 func TestTheReserveIsForThoseWhoHaveWaited(t *testing.T) {
 	server := lifeServer(t)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("a direct connection waits for no server")
@@ -262,7 +262,7 @@ func TestTheReserveIsForThoseWhoHaveWaited(t *testing.T) {
 
 func TestIdleServerOrder(t *testing.T) {
 	server := lifeServer(t)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("a direct connection is its server")
@@ -405,7 +405,7 @@ func TestOneUsersBadPasswordStopsNoOtherPool(t *testing.T) {
 		Auth: "scram-sha-256", Databases: []string{"app"},
 		Roles: []pgtest.Role{{Name: "app", Password: "secret"}, {Name: "other", Password: "changed"}},
 	})
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("a direct connection has no pool")
@@ -446,7 +446,7 @@ func TestOneUsersBadPasswordStopsNoOtherPool(t *testing.T) {
 
 func TestClientsOfAServerUserShareServers(t *testing.T) {
 	server := lifeServer(t)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("a direct connection is its server")

@@ -12,7 +12,7 @@ import (
 // A client that is signalled by the process ID that it was told is hit, whatever server it has, and nobody else is: neither
 // those of other users, nor a server that happens to have that process ID.
 func TestSignalsReachTheClientThatIsMeant(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		for _, mode := range []string{"transaction", "session"} {
 			t.Run(mode, func(t *testing.T) {
 				p := startPooler(t, driver, server, settings{Pool: "pool_size 5\npool_mode " + mode})

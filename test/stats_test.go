@@ -38,7 +38,7 @@ func (p *pooler) stats() (poolStats, error) {
 }
 
 func TestAdminAPITellsOfThePools(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("no admin API without the pooler")
 		}
@@ -62,7 +62,7 @@ func TestAdminAPITellsOfThePools(t *testing.T) {
 
 // Names that clients invent are refused by Postgres, and forgotten soon.
 func TestInventedDatabasesAreForgotten(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("nothing to remember without the pooler")
 		}
@@ -92,7 +92,7 @@ func TestInventedDatabasesAreForgotten(t *testing.T) {
 }
 
 func TestMetricsTellOfThePools(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("no metrics without the pooler")
 		}

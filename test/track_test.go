@@ -41,7 +41,7 @@ func (p *pooler) keeps(t *testing.T, owner, other *client, set, show, own, other
 // The settings in the list follow their client, whatever the case of their names; another one keeps its server until it
 // is taken back, or its client leaves.
 func TestTrackParametersFollowAndOthersKeepTheServer(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("an option of ours")
 		}
@@ -88,7 +88,7 @@ func TestTrackParametersFollowAndOthersKeepTheServer(t *testing.T) {
 
 // What is not tracked keeps no server where nothing of it stays: it is local, or rolled back.
 func TestUntrackedSettingsOfATransactionKeepNoServer(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 1\ntrack_parameters none"})
 		for _, sql := range []string{
 			"BEGIN; SET LOCAL work_mem = '7MB'; COMMIT",
@@ -106,7 +106,7 @@ func TestUntrackedSettingsOfATransactionKeepNoServer(t *testing.T) {
 
 // With none each SET keeps its server; what clients ask for at login follows them all the same.
 func TestTrackParametersNone(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("an option of ours")
 		}
@@ -127,7 +127,7 @@ func TestTrackParametersNone(t *testing.T) {
 // All of them follow by default, and with *.
 func TestTrackParametersAll(t *testing.T) {
 	for _, option := range []string{"", "track_parameters *"} {
-		eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 			if direct() {
 				t.Skip("one server is shared here")
 			}

@@ -51,7 +51,7 @@ func TestTrap20PgPreparedStatementsShowsAClientItsOwn(t *testing.T) {
 
 // Two clients that look at what they have prepared take turns with few servers: each finds its own and neither the other's.
 func TestTrap20ClientsThatLookTakeTurns(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 2"})
 		for round := range 20 {
 			a, b := connect(t, p.Addr), connect(t, p.Addr)

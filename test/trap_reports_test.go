@@ -177,7 +177,7 @@ func loseServers(t *testing.T, server *pgtest.Server) {
 
 // A setting that the configuration of Postgres changes is told to all who have not chosen their own.
 func TestTrap43ReloadedDefaultsAreTold(t *testing.T) {
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			server := pgtest.Start(t, commonOptions(versions()[0]))
 			p := startPooler(t, driver, server, settings{Pool: "pool_size 2"})
@@ -205,7 +205,7 @@ func TestTrap43ReloadedDefaultsAreTold(t *testing.T) {
 
 // Whatever one changes, nobody else hears of it.
 func TestTrap48ReportsGoOnlyToTheirClient(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		for _, size := range []int{1, 2} {
 			p := startPooler(t, driver, server, settings{Pool: fmt.Sprint("pool_size ", size)})
 			random := rand.New(rand.NewPCG(48, uint64(size)))
@@ -231,7 +231,7 @@ func TestTrap51WhatTheNewServerIsReachesItsClients(t *testing.T) {
 	if direct() {
 		t.Skip("a direct connection ends with its server")
 	}
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			_, standby := pair(t)
 			newest := postgres(t, versions()[len(versions())-1])

@@ -61,7 +61,7 @@ var undoings = map[string]func(c *client, change string){
 
 // What is rolled back was never set, on whichever server its client comes to be, and nobody else sees it either.
 func TestTrap41RolledBackSettingsWereNeverSet(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, passersPool)
 		others := newPassersBy(t, p)
 		c, beside := superuser(t, p), superuser(t, p)
@@ -116,7 +116,7 @@ func TestTrap44ABadSetFailsWhereItIsSaid(t *testing.T) {
 
 // A server that has refused a SET is none the worse for it: two clients go on with the same one.
 func TestTrap44ABadSetCostsNoServer(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		if direct() {
 			t.Skip("a direct connection shares nothing")
 		}
@@ -145,7 +145,7 @@ func TestTrap44ABadSetCostsNoServer(t *testing.T) {
 
 // What ALTER … SET says reaches sessions that begin then, on every server, and in what they are told at login.
 func TestTrap45AlterSetReachesNewSessions(t *testing.T) {
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			server := pgtest.Start(t, commonOptions(versions()[0]))
 			p := startPooler(t, driver, server, passersPool)

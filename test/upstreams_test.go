@@ -82,7 +82,7 @@ func (c *census) demandAtMost(t *testing.T, limit int) {
 // a server that one of them no longer needs makes room for another's.
 func TestMaxServerConnectionsOfSeveralDatabasesAndUsers(t *testing.T) {
 	server := tenantServer(t)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("a limit of ours")
@@ -115,7 +115,7 @@ func TestMaxServerConnectionsOfSeveralDatabasesAndUsers(t *testing.T) {
 // Far past the limit nobody starves: each gets on while all the others want servers all the time.
 func TestTrap50NobodyStarvesAtMaxServerConnections(t *testing.T) {
 	server := tenantServer(t)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		for _, limit := range []int{1, 4} {
 			t.Run(fmt.Sprintf("%s/%d", driver, limit), func(t *testing.T) {
 				if direct() {
@@ -142,7 +142,7 @@ func TestTrap50NobodyStarvesAtMaxServerConnections(t *testing.T) {
 // neither those that come nor those that go are too many.
 func TestMaxServerConnectionsHoldsWhileServersAreReplaced(t *testing.T) {
 	server := tenantServer(t)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("a limit of ours")
@@ -220,7 +220,7 @@ func pair(t *testing.T) (primary, replica *pgtest.Server) {
 // Beside a primary a replica gets no transactions, be it said or found out that it is one: every write succeeds.
 func TestReplicaBesideAPrimaryGetsNoTransactions(t *testing.T) {
 	primary, replica := pair(t)
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		for name, upstreams := range map[string][]string{
 			"replica first":      {replica.Addr(), primary.Addr()},
 			"primary first":      {primary.Addr() + " {\n role auto\n }", replica.Addr() + " {\n role auto\n }"},
@@ -275,7 +275,7 @@ func write(ctx context.Context, conn *pgx.Conn, mark string) error {
 
 // Without its primary a pool waits for it, rather than give what needs it to the replica.
 func TestReplicaDoesNotStandInForItsPrimary(t *testing.T) {
-	for _, driver := range drivers() {
+	for _, driver := range someDrivers(t, 0) {
 		t.Run(driver, func(t *testing.T) {
 			if direct() {
 				t.Skip("one upstream only")
