@@ -302,23 +302,26 @@ func TestPriorityGoesFirst(t *testing.T) {
 		})
 		holder := connect(t, p.Addr)
 		holder.query("BEGIN")
-		var mu sync.Mutex
-		var order []string
-		var all sync.WaitGroup
+		var clients []*client
 		for i, name := range []string{"batch", "plain", "urgent-1", "urgent-2", "plain"} {
 			c := connect(t, p.Addr, "application_name", name)
-			c.say(simple("SELECT 1"))
+			c.say(simple("SELECT to_char(clock_timestamp(), 'HH24:MI:SS.US') || ' ' || current_setting('application_name')"))
 			p.awaitWaiting(i + 1)
-			all.Go(func() {
-				c.hear(1)
-				mu.Lock()
-				defer mu.Unlock()
-				order = append(order, name)
-			})
+			clients = append(clients, c)
 		}
 		holder.query("COMMIT")
-		all.Wait()
-		if order[len(order)-1] != "batch" || !strings.HasPrefix(order[0], "urgent") {
+		var order []string // as Postgres saw it
+		for _, c := range clients {
+			row := strings.Join(c.hear(1), " ")
+			order = append(order, row[strings.Index(row, "DataRow"):])
+		}
+		slices.Sort(order)
+		for i, row := range order {
+			_, name, _ := strings.Cut(row, ".")
+			_, name, _ = strings.Cut(name, " ")
+			order[i] = name
+		}
+		if !strings.HasPrefix(order[len(order)-1], "batch") || !strings.HasPrefix(order[0], "urgent") {
 			t.Errorf("served in the order %v", order)
 		}
 	})
