@@ -41,7 +41,7 @@ func (f *feed) becomeNative() {
 	case (s.Pins | s.Touched.State).Has(PinPrepare | PinSession): // there may be others, of which nobody knows the text
 		s.Prepared.Each(func(h prepared.Hash, _ uint32) { f.closeOnServer(h) })
 	default:
-		f.runOurs(deallocateAll, prepared.None)
+		f.runOurs(deallocateAll, oweExecuteOurs, prepared.None)
 	}
 	s.Prepared.Clear()
 	if c.names != 0 {
@@ -77,7 +77,7 @@ func (f *feed) prepareNatively(amid bool) {
 		bytes += len(e.Statements.Text(id))
 		f.standing(name, e.Statements.Text(id), e.effectsOf(id))
 		if e.Statements.FromSQL(id) {
-			f.runOurs(e.Statements.Text(id), prepared.None)
+			f.runOurs(e.Statements.Text(id), oweExecuteOurs, prepared.None)
 		} else {
 			s.owed.push(oweParseOurs, prepared.None)
 			s.open = true

@@ -174,46 +174,13 @@ func (f *feed) restoreDiscarded(typ byte) {
 func (f *feed) discardAll(length int, frame []byte) {
 	e, s := f.e, f.s
 	text, _, _ := pgwire.CString(frame[pgwire.HeaderLen:])
-	name := []byte(ownName)
-	b := e.room(len(text) + 256)
-	b = pgwire.AppendClose(b, 'S', nil) // as a simple Query does
-	b = pgwire.AppendClose(b, 'S', name)
-	b = pgwire.AppendParse(b, name, text, []byte{0, 0})
-	b = pgwire.AppendPlainBind(b, name, name)
-	b = pgwire.AppendExecute(b, name)
-	b = pgwire.AppendClose(b, 'P', name)
 	o := s.owed.push(oweCloseOurs, prepared.None)
 	o.unnamed = true
 	f.c.replaceUnnamed(prepared.None, o)
 	s.setUnnamed(e, prepared.None)
-	for _, kind := range [...]Kind{oweCloseOurs, oweParseOurs, oweBindOurs, oweExecute, oweCloseOurs} {
-		s.owed.push(kind, prepared.None)
-	}
-	f.replace(length, e.keep(b))
+	f.replace(length, e.keep(pgwire.AppendClose(e.room(16), 'S', nil))) // as a simple Query does
+	f.runOurs(text, oweExecute, prepared.None)
 	f.extendedOurs(e.Startup.Restore(f.c.Startup, sql.ChangeDiscardAll, nil))
 	f.put(e.keep(pgwire.AppendEmpty(e.room(8), pgwire.Sync)))
 	s.pushSync()
-}
-
-// ownName is the statement and the portal of ours that live between two messages of a client.
-const ownName = prepared.ServerNamePrefix + "own"
-
-// extendedOurs executes statements of ours amid a client's extended messages.
-func (f *feed) extendedOurs(texts []string) {
-	e, s := f.e, f.s
-	name := []byte(ownName)
-	for _, text := range texts {
-		b := e.room(len(text) + 256)
-		b = pgwire.AppendClose(b, 'S', name) // should one that failed have left it there
-		b = pgwire.AppendParse(b, name, []byte(text), []byte{0, 0})
-		b = pgwire.AppendPlainBind(b, name, name)
-		b = pgwire.AppendExecute(b, name)
-		b = pgwire.AppendClose(b, 'P', name)
-		b = pgwire.AppendClose(b, 'S', name)
-		for _, kind := range [...]Kind{oweCloseOurs, oweParseOurs, oweBindOurs, oweExecuteOurs, oweCloseOurs, oweCloseOurs} {
-			s.owed.push(kind, prepared.None)
-		}
-		s.open = true
-		f.put(e.keep(b))
-	}
 }

@@ -83,8 +83,6 @@ type Server struct {
 	finished int
 	// oursFailed: it is something of ours that has made it skip.
 	oursFailed bool
-	// untidy: the helper that runs commands of ours may have been left behind.
-	untidy bool
 	// kept is the error of something of ours for which the client's next one stands.
 	kept []byte
 
@@ -209,7 +207,7 @@ func (s *Server) Cleaned(e *Env) {
 	s.Known()
 	s.Prepared.Clear()
 	s.setUnnamed(e, prepared.None)
-	s.untidy, s.native = false, 0
+	s.native = 0
 }
 
 // Known notes that what its client may have changed is known now.
