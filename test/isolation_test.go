@@ -135,9 +135,12 @@ func TestTrap46WhatAClientLeavesStaysItsOwn(t *testing.T) {
 				c.vanish()
 			},
 		}
-		for _, l := range leftovers {
-			for _, r := range roads {
+		for i, l := range leftovers {
+			for j, r := range roads {
 				for ending, end := range endings {
+					if ending == "vanishes in a query" && j != i%len(roads) {
+						continue // it is found out within a second, which is too long for all of them
+					}
 					t.Run(strings.Join([]string{l.name, r.name, ending}, "/"), func(t *testing.T) {
 						p.leaveBehind(t, l, r, end)
 					})

@@ -211,7 +211,7 @@ func TestPumpAndCancel(t *testing.T) {
 func TestPumpAndClientsThatVanish(t *testing.T) {
 	behind(t, func(t *testing.T, d *door, server *pgtest.Server) {
 		before := d.settled()
-		for range 5 {
+		for range 3 {
 			asleep, reading := d.enter(t), d.enter(t)
 			asleep.say(simple("SELECT pg_sleep(60), 'vanish asleep'"))
 			reading.sendQuery("SELECT repeat('x', 1000), 'vanish reading' FROM generate_series(1, 100000)")

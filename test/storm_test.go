@@ -42,8 +42,9 @@ func TestStormOfShortConnectionsOverTLS(t *testing.T) {
 	eachStorm(t, settings{Pool: "tls require", Certificate: &id}, "sslmode=require", a.trust())
 }
 
-// eachStorm runs the storm over every I/O driver, with a Postgres that trusts the pooler, and with one that wants SCRAM of
-// it, for which the pooler knows no more than the verifier and what its clients have shown.
+// eachStorm runs the storm with a Postgres that trusts the pooler, and with one that wants SCRAM of it, for which the pooler
+// knows no more than the verifier and what its clients have shown; each over another I/O driver, or over all that E2E_DRIVERS
+// names.
 func eachStorm(t *testing.T, s settings, conninfo string, trust *tls.Config) {
 	t.Helper()
 	if direct() {
@@ -53,13 +54,14 @@ func eachStorm(t *testing.T, s settings, conninfo string, trust *tls.Config) {
 	verifier := scram.Derive("secret", salt, stormIterations).Verifier(salt, stormIterations).Text()
 	s.Pool += fmt.Sprintf("\npool_size %d", stormServers)
 	s.Auth = "method scram-sha-256\nuser app " + verifier
-	for _, auth := range []string{"trust", "scram-sha-256"} {
+	for i, auth := range []string{"trust", "scram-sha-256"} {
+		drivers := someDrivers(t, i)
 		t.Run("server-"+auth, func(t *testing.T) {
 			server := pgtest.Start(t, pgtest.Options{
 				Auth: auth, Roles: []pgtest.Role{{Name: "app", Password: verifier}}, Databases: []string{"app"},
 				Settings: map[string]string{"log_connections": "on"},
 			})
-			for _, driver := range drivers() {
+			for _, driver := range drivers {
 				t.Run(driver, func(t *testing.T) {
 					p := startPooler(t, driver, server, s)
 					config, err := pgconn.ParseConfig(fmt.Sprintf("host=127.0.0.1 port=%s user=app password=secret dbname=app %s",
