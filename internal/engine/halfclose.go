@@ -40,7 +40,9 @@ func (s *Shard) isOwed(c *client) bool {
 	case clientLinked:
 		srv := s.serverOf(c)
 		return srv.straight == nil && !c.MidFrame() && (!c.mayProceed() || srv.Finishing())
-	case clientWaiting, clientPreparing:
+	case clientPreparing:
+		return s.serverOf(c).Channels.Held || session.Concludes(s.held.get(c.held))
+	case clientWaiting:
 		return session.Concludes(s.held.get(c.held))
 	}
 	return false

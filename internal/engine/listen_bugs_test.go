@@ -78,6 +78,47 @@ func TestAParseBehindChannels(t *testing.T) {
 	}
 }
 
+// What a client says while its server is asked what it listens to is not forgotten where the server stays with the client.
+func TestMoreIsSaidWhileAskedAboutChannels(t *testing.T) {
+	for turns := range 12 {
+		r := newRig(t, 1, onePool(1))
+		a := r.client("a")
+		r.says(a, "create temp table t ()", "listen x")
+		r.log = nil
+		a.in = append(a.in, clientSays("unlisten x")...)
+		for range turns {
+			r.loops[0].turn()
+			for _, srv := range r.servers {
+				srv.serve()
+			}
+		}
+		r.says(a, "more")
+		if told := strings.Join(r.log, "\n"); strings.Count(told, "ready I") != 2 {
+			t.Errorf("it says more in turn %d, and is told\n%s", turns, told)
+		}
+	}
+}
+
+// A client that ends its half of the connection while the end of its transaction waits for the listener is told it.
+func TestListenOfAHalfClosedClient(t *testing.T) {
+	for turns := range 12 {
+		r := newRig(t, 1, onePool(1))
+		a := r.client("a")
+		r.log = nil
+		a.in = append(a.in, clientSays("listen x")...)
+		for range turns {
+			r.loops[0].turn()
+			for _, srv := range r.servers {
+				srv.serve()
+			}
+		}
+		r.endsHalf(a)
+		if told := strings.Join(r.log, "\n"); strings.Count(told, "ready I") != 1 || !a.gone {
+			t.Errorf("its end comes in turn %d, and it is told\n%s", turns, told)
+		}
+	}
+}
+
 // A batch is told to be over before the next one listens, though what listens has been sent.
 func TestListenBehindABatch(t *testing.T) {
 	r := newRig(t, 1, onePool(1))

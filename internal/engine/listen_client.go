@@ -82,6 +82,9 @@ func (s *Shard) listed(srv *server, c *client) {
 	}
 	s.tellGone(s.pools[c.pool])
 	s.settled(srv)
+	if s.clientOf(srv) == c {
+		s.proceed(c) // the server stays, and the client may have said more meanwhile
+	}
 }
 
 // unheardOf reports whether there are names that the listener would not understand: those with letters beyond ASCII, of a session

@@ -25,6 +25,11 @@ const (
 func (f *feed) becomeNative() {
 	c, s := f.c, f.s
 	if s.isNative(c) {
+		if s.untidy {
+			amid := s.open
+			f.closeOurs()
+			f.syncOurs(amid)
+		}
 		return
 	}
 	if s.owed.len() > 0 {
@@ -47,6 +52,9 @@ func (f *feed) becomeNative() {
 	if c.names != 0 {
 		s.Pins |= PinPrepare
 		f.prepareNatively(amid)
+		if !amid {
+			f.closeOurs()
+		}
 	}
 	f.syncOurs(amid)
 	if amid && s.owed.tail != before {

@@ -37,6 +37,13 @@ func (f *feed) runOurs(text []byte, execute Kind, id prepared.StmtID) {
 	s.owed.push(execute, id)
 	s.owed.push(oweCloseOurs, prepared.None)
 	s.owed.push(oweCloseOurs, prepared.None)
-	s.open = true
+	s.open, s.untidy = true, false
 	f.put(e.keep(b))
+}
+
+// closeOurs closes what is left of a command of ours if it has failed: pg_prepared_statements shows that.
+func (f *feed) closeOurs() {
+	f.s.untidy, f.s.open = false, true
+	f.s.owed.push(oweCloseOurs, prepared.None)
+	f.put(f.e.keep(pgwire.AppendClose(f.e.room(64), 'S', []byte(ownName))))
 }

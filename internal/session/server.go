@@ -81,6 +81,8 @@ type Server struct {
 	stood []stands
 	// finished is how many statements of the simple Query at the head have run, if its text has mentions.
 	finished int
+	// untidy: a command of ours has failed, and its statement is still there.
+	untidy bool
 	// oursFailed: it is something of ours that has made it skip.
 	oursFailed bool
 	// kept is the error of something of ours for which the client's next one stands.
@@ -207,7 +209,7 @@ func (s *Server) Cleaned(e *Env) {
 	s.Known()
 	s.Prepared.Clear()
 	s.setUnnamed(e, prepared.None)
-	s.native = 0
+	s.untidy, s.native = false, 0
 }
 
 // Known notes that what its client may have changed is known now.

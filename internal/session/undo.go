@@ -46,6 +46,7 @@ func (s *Server) undo(e *Env, c *Client, o owed, met bool, after uint32) {
 	case oweBind, oweDescribe:
 		e.release(o.stmt)
 	case oweExecuteOurs:
+		s.untidy = true
 		if o.stmt != prepared.None {
 			s.Prepared.Add(e.Statements.Hash(o.stmt), staleVersion)
 		}

@@ -178,10 +178,17 @@ func (b *Backend) hearsNoMore() {
 	b.heardLast = true
 	b.w.Note("backend %d, which listens for clients, is lost", b.pid)
 	for _, c := range b.w.clients {
-		if c.key == b.key {
+		if c.key == b.key && !c.hearsAlone() {
 			c.hearing.loses()
 		}
 	}
+}
+
+// hearsAlone reports whether its own server listens for a client: its pool was in session mode when it began to listen.
+func (c *Client) hearsAlone() bool {
+	return c.declared.sticky && slices.ContainsFunc(c.w.backends, func(b *Backend) bool {
+		return !b.hears && !b.end.closed && b.tap.last == c && b.tap.clean() && len(b.session.listening) > 0
+	})
 }
 
 // nobodyListens asks the engine, as often as it takes, whether it keeps no channel for anybody.

@@ -14,7 +14,7 @@ func (p *program) aboutStatements() string {
 	case 3:
 		return fmt.Sprintf("PREPARE %s AS INSERT INTO t VALUES ($1) /* %s */", name, t)
 	case 4:
-		return fmt.Sprintf("PREPARE %s AS SELECT $1 AS v /* %s */ FROM scratch", name, t) // which is not there
+		return fmt.Sprintf("PREPARE %s AS SELECT $1 AS v /* %s */ FROM nowhere", name, t)
 	case 5, 6, 7, 8, 9:
 		return fmt.Sprintf("EXECUTE %s('%s')", name, t)
 	case 10, 11:
