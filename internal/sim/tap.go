@@ -117,10 +117,17 @@ func leavesTraces(m message) bool {
 	if len(m.body) > 16_000 {
 		return true
 	}
-	if m.typ != 'Q' {
+	text := string(m.body[:len(m.body)-1])
+	switch m.typ {
+	case 'Q':
+	case 'P':
+		f := fields{m.body}
+		f.text()
+		text = f.text()
+	default:
 		return false
 	}
-	for _, st := range parseSQL(string(m.body[:len(m.body)-1])) {
+	for _, st := range parseSQL(text) {
 		if st.verb >= sets {
 			return true
 		}
