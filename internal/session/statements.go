@@ -358,13 +358,13 @@ func (f *feed) ensureUnnamed(on prepared.StmtID) {
 	e, s := f.e, f.s
 	switch {
 	case on != prepared.None && s.unnamed != on:
-		s.mayUndo = s.mayUndo || s.open
+		s.mayUndo = s.mayUndo || s.open || s.mayRefuse()
 		e.Statements.Retain(on)
 		s.owed.push(oweParseOurs, on).unnamed = true
 		s.setUnnamed(e, on)
 		f.put(f.buildParse(nil, on))
 	case on == prepared.None && (s.unnamed != prepared.None || s.stray):
-		s.mayUndo = s.mayUndo || s.open
+		s.mayUndo = s.mayUndo || s.open || s.mayRefuse()
 		s.owed.push(oweCloseOurs, prepared.None).unnamed = true
 		s.setUnnamed(e, prepared.None)
 		f.put(e.keep(pgwire.AppendStatement(e.room(16), pgwire.Close, nil)))
