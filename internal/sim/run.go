@@ -171,14 +171,16 @@ const maxSteps = 2_000_000
 // Finish runs until every client has left, then lets the engine drain; after it nothing may be left.
 func (r *Run) Finish() {
 	limit := r.now + horizon
-	if !r.until(limit, r.clientsGone) {
-		r.stuck()
-		return
-	}
-	r.Note("all clients have left")
-	if !r.until(r.now+40*Second, r.settled) {
-		r.leftovers()
-		return
+	for over := false; !over; over = r.clientsGone() { // a pool that is declared again brings new ones
+		if !r.until(limit, r.clientsGone) {
+			r.stuck()
+			return
+		}
+		r.Note("all clients have left")
+		if !r.until(r.now+40*Second, r.settled) {
+			r.leftovers()
+			return
+		}
 	}
 	if !r.draining && (r.Crashes > 0 || r.Chance(0.2)) && !r.reckon() {
 		return
