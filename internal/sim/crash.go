@@ -47,6 +47,7 @@ const crashPause = 100 * Millisecond
 // Whoever was connected to it may say so; nobody else.
 func (r *Run) crash(i int) {
 	r.Note("shard %d crashes", i)
+	r.crashed++
 	r.doomed[i], r.down[i], r.host.tripping = nowhere, true, false
 	_ = r.drivers[i].Close()
 	r.Engine.Shard(i).Crash("a simulated bug", nil)

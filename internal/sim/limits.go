@@ -66,7 +66,8 @@ func (r *Run) checkLimits() {
 }
 
 // mayListen is how many servers more than a pool may have can be on their way to listen for its clients, which look like others
-// until they do: one; and one more than there are, where there are too many because the limit was made smaller.
+// until they do: one, and one for each shard that has crashed while it dialed; and one more than there are, where there are too
+// many because the limit was made smaller.
 func (r *Run) mayListen(pool string) int {
 	switch {
 	case r.Listening == 0:
@@ -74,7 +75,7 @@ func (r *Run) mayListen(pool string) int {
 	case r.declaredAs(pool).shrunk:
 		return math.MaxInt32
 	}
-	return 1
+	return 1 + r.crashed
 }
 
 // checkShares checks what one user or one address may have of a pool.

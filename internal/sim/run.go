@@ -16,6 +16,7 @@ type Run struct {
 	host     *Host
 	drivers  []*Driver
 	doomed   []crashPoint // by shard
+	crashed  int          // how often one has
 	down     []bool       // shards that have crashed and not come back
 	// reckoning: the world has ended but for the reckoning; nothing goes wrong or changes any more.
 	reckoning bool
