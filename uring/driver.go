@@ -128,6 +128,7 @@ func (d *Driver) Close() error {
 		errs = append(errs, d.ring.Close())
 	}
 	d.closeDescriptors()
+	loop.Untaken(d.events, func(fd int) { unix.Close(fd) })
 	errs = append(errs, d.wake.close(), d.arena.close())
 	if d.buffers != nil {
 		errs = append(errs, d.buffers.Free())

@@ -88,6 +88,7 @@ func (d *Driver) Close() error {
 			d.close(c.id(uint32(slot)), c)
 		}
 	}
+	loop.Untaken(d.next, func(fd int) { unix.Close(fd) })
 	d.waker.shut()
 	err := unix.Close(d.epfd)
 	d.epfd = -1

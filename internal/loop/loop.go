@@ -153,7 +153,7 @@ type Driver interface {
 	Now() int64
 	// Capacity is the number of connections the driver can hold at once; slots are below it.
 	Capacity() int
-	// Close closes every connection and the driver itself.
+	// Close closes every connection and the driver itself, and the descriptors of Detached events that Wait has not returned.
 	Close() error
 }
 

@@ -274,6 +274,9 @@ func (d *Driver) Close() error {
 			break
 		}
 	}
+	for _, ghost := range d.dirty {
+		loop.Untaken(ghost.told, func(int) { ghost.end.close() })
+	}
 	d.closed = true
 	return nil
 }

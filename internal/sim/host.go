@@ -50,7 +50,7 @@ func (h *Host) Dial(r engine.DialRequest) {
 	if h.w.Chance(h.weather.DialSlow) {
 		delay = min(delay*100, int64(r.Timeout))
 	}
-	h.w.Note("dial for %s/%s to %s, ticket %v", r.Database, r.User, r.Upstream, r.Ticket)
+	h.w.Note("dial for %s/%s/%s to %s, ticket %v", r.Pool, r.Database, r.User, r.Upstream, r.Ticket)
 	h.w.After(delay, func() {
 		h.connecting[k]--
 		h.dialing[at]--

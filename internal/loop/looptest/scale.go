@@ -84,13 +84,21 @@ func noAllocation(r *rig) {
 	}
 }
 
-// closeDriver: Close of the driver closes every connection.
+// closeDriver: Close of the driver closes every connection, also those that are on their way back to their owners.
 func closeDriver(r *rig) {
 	var lives []*life
 	for range 10 {
 		lives = append(lives, r.attach())
 	}
+	for range 10 {
+		fd, far := r.net.Pair(r.t)
+		lives = append(lives, r.adopt(fd, far, true))
+	}
 	r.turn(nap)
+	for _, l := range lives[10:] {
+		r.do(loop.Detach, l)
+	}
+	r.submit()
 	if err := r.d.Close(); err != nil {
 		r.t.Fatalf("closing: %v", err)
 	}
