@@ -71,6 +71,7 @@ func (s *Shard) serverClosed(srv *server) {
 	if p.replacing > 0 || p.shared.shared.Size.Taken() < p.minimum() {
 		s.mail.Post(mail{kind: mailFreed, pool: p.shared}) // not now: as in announce
 	}
+	s.checkDrained()
 }
 
 // givePermits returns a server's permits.

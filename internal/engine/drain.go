@@ -56,32 +56,35 @@ func (s *Shard) endDrain() {
 	}
 }
 
-// checkDrained stops the shard when it is draining and its last client has left.
+// checkDrained ends the servers when the shard is draining and its last client has left, and stops the shard when Postgres has
+// ended them: until then they count.
 func (s *Shard) checkDrained() {
-	if s.stopping && s.clients == 0 && !s.stopped {
+	if !s.stopping || s.clients > 0 || s.stopped {
+		return
+	}
+	for _, srv := range s.slots.servers {
+		if srv != nil && srv.purpose != closing && srv.purpose != leaving {
+			s.closeServer(srv)
+		}
+	}
+	if s.servers == 0 {
 		s.stop()
 	}
 }
 
-// stop closes what is left. Servers are told Terminate.
-func (s *Shard) stop() {
-	if s.stopped {
-		return
-	}
-	s.stopped = true
+// stopAnyway ends who has had its time: clients that have been told, and read too slowly to have heard. Servers end in closeTimeout
+// at the latest.
+func (s *Shard) stopAnyway() {
 	s.slots.eachClient(func(c *client) bool {
-		s.closeClient(c) // it has been told, and reads too slowly to have heard
+		s.closeClient(c)
 		return true
 	})
-	for _, srv := range s.slots.servers {
-		if srv == nil {
-			continue
-		}
-		if srv.purpose != closing {
-			s.closeServer(srv)
-		}
-		s.serverClosed(srv) // nobody will hear of its end
-	}
+	s.checkDrained()
+}
+
+// stop ends the shard, which has no connections any more.
+func (s *Shard) stop() {
+	s.stopped = true
 	for _, c := range s.cancels {
 		c.tell()
 	}

@@ -55,6 +55,7 @@ func (s *Shard) depart(srv *server, ev *loop.Event) {
 	srv.OnParameter, srv.OnAnswer, srv.OnNotice = nil, nil, nil
 	srv.armed = 0 // its timer stays here
 	s.engine.shards[srv.destination].post(mail{kind: mailServer, moved: m})
+	s.checkDrained()
 }
 
 // arrive takes a server over from another shard.

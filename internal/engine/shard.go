@@ -147,6 +147,7 @@ func (s *Shard) Step(ev *loop.Event) {
 			s.unread = s.unread[1:]
 			s.receive(m)
 		}
+		s.checkDrained() // servers may have come
 		return
 	}
 	slot := s.slots.at(ev.Conn)

@@ -82,7 +82,7 @@ func (s *Shard) due(t loop.Timer) {
 	case timerDrain:
 		s.endDrain()
 	case timerStop:
-		s.stop()
+		s.stopAnyway()
 	case timerDismiss:
 		if p := s.pools[t.Ref]; p != nil && p.leaving() {
 			s.dismiss(p)
