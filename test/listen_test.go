@@ -134,6 +134,94 @@ func TestTrap47NothingIsToldTooLate(t *testing.T) {
 	})
 }
 
+// The process that a notification names is the one that its sender knows, by whatever way it is sent, and whoever has the servers before
+// and after.
+func TestNotificationsNameTheirSenderWhateverSends(t *testing.T) {
+	const make = "CREATE TABLE told (a text);" +
+		"CREATE FUNCTION tells() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN IF NEW.a <> 'secret' THEN PERFORM pg_notify('a', NEW.a); END IF; RETURN NULL; END$$;" +
+		"CREATE TRIGGER tells AFTER INSERT ON told FOR EACH ROW EXECUTE FUNCTION tells();" +
+		"CREATE TABLE ruled (a text); CREATE RULE tells AS ON INSERT TO ruled DO ALSO NOTIFY a;" +
+		"CREATE FUNCTION tell() RETURNS void LANGUAGE plpgsql AS $$BEGIN NOTIFY a; END$$;" +
+		"CREATE FUNCTION tell_deeper() RETURNS void LANGUAGE sql AS 'SELECT tell()'"
+	ways := [][]string{
+		{"NOTIFY a"}, {"SELECT pg_notify('a', 'x')"}, {"INSERT INTO told VALUES ('x')"}, {"INSERT INTO ruled VALUES ('x')"}, {"SELECT tell_deeper()"},
+		{"DO $$BEGIN NOTIFY a; END$$"}, {"SELECT 1; NOTIFY a"}, {"BEGIN; NOTIFY a; COMMIT"}, {"BEGIN", "NOTIFY a", "COMMIT"},
+		{"BEGIN", "INSERT INTO told VALUES ('x')", "COMMIT"}, {"BEGIN", "INSERT INTO told VALUES ('secret')", "SELECT tell()", "COMMIT"},
+		{"BEGIN", "SAVEPOINT s", "NOTIFY a, 'undone'", "ROLLBACK TO s", "NOTIFY a", "COMMIT"},
+		{"BEGIN", "NOTIFY a, 'undone'", "ROLLBACK", "NOTIFY a"}, {"PREPARE p AS SELECT pg_notify('a', 'x')", "EXECUTE p", "DEALLOCATE p"},
+		{"BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY", "NOTIFY a", "COMMIT"}, {"BEGIN", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "NOTIFY a", "COMMIT"},
+	}
+	eachDriverAndVersion(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 2"})
+		c, senders := connect(t, p.Addr), []*client{connect(t, p.Addr), connect(t, p.Addr), connect(t, p.Addr)}
+		senders[0].query(make)
+		c.query("LISTEN a")
+		asked := time.Now()
+		for n, way := range slices.Repeat(ways, 3) {
+			for _, sender := range senders {
+				// It commits, and others have the server, before it is heard.
+				last := len(way) - 1
+				for _, sql := range way[:last] {
+					sender.query(sql)
+				}
+				sender.say(simple(way[last]))
+				sender.hear(1)
+				for _, other := range senders {
+					other.query(fmt.Sprint("SELECT ", n))
+				}
+				if n := c.notified(); n.PID != sender.pid {
+					t.Fatalf("%q, after %v: process %d, want %d, of %d, %d and %d", way, time.Since(asked), n.PID, sender.pid,
+						senders[0].pid, senders[1].pid, senders[2].pid)
+				}
+			}
+		}
+		for i := range 300 { // by the extended protocol, one right after the other
+			sender := senders[i%len(senders)]
+			sender.say(parse("", []string{"NOTIFY a", "SELECT tell()", "INSERT INTO told VALUES ('x')"}[i/3%3]), bind("", ""), execute(""), &pgproto3.Sync{})
+			sender.hear(1)
+		}
+		for i := range 300 {
+			if n, sender := c.notified(), senders[i%len(senders)]; n.PID != sender.pid {
+				t.Fatalf("number %d is of process %d, want %d", i, n.PID, sender.pid)
+			}
+		}
+		mustNotContain(t, c.query(channelsNow), "pgmux")
+	})
+}
+
+// notified is the next notification.
+func (c *client) notified() *pgproto3.NotificationResponse {
+	c.t.Helper()
+	for {
+		msg, err := c.receive()
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if n, ok := msg.(*pgproto3.NotificationResponse); ok {
+			return n
+		}
+	}
+}
+
+// A transaction in which something might notify, but does not, can be prepared as without anybody who listens.
+func TestWhatMightNotifyCanBePrepared(t *testing.T) {
+	server := pgtest.Start(t, caseOptions(versions()[0]))
+	p := startPooler(t, drivers()[0], server, settings{Pool: "pool_size 1"})
+	here := func() *client { return connect(t, p.Addr, "database", suites[0].database) }
+	c, other, listens := here(), here(), here()
+	c.query("CREATE TABLE told (a text);" +
+		"CREATE FUNCTION tells() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN IF NEW.a <> 'secret' THEN PERFORM pg_notify('a', NEW.a); END IF; RETURN NULL; END$$;" +
+		"CREATE TRIGGER tells AFTER INSERT ON told FOR EACH ROW EXECUTE FUNCTION tells()")
+	listens.query("LISTEN a")
+	for range 20 {
+		other.query("NOTIFY a")
+		c.query("BEGIN")
+		c.query("INSERT INTO told VALUES ('secret')")
+		mustContain(t, c.query("PREPARE TRANSACTION 'x'"), "PREPARE TRANSACTION")
+		c.query("ROLLBACK PREPARED 'x'")
+	}
+}
+
 // The process that a notification names is the one that the client knows.
 func TestNotificationsNameTheProcessOfTheirSender(t *testing.T) {
 	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {

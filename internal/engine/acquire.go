@@ -149,11 +149,14 @@ func (s *Shard) fit(c *client, srv *server) bool {
 
 // fitted takes the answer to what was sent ahead of a client's query.
 func (s *Shard) fitted(srv *server) {
+	c := s.clientOf(srv)
 	if !srv.fitting {
+		if c != nil {
+			s.cancelDue(srv, c)
+		}
 		return
 	}
 	srv.fitting = false
-	c := s.clientOf(srv)
 	if c == nil || srv.Failed {
 		srv.misfit = srv.Failed
 		if srv.purpose == abandoned && srv.Owes() {
@@ -162,7 +165,12 @@ func (s *Shard) fitted(srv *server) {
 		return
 	}
 	s.linkKnown(c, srv)
-	if c.cancelled {
+	s.cancelDue(srv, c)
+}
+
+// cancelDue delivers the cancel that a client has got while its server answered what was sent ahead of what it runs.
+func (s *Shard) cancelDue(srv *server, c *client) {
+	if c.cancelled && !srv.Asked() {
 		c.cancelled = false
 		srv.pool.counts.Cancels++
 		s.cancelServer(srv, nil)
@@ -208,6 +216,7 @@ func (s *Shard) link(c *client, srv *server) {
 	c.blocked = session.More
 	srv.OwnSequences, srv.Drew = srv.drawnBy == 0 || srv.drawnBy == c.Conn, false
 	s.sends(srv, c)
+	srv.Markers = srv.markersOf()
 	srv.MaxPrepared = p.config().MaxPreparedStatements
 	p.configureClient(c)
 	srv.Suspects = p.suspects()

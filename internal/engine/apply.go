@@ -113,7 +113,7 @@ func (e *Engine) joined(k poolKey, t *template) *sharedPool {
 	p := e.pools[k]
 	if p == nil {
 		p = &sharedPool{poolKey: k, template: t, shared: pool.NewShared(len(e.shards), t.config.Load().PoolSize),
-			catalog: e.catalog(k, t), listenerShard: k.shardOf(len(e.shards))}
+			catalog: e.catalog(k, t), hearers: e.hearersOf(k.database), listenerShard: k.shardOf(len(e.shards))}
 		p.resize()
 		e.pools[k] = p
 	}
@@ -129,5 +129,6 @@ func (e *Engine) part(p *sharedPool) {
 	if p.shards--; p.shards == 0 && p.shared.Size.Taken() == 0 {
 		delete(e.pools, p.poolKey)
 		e.leaveCatalog(p.catalog)
+		e.leaveHearers(p)
 	}
 }

@@ -70,7 +70,7 @@ func (s *Shard) cancelOf(pid uint32, secret []byte) *server {
 	case clientLinked:
 		srv := s.serverOf(c)
 		if srv.Asked() {
-			c.cancelled = srv.fitting // what is to be cancelled comes next
+			c.cancelled = true // what is to be cancelled comes next
 			return nil
 		}
 		if srv.Owes() || srv.straight != nil {

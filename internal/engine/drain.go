@@ -143,6 +143,7 @@ func (s *Shard) Crash(message string, stack []byte) {
 	for p := range s.eachPool {
 		if p.listener != nil {
 			p.shared.hearing.Store(false)
+			p.listener.ends(s.engine, p.shared)
 		}
 		for srv := range p.servers {
 			srv.givePermits()

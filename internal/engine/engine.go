@@ -28,11 +28,15 @@ type Engine struct {
 	keys    keys
 	schema  session.Schema
 	senders senders
+	// markerChannel is where servers say whose their notifications are.
+	markerChannel string
 
 	mu        sync.Mutex
 	templates map[string]*template
 	pools     map[poolKey]*sharedPool
 	catalogs  map[catalogKey]*catalog
+	hearers   map[string]*hearers // by database
+	heard     uint64              // how many of them there have been
 }
 
 // template is a declared pool. It outlives its configuration while clients use it.
@@ -86,6 +90,7 @@ type sharedPool struct {
 	seekers   atomic.Int32 // replication clients that wait for a server, on all shards
 	load      load
 	catalog   *catalog
+	hearers   *hearers
 	// listenerShard is the shard that has the pool's listener.
 	listenerShard int
 	hearing       atomic.Bool  // it listens to all that is wanted, or will in a moment
@@ -104,6 +109,9 @@ func New(shards int, host Host) *Engine {
 		templates: map[string]*template{},
 		pools:     map[poolKey]*sharedPool{},
 		catalogs:  map[catalogKey]*catalog{},
+		hearers:   map[string]*hearers{},
+
+		markerChannel: newMarkerChannel(host),
 	}
 	e.config.Store(&Config{})
 	e.running.Store(int64(shards))

@@ -46,8 +46,7 @@ type member struct{ client, at uint32 }
 // listening is what a client listens to, and what it has not been told.
 type listening struct {
 	channels []membership
-	waiting  uint32  // messages that wait for the end of its transaction, in Shard.held; 0: none
-	sender   *sender // of the server on which it has notified, until the listener has heard that; nil: it has
+	waiting  uint32 // messages that wait for the end of its transaction, in Shard.held; 0: none
 }
 
 // membership is a channel that a client listens to, and where in its members that stands.

@@ -157,20 +157,4 @@ func TestWhoHasNotified(t *testing.T) {
 			}
 		}
 	}
-	s := &sender{}
-	s.since = 1 << 60
-	s.notifies(7, 0)
-	s.notifies(8, int64(senderDoubt)-1)
-	if by := s.client.Load(); by != 0 {
-		t.Errorf("%d is said to have notified", by)
-	}
-	s.notifies(8, 2*int64(senderDoubt))
-	if by := s.client.Load(); by != 8 {
-		t.Errorf("%d is said to have notified, and it was 8", by)
-	}
-	s.heard.Store(8)
-	s.notifies(7, 2*int64(senderDoubt)+1)
-	if by := s.client.Load(); by != 7 {
-		t.Errorf("%d is said to have notified, and it was 7: all of 8 has been heard", by)
-	}
 }

@@ -65,7 +65,7 @@ func (s *Shard) listed(srv *server, c *client) {
 	c.unready = c.unready || channels.Held
 	var names []string
 	srv.Rows(func(columns [][]byte) {
-		if len(columns) == 1 {
+		if len(columns) == 1 && string(columns[0]) != s.engine.markerChannel {
 			names = append(names, string(columns[0]))
 		}
 	})

@@ -57,7 +57,6 @@ func (s *Shard) heardUpTo(p *shardPool, number uint64) {
 			h.leave(ch)
 		}
 		if c != nil {
-			s.hasBeenHeard(c)
 			s.goesOn(c)
 		}
 	}

@@ -36,6 +36,12 @@ type listener struct {
 	next        []string
 	marks, sent []mark
 	heard       []byte // notifications that have not been passed on yet
+	// hearsMarkers: it listens to them. named is whom those have named, by process of Postgres; see markers.go.
+	hearsMarkers bool
+	named        map[uint32]naming
+	// ended is how many servers had ended when that was last looked at, and ending those that will have been heard then.
+	ended  uint64
+	ending []uint32
 	// gap: it has been lost; the clients are told when it listens again.
 	gap bool
 	// again is when a connection may be tried again, and since when nobody wants anything; 0: now, and somebody does.
@@ -72,6 +78,7 @@ func (s *Shard) drive(p *shardPool) {
 
 // tellListener sends a batch.
 func (s *Shard) tellListener(srv *server, text string) {
+	srv.pool.listener.noteEnded(s.engine.senders.ended.Load())
 	s.limit(srv, cmp.Or(srv.pool.config().ServerConnectTimeout, cleanTimeout))
 	srv.Ask(s.env, text)
 }
@@ -81,9 +88,13 @@ func (l *listener) needed() bool { return len(l.wanted)+len(l.marks)+len(l.sent)
 
 // hears takes one notification, which the turn's end of what the server says passes on.
 func (s *Shard) hears(srv *server, m []byte) {
-	pid, _, ok := pgwire.Notification(m)
-	if l := srv.pool.listener; ok && l != nil {
-		l.heard = pgwire.AppendNotification(l.heard, m, s.engine.senders.of(srv.upstream.address, pid))
+	pid, name, ok := pgwire.Notification(m)
+	switch l := srv.pool.listener; {
+	case !ok || l == nil:
+	case string(name) == s.engine.markerChannel:
+		l.takesMarker(&s.engine.senders, pid, m)
+	default:
+		l.heard = pgwire.AppendNotification(l.heard, m, l.sentBy(&s.engine.senders, pid))
 	}
 }
 
@@ -111,6 +122,8 @@ func (s *Shard) fromListener(srv *server, data []byte) {
 		return
 	}
 	srv.deadline = loop.Never
+	l.forgetEnded()
+	l.begins(s.engine, p.shared)
 	if l.gap && len(l.next) == 0 {
 		l.gap = false
 		l.heard = append(l.heard, missed...)

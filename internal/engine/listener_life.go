@@ -130,12 +130,12 @@ func (s *Shard) listenerDialed(d dial, r *DialResult) {
 	srv.OnNotification = func(m []byte) { s.hears(srv, m) }
 	p.fails, p.retryAt, p.refusal = 0, 0, nil
 	l.server = srv
-	l.next = []string{neverTooIdle}
+	l.next = nil
 	for name := range l.wanted {
 		l.next = append(l.next, "LISTEN "+quoteChannel(name))
 	}
-	slices.Sort(l.next[1:])
-	s.drive(p)
+	slices.Sort(l.next)
+	s.tellListener(srv, neverTooIdle+";LISTEN "+quoteChannel(s.engine.markerChannel))
 }
 
 // listenerLost dials another listener.
@@ -144,6 +144,7 @@ func (s *Shard) listenerLost(srv *server) {
 	l := p.listener
 	s.closeServer(srv)
 	l.server, l.next = nil, nil
+	l.ends(s.engine, p.shared)
 	l.gap = len(l.wanted) > 0
 	l.marks, l.sent = append(l.sent, l.marks...), nil
 	s.spread(p)
@@ -191,6 +192,7 @@ func (s *Shard) dismissListener(p *shardPool) {
 	l := p.listener
 	if l.server != nil {
 		p.shared.hearing.Store(false)
+		l.ends(s.engine, p.shared)
 		s.closeServer(l.server)
 		l.server = nil
 	}

@@ -68,7 +68,12 @@ func (s *rigServer) commit() {
 		switch word = strings.ToLower(word); {
 		case word == "notify":
 			name, payload, _ := strings.Cut(rest, " ")
-			sent = append(sent, [2]string{name, payload})
+			if quoted := strings.HasPrefix(name, `"`); quoted { // the engine's own
+				name, payload = strings.Trim(name, `",`), strings.Trim(payload, "'")
+			}
+			if n := [2]string{name, payload}; !slices.Contains(sent, n) {
+				sent = append(sent, n)
+			}
 		case name == "*":
 			s.channels.listening = nil
 		case word == "listen" && !slices.Contains(s.channels.listening, name):

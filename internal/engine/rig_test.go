@@ -130,7 +130,11 @@ func onePool(size int) PoolConfig {
 
 func (r *rig) say(format string, args ...any) {
 	if !r.quiet {
-		r.log = append(r.log, fmt.Sprintf(format, args...))
+		line := fmt.Sprintf(format, args...)
+		if r.e != nil {
+			line = strings.ReplaceAll(line, r.e.markerChannel, "markers")
+		}
+		r.log = append(r.log, line)
 	}
 }
 

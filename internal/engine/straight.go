@@ -241,6 +241,7 @@ func (s *Shard) pair(c *client, srv *server) {
 	srv.purpose, c.state = linked, clientLinked
 	srv.pool.linking(s.now, 1)
 	srv.Pins = session.PinStraight
+	s.sends(srv, c)
 	s.countPins(srv)
 	var block []byte
 	for _, q := range srv.params {

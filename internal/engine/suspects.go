@@ -252,7 +252,7 @@ func suspectsIn(srv *server) *session.Suspects {
 		kinds, err := strconv.ParseUint(string(columns[2]), 10, 32)
 		p := session.Pins(kinds) & session.Hidden
 		if n++; err != nil || n > maxSuspects {
-			x.AddAny(session.Hidden)
+			x.AddAny(session.Hidden &^ session.Notifying)
 			return
 		}
 		switch string(columns[0]) {
@@ -260,6 +260,8 @@ func suspectsIn(srv *server) *session.Suspects {
 			if len(x.Settings) < maxOwnSettings {
 				x.Settings = append(x.Settings, string(columns[1]))
 			}
+		case "two-phase":
+			x.TwoPhase = true
 		case "name":
 			x.Add(string(columns[1]), p)
 		case "definition":

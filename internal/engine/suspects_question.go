@@ -33,11 +33,13 @@ var tells = []struct {
 	{session.PinPrepare, "prepare", `\yprepare\s+\S+\s*(\([^)]*\)\s*)?as\y|\ydeallocate\y`, ``},
 	{session.PinLoad, "load", `\yload\s+'`, ``},
 	{session.PinLoad, "dblink_", `dblink_(dis)?connect`, ``},
+	{session.Notifying, "notif", `\y(pg_)?notify\y|triggered_change_notification`, ``},
 	{hiddenInDynamic, "execute", `\yexecute\y(?!\s+(function|procedure))`, ``},
 }
 
-// hiddenInDynamic is what SQL may leave of which a source shows nothing: all of it that Postgres can be asked for.
-const hiddenInDynamic = session.PinSettings | session.PinListen | session.PinTemp | session.PinLock | session.PinCursor | session.PinPrepare
+// hiddenInDynamic is what SQL may leave of which a source shows nothing: all of it that Postgres can be asked for. And it may notify.
+const hiddenInDynamic = session.PinSettings | session.PinListen | session.PinTemp | session.PinLock | session.PinCursor | session.PinPrepare |
+	session.MayNotify
 
 // setters is the functions of Postgres that leave state, by name.
 var setters = []struct {
@@ -48,11 +50,15 @@ var setters = []struct {
 	{session.PinLock, "'pg_advisory_lock','pg_advisory_lock_shared','pg_try_advisory_lock','pg_try_advisory_lock_shared'," +
 		"'pg_advisory_unlock','pg_advisory_unlock_shared','pg_advisory_unlock_all'"},
 	{session.PinSeed, "'setseed'"},
+	{session.Notifying, "'pg_notify'"},
 }
 
-// suspectsQuestion asks a database for what leaves state in the session of whoever mentions it. Each row is a sort ('name',
+// notifyInRule is NOTIFY itself as the action of a rule.
+const notifyInRule = `\{NOTIFY(STMT)? `
+
+// suspectsQuestion asks a database for what leaves state in the session of whoever mentions it, or notifies. Each row is a sort ('name',
 // 'any', 'definition'), a name, and kinds of state; or it is of the sort 'setting', and the name is that of a setting of one's
-// own, which Postgres lists nowhere.
+// own, which Postgres lists nowhere; or 'two-phase': transactions can be prepared.
 //
 // The session may be any client's: its search_path, limits and JIT are set aside while the question runs. It begins with the
 // functions whose source tells, and with expressions that call functions of Postgres that leave state (such calls are not
@@ -78,6 +84,7 @@ func buildSuspectsQuestion() string {
 		by.WriteString("SELECT " + number(q.pins) + " AS kinds,' :funcid (' || string_agg(oid::text,'|') || ') ' AS call FROM pg_proc" +
 			" WHERE pronamespace='pg_catalog'::regnamespace AND proname IN (" + q.names + ")")
 	}
+	by.WriteString(" UNION ALL SELECT " + number(session.Notifying) + "," + literal(notifyInRule))
 	r := strings.NewReplacer("$KINDS", kinds.String(), "$SETTERS", by.String(), "$MOST", strconv.Itoa(maxSuspects+1), "$ANY", number(hiddenInDynamic))
 	return r.Replace(suspectsSQL)
 }
@@ -95,7 +102,7 @@ WITH RECURSIVE code AS MATERIALIZED (
    THEN pg_get_functiondef(p.oid) ELSE p.prosrc END) COLLATE "C") AS src
  FROM pg_proc p JOIN pg_language l ON l.oid=p.prolang
  WHERE p.pronamespace NOT IN ('pg_catalog'::regnamespace,'information_schema'::regnamespace)
- AND l.lanname<>'internal' AND (l.lanname<>'c' OR p.prosrc IN ('dblink_connect','dblink_disconnect','set_limit'))
+ AND l.lanname<>'internal' AND (l.lanname<>'c' OR p.prosrc IN ('dblink_connect','dblink_disconnect','set_limit','triggered_change_notification'))
 ), told AS MATERIALIZED (
  SELECT oid, $KINDS AS kinds FROM code
 ), setter AS MATERIALIZED ($SETTERS
@@ -107,7 +114,7 @@ WITH RECURSIVE code AS MATERIALIZED (
   WHERE conbin IS NOT NULL AND oid>=16384
  UNION ALL SELECT 'pg_class'::regclass, tgrelid, tgqual::text FROM pg_trigger WHERE tgqual IS NOT NULL
 ), caller AS MATERIALIZED (
- SELECT class, oid, tree COLLATE "C" AS tree FROM expression WHERE strpos(tree,':funcid ')>0
+ SELECT class, oid, tree COLLATE "C" AS tree FROM expression WHERE (strpos(tree,':funcid ')>0 OR strpos(tree,'{NOTIFY')>0)
  AND tree COLLATE "C" ~ (SELECT string_agg(call,'|') FROM setter)
 ), suspect(class, oid, kinds) AS (
  SELECT 'pg_proc'::regclass::oid, oid, kinds FROM told WHERE kinds<>0
@@ -148,6 +155,8 @@ FROM suspect s
 LEFT JOIN pg_proc p ON s.class='pg_proc'::regclass AND p.oid=s.oid
 LEFT JOIN pg_class r ON s.class='pg_class'::regclass AND r.oid=s.oid
 GROUP BY 1,2
+UNION ALL
+SELECT 'two-phase', '', 0 WHERE current_setting('max_prepared_transactions')::int > 0
 UNION ALL
 SELECT DISTINCT 'setting', m[1], 0 FROM (SELECT c.src FROM code c JOIN told t ON t.oid=c.oid WHERE t.kinds & 1 <> 0 OFFSET 0) f
 CROSS JOIN LATERAL regexp_matches(f.src, '(?:set_config\s*\(\s*''|\yset\s+(?:session\s+)?)([a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)+)','g') m

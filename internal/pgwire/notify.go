@@ -14,6 +14,16 @@ func Notification(m []byte) (pid uint32, channel []byte, ok bool) {
 	return binary.BigEndian.Uint32(m[HeaderLen:]), channel, ok
 }
 
+// NotificationPayload is what a NotificationResponse, given whole, brings.
+func NotificationPayload(m []byte) []byte {
+	_, channel, ok := Notification(m)
+	if !ok {
+		return nil
+	}
+	payload, _, _ := CString(m[notificationNames+len(channel)+1:])
+	return payload
+}
+
 // AppendNotification appends m, a NotificationResponse that is whole, as that of another process.
 func AppendNotification(dst, m []byte, pid uint32) []byte {
 	at := len(dst)

@@ -24,8 +24,12 @@ type Listeners interface {
 	Channels(*Client) []string
 	// Quiet reports whether no cancel is on its way to a server, which would hit what is put ahead of the client's text.
 	Quiet(*Server) bool
-	// Notifies notes that the client of a server runs a text that notifies.
-	Notifies(*Server, *Client)
+	// PID is the process ID that a client knows as its own. Marker is the statement that says that what a server's session sends
+	// from there on is sent by the client of that process ID; 0: by nobody who is known. Doubt says that what it has said so tells
+	// nothing any more.
+	PID(*Client) uint32
+	Marker(*Server, uint32) string
+	Doubt(*Server)
 	// Notification is what a client is told now of a NotificationResponse that its own server has got; nil: nothing.
 	Notification(*Server, *Client, []byte) []byte
 	// Deliver sends a client the notifications that have waited for the end of its transaction.
@@ -91,9 +95,6 @@ func (f *feed) channels(effects sql.Effects) {
 		return
 	}
 	c, s := f.c, f.s
-	if effects.Has(sql.Notifies) {
-		f.e.Listeners.Notifies(s, c)
-	}
 	if !f.shares() {
 		return
 	}

@@ -15,15 +15,19 @@ type listenersOf struct {
 	sent     map[uint64][]byte
 	channels []string
 	kept     []byte
-	notifies int
+	doubts   int
 }
 
 const aClient, aServer = 1, 2
 
-func (l *listenersOf) Send(conn uint64, b []byte)                            { l.sent[conn] = append(l.sent[conn], b...) }
-func (l *listenersOf) Channels(*Client) []string                             { return l.channels }
-func (l *listenersOf) Quiet(*Server) bool                                    { return true }
-func (l *listenersOf) Notifies(*Server, *Client)                             { l.notifies++ }
+func (l *listenersOf) Send(conn uint64, b []byte) { l.sent[conn] = append(l.sent[conn], b...) }
+func (l *listenersOf) Channels(*Client) []string  { return l.channels }
+func (l *listenersOf) Quiet(*Server) bool         { return true }
+func (l *listenersOf) PID(*Client) uint32         { return 7 }
+func (l *listenersOf) Marker(_ *Server, who uint32) string {
+	return "NOTIFY marker, '" + itoa(int(who)) + "'"
+}
+func (l *listenersOf) Doubt(*Server)                                         { l.doubts++ }
 func (l *listenersOf) Restore(uint64, sql.ChangeKind, []byte) []string       { return nil }
 func (l *listenersOf) Began(uint64, []byte) (value, literal string, ok bool) { return "", "", false }
 func (l *listenersOf) Deliver(c *Client)                                     { c.Pending = false; l.Send(c.Conn, l.kept) }

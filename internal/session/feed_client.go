@@ -181,6 +181,9 @@ func (f *feed) message(typ byte, length int, frame []byte) {
 		f.execute(length, frame)
 		s.dataSent = false
 	case pgwire.FunctionCall:
+		if !f.namesCalled(frame) {
+			return
+		}
 		f.touchFunction(frame)
 		s.owed.push(oweFunction, prepared.None)
 		s.open = false
@@ -278,7 +281,7 @@ func (f *feed) query(length int, frame []byte) {
 		f.refuse(why, length, true)
 		return
 	}
-	if !f.wear(st.Effects) {
+	if !f.wear(st.Effects) || !f.namesAhead(st, frame[pgwire.HeaderLen:], true) {
 		f.e.unread()
 		return
 	}

@@ -56,6 +56,8 @@ type owed struct {
 	// replaced: the message replaced the client's unnamed statement, which was before; the entry holds its reference.
 	replaced bool
 	before   prepared.StmtID
+	// marks: with oweQueryOurs: it is a marker.
+	marks bool
 	// behindData: with a Sync: CopyData was sent before it.
 	behindData bool
 	// refused: the server is made to fail instead; the error is ours.

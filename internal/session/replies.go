@@ -221,6 +221,9 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 		if s.Dying && c != nil {
 			return 0, true // it is not about what we have asked
 		}
+		if s.owed.at(s.owed.head).marks {
+			s.doubtNames(e)
+		}
 		s.Failed = true
 		s.Failure = append(s.Failure[:0], m...)
 		s.Channels.notWorn()

@@ -20,8 +20,14 @@ const drawing = sql.Nextval | sql.DoBlock | sql.Multi
 // mayDraw is kept with the effects of a statement, beside those that package sql knows: it may draw from a sequence.
 const mayDraw sql.Effects = 1 << 63
 
+// runsNone is kept likewise: it runs no code of a user.
+const runsNone sql.Effects = 1 << 62
+
 // executed is what is kept of the text that was scanned last, to be known when it is executed.
 func (f *feed) executed(e sql.Effects) sql.Effects {
+	if runsNothing(&f.e.scan) {
+		e |= runsNone
+	}
 	if draws(&f.e.scan) {
 		e |= mayDraw
 	}

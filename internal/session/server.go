@@ -29,10 +29,13 @@ type Server struct {
 	Defining bool
 	// Channels is what its session listens to.
 	Channels Channels
+	// Markers tells whether anybody hears who notifies by way of it; nil: it cannot be said.
+	Markers *Markers
 	// Status is what the last ReadyForQuery said.
 	Status byte
 
-	owed Owed
+	owed  Owed
+	named named
 	// open: extended messages were sent that no Sync has ended yet.
 	open bool
 	// skipping: it met an error and ignores everything up to a Sync that has not been sent yet.

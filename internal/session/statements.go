@@ -26,7 +26,7 @@ func (f *feed) parse(length int, frame []byte) {
 		f.refuse(why, length, false)
 		return
 	}
-	if !f.wear(st.Effects) {
+	if !f.wear(st.Effects) || !f.namesAhead(st, text, false) {
 		return
 	}
 	effects := st.Effects
@@ -184,7 +184,7 @@ func (f *feed) bind(length int, frame []byte) {
 		f.forward(oweBind, length)
 		return
 	}
-	if !f.wear(f.effectsNamed(name)) {
+	if !f.wear(f.effectsNamed(name)) || !f.namesBound(name) {
 		return
 	}
 	id, on, known := f.statement(name)

@@ -26,6 +26,8 @@ type Suspects struct {
 	all              Pins // together
 	// Settings is the settings of one's own that are set: Postgres does not list those.
 	Settings []string
+	// TwoPhase: transactions can be prepared (PREPARE TRANSACTION).
+	TwoPhase bool
 }
 
 // SuspectList is where the present Suspects of a database are found; nil is none.
@@ -35,13 +37,20 @@ type SuspectList = atomic.Pointer[Suspects]
 const maxNameLen = 63
 
 // Hidden is the kinds of state that may come from a function; PinSettings stands for settings, whichever.
-const Hidden = PinSettings | PinListen | PinTemp | PinLock | PinCursor | PinPrepare | PinLoad | PinSeed
+const Hidden = PinSettings | PinListen | PinTemp | PinLock | PinCursor | PinPrepare | PinLoad | PinSeed | Notifying | MayNotify
+
+// Of suspects two more things are known, which leave nothing: Notifying are those that notify, MayNotify those of which that is not
+// known.
+const (
+	Notifying Pins = 1 << (len(reasons) + iota)
+	MayNotify
+)
 
 // asking is the kinds of Hidden that Postgres can be asked for; of the others what the source says must do.
 const asking = PinSettings | PinPrepare | askable
 
 // Everything suspects every text: for the time in which nobody knows better.
-var Everything = &Suspects{any: asking, definitions: asking, all: asking}
+var Everything = &Suspects{any: asking | MayNotify, definitions: asking | MayNotify, all: asking | MayNotify}
 
 // Add makes a function, table or view a suspect: of all kinds that it is added for. A name that is no plain word is found
 // by its first part that is one.
@@ -182,6 +191,15 @@ func (f *feed) suspectBound(id prepared.StmtID) {
 	if x == nil || id == prepared.None {
 		return
 	}
+	v := f.verdictOf(x, id)
+	if v.defines {
+		f.define()
+	}
+	f.hidden(v.pins)
+}
+
+// verdictOf is what a list says of a statement.
+func (f *feed) verdictOf(x *Suspects, id prepared.StmtID) *verdict {
 	v := f.e.verdict(id)
 	if v.by != x {
 		text := f.e.Statements.Text(id)
@@ -189,10 +207,7 @@ func (f *feed) suspectBound(id prepared.StmtID) {
 		*v = verdict{by: x, pins: x.of(st, text)}
 		v.defines = defines(st, text, v.pins)
 	}
-	if v.defines {
-		f.define()
-	}
-	f.hidden(v.pins)
+	return v
 }
 
 // verdict is what one list of suspects says of a statement.
@@ -227,7 +242,7 @@ func (s *Server) suspects() *Suspects {
 
 // hidden notes that such state may have come, or gone, without a word of it in the text.
 func (f *feed) hidden(p Pins) {
-	if p == 0 {
+	if p &^= Notifying | MayNotify; p == 0 {
 		return
 	}
 	t := &f.s.Touched
@@ -280,7 +295,7 @@ func defines(st *sql.Statement, text []byte, p Pins) bool {
 	case st.Defines&sql.DefinesCode != 0, st.Effects.Has(sql.DoBlock) && containsFold(text, "create"):
 		return true
 	}
-	return st.Defines != 0 && (p != 0 || st.Effects.Has(settling|sql.AdvisoryLock|sql.AdvisoryUnlock|sql.Seeds|sql.Unknown))
+	return st.Defines != 0 && (p != 0 || st.Effects.Has(settling|sql.AdvisoryLock|sql.AdvisoryUnlock|sql.Seeds|sql.Notifies|sql.Unknown))
 }
 
 // containsFold reports whether a text contains a word, given in lower case, in any case.

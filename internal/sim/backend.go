@@ -31,6 +31,7 @@ type Backend struct {
 	dying   bool
 	// hears: it listens for clients; heardLast: and nobody hears of that any more.
 	hears, heardLast bool
+	told             int // since it is known to listen
 }
 
 // Upstream is one Postgres server.
@@ -120,6 +121,12 @@ func (b *Backend) next() {
 		return
 	}
 	b.running = &m
+	if b.hears {
+		b.told++
+	}
+	if b.told == 1 {
+		b.w.listenersSince = b.w.now // it hears who notifies, as the pooler knows
+	}
 	b.hears = b.hears || m.typ == 'Q' && bytes.Contains(m.body, []byte("'idle_session_timeout'"))
 	b.tag = b.session.cancellable(m)
 	b.attempt++

@@ -17,6 +17,8 @@ type posted struct {
 	note
 	pid uint32
 	up  *Upstream
+	// asked is when its client has asked for that.
+	asked int64
 }
 
 // parseChannels reads LISTEN, UNLISTEN and NOTIFY.
@@ -113,20 +115,25 @@ func (s *Session) tellUnread() {
 
 func (p *promises) notified([]note) {}
 
-// notified is told by a backend: every session that listens gets to know, and the clients of the world who have a right to.
+// notified is told by a backend: every session of its database that listens gets to know, and the clients of the world who have a right to.
 func (b *Backend) notified(notes []note) {
 	for _, n := range notes {
-		p := posted{n, b.pid, b.up}
+		p := posted{n, b.pid, b.up, 0}
+		if by := b.w.client(clientOfTag(n.by)); by != nil {
+			p.asked = by.hearing.asked
+		}
 		b.w.posted = append(b.w.posted, p)
 		b.w.Note("backend %d notifies %s of %s, which is number %d", b.pid, n.channel, n.payload, len(b.w.posted)-1)
 		for _, other := range b.w.backends {
-			if len(other.session.listening) > 0 && !other.end.closed && !other.dying {
+			if other.key.database == b.key.database && len(other.session.listening) > 0 && !other.end.closed && !other.dying {
 				other.session.unread = append(other.session.unread, p)
 				b.w.After(int64(b.w.Between(0, int(Millisecond))), other.tellUnread)
 			}
 		}
 		for _, c := range b.w.clients {
-			c.hearing.posted(len(b.w.posted)-1, n.channel)
+			if c.key.database == b.key.database {
+				c.hearing.posted(len(b.w.posted)-1, n.channel)
+			}
 		}
 	}
 }

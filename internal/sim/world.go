@@ -46,6 +46,8 @@ type World struct {
 	lastPID  uint32
 	struck   map[string]bool // statements that a cancel has hit, by tag
 	posted   []posted        // the notifications that have been sent
+	// listenersSince is when the last server that listens for clients was known to.
+	listenersSince int64
 	// executions is what backends have done with the clients' statements.
 	executions executions
 	turn       int      // how many turns the loops have taken
