@@ -36,20 +36,6 @@ var suites = []suite{
 // asItIs is a program that its interpreter finds in the directory.
 func asItIs(_ *testing.T, _ pgtest.Runner, cases string) []string { return []string{cases} }
 
-// reshaped is what transaction mode has yet to learn: a statement is prepared in front of a Bind on a server that does not have
-// it, or had it before another client has prepared it again. If the result has another shape by then than its client was
-// told, Postgres would refuse the Bind (0A000), and the driver, instead of preparing again, reads the new rows by the
-// old description.
-const reshaped = "a statement whose result has changed since it was described is refused, wherever it is bound"
-
-// awaited is the cases that await it. Drivers that ask for a description at every execution do without.
-var awaited = map[string]string{
-	"asyncpg prepared/a column more":            reshaped,
-	"JDBC prepared/a column more":               reshaped,
-	"JDBC prepared/a column more with autosave": reshaped,
-	"JDBC prepared/another type of a column":    reshaped,
-}
-
 // program is a suite that can be run, or why it cannot.
 type program struct {
 	suite
@@ -141,9 +127,6 @@ func (p program) run(t *testing.T, addr, mode string) {
 		t.Run(name, func(t *testing.T) {
 			if notInThisVersion(got[name]) {
 				t.Skip("not in this version of ", p.driver.Name)
-			}
-			if what := awaited[p.driver.Name+" "+name]; what != "" && mode == "transaction" {
-				awaits(t, what)
 			}
 			if diff := difference(want[name], got[name]); diff != "" {
 				t.Errorf("the driver sees a pooler (-: Postgres, +: through us):\n%s", diff)

@@ -46,6 +46,8 @@ type catalog struct {
 	// due is when the next server that is free asks; loop.Never: one is asking, or that would be of no use yet.
 	due   atomic.Int64
 	pools int // that use it; under Engine.mu
+	// changes is how often the columns of tables had been changed by the last answer, as Postgres counts it.
+	changes atomic.Pointer[string]
 
 	mu sync.Mutex
 	// defining counts the transactions that may define suspects, and defined those that were begun or are over.
@@ -221,6 +223,9 @@ func (s *Shard) learnedSuspects(srv *server) {
 	x := session.Everything
 	if !srv.Failed {
 		x = suspectsIn(srv)
+		if srv.pool.shared.catalog.changed(changesIn(srv)) {
+			s.engine.schema.Doubt()
+		}
 	} else {
 		s.notice(Warn, "the catalog cannot be asked for functions that leave state in sessions: after every transaction the session is asked instead", srv,
 			string(pgwire.ErrorField(srv.Failure, 'M')))
@@ -262,6 +267,7 @@ func suspectsIn(srv *server) *session.Suspects {
 			}
 		case "two-phase":
 			x.TwoPhase = true
+		case "changes":
 		case "name":
 			x.Add(string(columns[1]), p)
 		case "definition":
@@ -271,6 +277,23 @@ func suspectsIn(srv *server) *session.Suspects {
 		}
 	})
 	return x
+}
+
+// changesIn is what the answer says of how often the columns of tables have been changed.
+func changesIn(srv *server) (count string) {
+	srv.Rows(func(columns [][]byte) {
+		if len(columns) == 3 && string(columns[0]) == "changes" {
+			count = string(columns[1])
+		}
+	})
+	return count
+}
+
+// changed takes that, and reports whether it is another count than the last: then columns may have been changed, perhaps by
+// somebody who does not go through us.
+func (g *catalog) changed(count string) bool {
+	was := g.changes.Swap(&count)
+	return was != nil && *was != count
 }
 
 // expireSuspects looks after the answers that this shard's pools believe in.

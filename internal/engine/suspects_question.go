@@ -58,7 +58,8 @@ const notifyInRule = `\{NOTIFY(STMT)? `
 
 // suspectsQuestion asks a database for what leaves state in the session of whoever mentions it, or notifies. Each row is a sort ('name',
 // 'any', 'definition'), a name, and kinds of state; or it is of the sort 'setting', and the name is that of a setting of one's
-// own, which Postgres lists nowhere; or 'two-phase': transactions can be prepared.
+// own, which Postgres lists nowhere; or 'two-phase': transactions can be prepared. One row is of the sort 'changes': its name is a
+// number that grows when somebody makes, changes or drops columns or functions, temporary ones included.
 //
 // The session may be any client's: its search_path, limits and JIT are set aside while the question runs. It begins with the
 // functions whose source tells, and with expressions that call functions of Postgres that leave state (such calls are not
@@ -149,15 +150,18 @@ WITH RECURSIVE code AS MATERIALIZED (
   SELECT s.class, confrelid FROM pg_constraint WHERE s.relation AND conrelid=s.oid AND contype='f' AND (confdeltype<>'a' OR confupdtype<>'a')
  ) n
 )
-SELECT CASE s.class WHEN 'pg_proc'::regclass THEN 'name' WHEN 'pg_class'::regclass THEN 'name'
+SELECT 'changes', sum(pg_stat_get_tuples_inserted(c)+pg_stat_get_tuples_updated(c)+pg_stat_get_tuples_deleted(c))::text, 0
+FROM unnest(ARRAY['pg_attribute'::regclass::oid,'pg_proc'::regclass::oid]) c
+UNION ALL
+(SELECT CASE s.class WHEN 'pg_proc'::regclass THEN 'name' WHEN 'pg_class'::regclass THEN 'name'
   WHEN 'pg_event_trigger'::regclass THEN 'definition' ELSE 'any' END, coalesce(p.proname,r.relname,''), bit_or(s.kinds)
 FROM suspect s
 LEFT JOIN pg_proc p ON s.class='pg_proc'::regclass AND p.oid=s.oid
 LEFT JOIN pg_class r ON s.class='pg_class'::regclass AND r.oid=s.oid
-GROUP BY 1,2
+GROUP BY 1,2)
 UNION ALL
 SELECT 'two-phase', '', 0 WHERE current_setting('max_prepared_transactions')::int > 0
 UNION ALL
-SELECT DISTINCT 'setting', m[1], 0 FROM (SELECT c.src FROM code c JOIN told t ON t.oid=c.oid WHERE t.kinds & 1 <> 0 OFFSET 0) f
-CROSS JOIN LATERAL regexp_matches(f.src, '(?:set_config\s*\(\s*''|\yset\s+(?:session\s+)?)([a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)+)','g') m
+(SELECT DISTINCT 'setting', m[1], 0 FROM (SELECT c.src FROM code c JOIN told t ON t.oid=c.oid WHERE t.kinds & 1 <> 0 OFFSET 0) f
+CROSS JOIN LATERAL regexp_matches(f.src, '(?:set_config\s*\(\s*''|\yset\s+(?:session\s+)?)([a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)+)','g') m)
 LIMIT $MOST`

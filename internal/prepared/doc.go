@@ -25,6 +25,8 @@
 //     (InternSQL). Its own name is part of what it says.
 //  8. Everything has a bound: MaxText, MaxTextBytes, MaxNameBytes, MaxBindings, MaxIdle and the server's limit. At a bound
 //     the caller is told, and passes the message through or refuses it; nothing grows.
+//  9. What a statement returns is its Shape. A name has the one that its client was told, a ServerSet the one of the server's
+//     Copy; both are the caller's to note and to compare, and end with the name and the copy. (Trap 19.)
 //
 // Nothing allocates in the steady state: when texts, names and servers are those seen before.
 package prepared

@@ -24,6 +24,7 @@ type binding struct {
 type meaning struct {
 	binding uint32
 	stmt    StmtID
+	told    Shape
 }
 
 // NewNames returns an empty table.
@@ -37,10 +38,10 @@ func NewNames() *Names {
 func bindingKey(client uint32, name NameID) uint64 { return uint64(client)<<32 | uint64(name) }
 
 // Set makes name the client's name for stmt. It returns what the name stood for before, None if it was free; the
-// caller releases it. It reports false, and changes nothing, where MaxBindings or MaxNameBytes is reached.
+// caller releases it. What the client was told of the name is kept. It reports false, and changes nothing, where MaxBindings or MaxNameBytes is reached.
 func (n *Names) Set(client uint32, head *uint32, name []byte, stmt StmtID) (replaced StmtID, ok bool) {
 	if id, m := n.find(client, name); m.binding != 0 {
-		n.index[bindingKey(client, id)] = meaning{m.binding, stmt}
+		n.index[bindingKey(client, id)] = meaning{m.binding, stmt, m.told}
 		return m.stmt, true
 	}
 	if n.bindings.len() >= MaxBindings {
@@ -56,7 +57,7 @@ func (n *Names) Set(client uint32, head *uint32, name []byte, stmt StmtID) (repl
 		n.bindings.at(*head).prev = b
 	}
 	*head = b
-	n.index[bindingKey(client, id)] = meaning{b, stmt}
+	n.index[bindingKey(client, id)] = meaning{binding: b, stmt: stmt}
 	return None, true
 }
 
@@ -64,6 +65,19 @@ func (n *Names) Set(client uint32, head *uint32, name []byte, stmt StmtID) (repl
 func (n *Names) Get(client uint32, name []byte) (StmtID, bool) {
 	_, m := n.find(client, name)
 	return m.stmt, m.binding != 0
+}
+
+// Told is Get, and the shape that the client was told the statement has, 0 if it was told none.
+func (n *Names) Told(client uint32, name []byte) (StmtID, Shape, bool) {
+	_, m := n.find(client, name)
+	return m.stmt, m.told, m.binding != 0
+}
+
+// Tell notes that the client was told the shape of stmt by its name, unless the name stands for another meanwhile.
+func (n *Names) Tell(client uint32, name []byte, stmt StmtID, shape Shape) {
+	if id, m := n.find(client, name); m.binding != 0 && m.stmt == stmt {
+		n.index[bindingKey(client, id)] = meaning{m.binding, stmt, shape}
+	}
 }
 
 // Delete frees the client's name and returns what it stood for, for the caller to release.

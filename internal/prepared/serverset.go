@@ -11,9 +11,10 @@ type ServerSet struct {
 	epoch uint32 // of the present batch; see Unpin
 }
 
-// slot is one statement, 32 bytes.
+// slot is one statement, 48 bytes.
 type slot struct {
 	hash       Hash
+	copy       Copy
 	version    uint32
 	used       uint32 // the epoch of the last use, never 0; 0 is an empty slot
 	prev, next uint32
@@ -37,18 +38,32 @@ const smallestTable = 16
 // Has reports whether the server has the statement in this version. It counts as a use: the statement is now
 // the most recently used, and pinned until Unpin.
 func (s *ServerSet) Has(h Hash, version uint32) State {
-	i := s.find(h)
-	if i == 0 {
-		return Absent
-	}
-	s.use(i)
-	if s.slots[i].version != version {
-		return Stale
-	}
-	return Present
+	state, _ := s.Look(h, version)
+	return state
 }
 
-// Add notes that the server has the statement in this version, in place of any other version; a use, like Has.
+// Look is Has, and tells what is known of the server's copy.
+func (s *ServerSet) Look(h Hash, version uint32) (State, Copy) {
+	i := s.find(h)
+	if i == 0 {
+		return Absent, Copy{}
+	}
+	s.use(i)
+	e := &s.slots[i]
+	if e.version != version {
+		return Stale, e.copy
+	}
+	return Present, e.copy
+}
+
+// Note notes what is known of the server's copy of the statement, if it has one.
+func (s *ServerSet) Note(h Hash, c Copy) {
+	if i := s.find(h); i != 0 {
+		s.slots[i].copy = c
+	}
+}
+
+// Add notes that the server has the statement in this version, in place of any other copy; a use, like Has.
 func (s *ServerSet) Add(h Hash, version uint32) {
 	i := s.find(h)
 	if i == 0 {
@@ -60,7 +75,7 @@ func (s *ServerSet) Add(h Hash, version uint32) {
 		s.count++
 		s.slots[i] = slot{hash: h, prev: i, next: i}
 	}
-	s.slots[i].version = version
+	s.slots[i].version, s.slots[i].copy = version, Copy{}
 	s.use(i)
 }
 

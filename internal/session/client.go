@@ -15,6 +15,8 @@ type Client struct {
 	// names is the head of its prepared statements in Env.Names; unnamed is its unnamed one.
 	names   uint32
 	unnamed prepared.StmtID
+	// unnamedTold is what it was told that its unnamed statement returns; those of the others are in Env.Names.
+	unnamedTold prepared.Shape
 
 	drop bool
 	// skip: an error was given by us; everything up to the next Sync is ignored, as Postgres would.
@@ -67,13 +69,13 @@ func (c *Client) Forget(e *Env) {
 // message that says so, which it was before: should the server skip the message, it is that again.
 func (c *Client) replaceUnnamed(id prepared.StmtID, o *owed) {
 	o.replaced, o.before = true, c.unnamed
-	c.unnamed = id
+	c.unnamed, c.unnamedTold = id, 0
 }
 
 // setUnnamed makes id, whose reference it takes over, the unnamed statement.
 func (c *Client) setUnnamed(e *Env, id prepared.StmtID) {
 	e.release(c.unnamed)
-	c.unnamed = id
+	c.unnamed, c.unnamedTold = id, 0
 }
 
 // nameFor is the client's own name for a statement, for texts of errors.

@@ -42,6 +42,8 @@ type Env struct {
 	verdicts []verdict
 	// parsed is, by StmtID, what Postgres has accepted.
 	parsed []accepted
+	// shaped is, by StmtID, what Postgres has said that they return.
+	shaped []shaped
 	// reading is what the names in the text mean that was read last.
 	reading reading
 }

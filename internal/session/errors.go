@@ -20,11 +20,12 @@ func (s *Server) heal(e *Env, c *Client, m []byte) {
 			e.Statements.Invalidate(head.stmt)
 		}
 		if string(pgwire.ErrorField(m, 'R')) == "RevalidateCachedQuery" {
+			e.Schema.Doubt()
 			s.invalidateExecuted(e)
 		}
 	case "XX000", "42703", "42704", "42804", "42883", "42P18":
 		// In session mode it is the client's own, and Postgres mends it.
-		if first := s.owed.first(); (first == oweBind || first == oweDescribe) && s.Pins&PinSession == 0 {
+		if first := s.owed.first(); (first == oweBind || first == oweDescribe || first == oweDescribeOurs) && s.Pins&PinSession == 0 {
 			if stmt := s.owed.at(s.owed.head).stmt; stmt != prepared.None && c != nil {
 				e.Statements.Invalidate(stmt)
 			}

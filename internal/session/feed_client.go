@@ -27,6 +27,11 @@ type feed struct {
 	run  int    // data[run:at] is to be forwarded as it is
 	out  []byte // scratch memory to be sent before data[run:at]
 	stop Verdict
+	// told is what the client was told that the statement returns which was looked for last, 0 if it was told nothing; copy is
+	// what is known of it on the server, and fresh says that it has just been put there.
+	told  prepared.Shape
+	copy  prepared.Copy
+	fresh bool
 }
 
 // Feed takes what a client sent. It returns how much of it was used up, why it stopped, and, with More, how long the
@@ -300,6 +305,7 @@ func (f *feed) query(length int, frame []byte) {
 	f.pin(st.Effects)
 	f.s.barrier = f.s.barrier || st.Effects.Has(changing)
 	f.s.begins = f.s.begins || st.Effects.Has(sql.Begins)
+	f.reshape(reshapes(st, frame[pgwire.HeaderLen:]))
 	f.s.signals(st.Effects)
 	whole := length <= len(frame)
 	if st.Effects.Has(sql.DiscardsAll) && st.Single() && whole && !f.s.open && f.resets(st) {

@@ -101,7 +101,7 @@ func (s *Server) seen(typ byte) bool {
 	case pgwire.DataRow:
 		return s.owed.first() == oweRowsOurs || len(s.answers.notices) > 0
 	case pgwire.RowDescription:
-		return s.signalled != 0
+		return s.signalled != 0 || s.learns()
 	case pgwire.ReadyForQuery, pgwire.CommandComplete, pgwire.ErrorResponse, pgwire.NoticeResponse, pgwire.ParameterStatus,
 		pgwire.NotificationResponse:
 		return true
@@ -137,10 +137,11 @@ func (s *Server) message(e *Env, c *Client, m []byte, length int, before []byte)
 		if m[0] == pgwire.RowDescription && s.signalled != 0 && len(m) == length {
 			s.signalColumns(m)
 		}
+		show = s.visible()
 		if m[0] == pgwire.RowDescription || m[0] == pgwire.NoData {
-			s.answered(e, c, oweDescribe)
+			s.described(e, c, m, length)
 		}
-		return s.visible(), true
+		return show, true
 	case pgwire.CommandComplete:
 		s.completed(e, c, m)
 		if s.owed.first() == oweExecuteOurs {

@@ -249,13 +249,18 @@ func (w *world) pump(t *testing.T, c *testClient, ready int) {
 
 func login(t *testing.T, address string) net.Conn {
 	t.Helper()
+	return loginTo(t, address, "app")
+}
+
+func loginTo(t *testing.T, address, database string) net.Conn {
+	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	hello, err := (&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30,
-		Parameters: map[string]string{"user": "alice", "database": "app", "client_encoding": "UTF8"}}).Encode(nil)
+		Parameters: map[string]string{"user": "alice", "database": database, "client_encoding": "UTF8"}}).Encode(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func (f *feed) parseLocally(length int, frame []byte) bool {
 		e.release(id)
 		return false
 	}
-	e.setEffects(id, f.executed(effects))
+	e.setEffects(id, f.executed(effects, text))
 	if _, ok := e.Names.Set(c.Slot, &c.names, name, id); !ok {
 		e.release(id)
 		return false

@@ -72,7 +72,9 @@ func (f *feed) fitUnnamed() {
 		return
 	}
 	if renewed := f.interned(f.c.unnamed, m); renewed != prepared.None {
+		told := f.c.unnamedTold
 		f.c.setUnnamed(f.e, renewed)
+		f.c.unnamedTold = told
 	}
 }
 
@@ -82,6 +84,9 @@ func (f *feed) interned(id prepared.StmtID, meaning uint64) prepared.StmtID {
 	renewed := e.Statements.Intern(meaning, e.Statements.Types(id), e.Statements.Text(id))
 	if renewed != prepared.None {
 		e.setEffects(renewed, e.effectsOf(id))
+		if shape := e.trusted(id); shape != 0 && f.s.influx != 0 {
+			e.learn(renewed, shape, e.Schema.shapes()) // or every transaction that sets something would ask
+		}
 	}
 	return renewed
 }

@@ -100,6 +100,13 @@ func serverMessage(words []string) ([]byte, error) {
 	case "RowDescription":
 		typ = pgwire.RowDescription
 		b = columns
+		if names := w.words; len(names) > 0 {
+			b = binary.BigEndian.AppendUint16(nil, uint16(len(names)))
+			for _, name := range names {
+				b.cstring(name)
+				b.bytes(string(make([]byte, 18)))
+			}
+		}
 	case "ErrorResponse", "NoticeResponse":
 		m := pgwire.AppendError(nil, w.next("ERROR"), w.next("XX000"), w.next(""), "", "")
 		for len(w.words) > 0 { // further fields, as R=routine

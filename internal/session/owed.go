@@ -18,6 +18,7 @@ const (
 	oweSync     // ReadyForQuery
 	// Replies to messages of ours, which nobody sees.
 	oweParseOurs
+	oweDescribeOurs
 	oweBindOurs
 	oweExecuteOurs
 	oweCloseOurs
@@ -69,8 +70,14 @@ type owed struct {
 	// name is where the client's name for it lies in Owed.names: for undoing what never ran, and for texts of errors.
 	// With oweCloseOurs it is the hash of what is closed.
 	name, nameLen uint32
-	// schema is, with a Parse of a client's, how many changes there had been when it was sent.
+	// schema is, with a Parse of a client's, how many changes there had been when it was sent; with a Describe by which a
+	// shape is learned, how many that may have changed it.
 	schema uint32
+	// tells: with a Describe: the client learns by it what the statement of the name below returns.
+	tells bool
+	// untold: with a Bind: it may, by a Describe of the portal, of which the name lies behind that of the statement.
+	untold    bool
+	portalLen uint32
 }
 
 // MaxOwed bounds the replies owed by one server. A client that sends more before it reads any is made to wait; a

@@ -35,7 +35,7 @@ func (s *Server) placed(e *Env, m []byte) []byte {
 func (s *Server) longerBefore(e *Env, at int) (n int) {
 	head := s.owed.at(s.owed.head)
 	switch head.kind {
-	case oweBind, oweDescribe, oweExecuteOurs:
+	case oweBind, oweDescribe, oweDescribeOurs, oweExecuteOurs:
 		return longerInPrepare(e, head.stmt, at)
 	}
 	for i := range s.mentions {

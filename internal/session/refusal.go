@@ -17,6 +17,8 @@ const (
 	refusedState
 	// refusedPin: it would have its client keep a server, and as many are kept as may be.
 	refusedPin
+	// refusedShape: it returns something else than its client was told.
+	refusedShape
 )
 
 // forbidden is whether a text with these effects is refused.
@@ -60,6 +62,8 @@ func (f *feed) stay(p Pins) {
 
 func (r refusal) message(to []byte) []byte {
 	switch r {
+	case refusedShape:
+		return appendReshaped(to)
 	case refusedState:
 		return pgwire.AppendError(to, "ERROR", "0A000", "a statement that leaves state in the session is not possible with pinning error",
 			"Its state could not follow the client to another server.",

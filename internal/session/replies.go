@@ -11,7 +11,7 @@ import (
 // visible is 0, or hidden while the reply is to something of ours.
 func (s *Server) visible() int {
 	switch s.owed.first() {
-	case oweQueryOurs, oweRowsOurs, oweExecuteOurs:
+	case oweQueryOurs, oweRowsOurs, oweExecuteOurs, oweDescribeOurs:
 		return hidden
 	case oweQuery:
 		if s.owed.at(s.owed.head).hides>>s.reply&1 != 0 {
@@ -82,8 +82,11 @@ func (s *Server) ready(e *Env, c *Client, status byte, before []byte) (show int,
 	if ours && s.OnAnswer != nil {
 		s.OnAnswer()
 	}
-	s.copyIn, s.copyEnded, s.reply = false, false, 0
+	s.copyIn, s.copyEnded, s.reply, s.shapeAsked = false, false, 0, false
 	s.schemaSettled(e)
+	if status == pgwire.StatusIdle && s.owed.len() == 0 {
+		s.reshaped(e)
+	}
 	if status == pgwire.StatusIdle && show == 0 {
 		s.Transactions++
 	}

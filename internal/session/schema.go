@@ -19,7 +19,13 @@ import (
 // A change is counted twice: when it is made, for who makes it, and when its transaction is over, for all others.
 // Changes that only a function makes, or somebody who does not go through us, are not seen; Server.heal notices what
 // they break when it fails.
-type Schema struct{ changes atomic.Uint32 }
+type Schema struct {
+	changes atomic.Uint32
+	// unseen counts, beside them, what shows or makes likely that the columns of statements have changed, and reshaping the
+	// transactions that may be changing them now. See shape.go.
+	unseen    atomic.Uint32
+	reshaping atomic.Int32
+}
 
 // schemaChanged takes note of a command by its tag. Temporary tables mean something to their own session only: while
 // there are any, its server is asked every time.
@@ -50,16 +56,23 @@ func (s *Server) schemaSettled(e *Env) {
 // asOfNow is the state of a server's copy for a client that parses the same text now, when that may mean something else
 // than it did.
 func (f *feed) asOfNow(id prepared.StmtID, state prepared.State) prepared.State {
-	switch {
-	case state != prepared.Present:
-		return state
-	case !f.e.current(id):
-		f.e.Statements.Invalidate(id)
-		return prepared.Stale
-	case f.s.ownTables && f.s.Pins&PinTemp != 0:
+	outdated := f.e.outdate(id)
+	if state == prepared.Present && (outdated || f.s.ownTables && f.s.Pins&PinTemp != 0) {
 		return prepared.Stale
 	}
 	return state
+}
+
+// outdate makes stale what servers have of a statement from before the last change, which is now parsed anew by some server:
+// from then on it is current.
+func (e *Env) outdate(id prepared.StmtID) bool {
+	if e.current(id) {
+		return false
+	}
+	if e.accepted(id) {
+		e.Statements.Invalidate(id)
+	}
+	return true
 }
 
 // current reports whether some server has accepted the statement since the last change.

@@ -21,15 +21,18 @@ const drawing = sql.Nextval | sql.DoBlock | sql.Multi
 const mayDraw sql.Effects = 1 << 63
 
 // runsNone is kept likewise: it runs no code of a user.
-const runsNone sql.Effects = 1 << 62
+const runsNone sql.Effects = 1 << 61
 
 // executed is what is kept of the text that was scanned last, to be known when it is executed.
-func (f *feed) executed(e sql.Effects) sql.Effects {
+func (f *feed) executed(e sql.Effects, text []byte) sql.Effects {
 	if runsNothing(&f.e.scan) {
 		e |= runsNone
 	}
 	if draws(&f.e.scan) {
 		e |= mayDraw
+	}
+	if reshapes(&f.e.scan, text) {
+		e |= mayReshape
 	}
 	return e
 }

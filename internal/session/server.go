@@ -67,6 +67,8 @@ type Server struct {
 	// changing: its client has changed the schema, in a transaction that is not over. ownTables: the client has made, or
 	// dropped, temporary ones.
 	changing, ownTables bool
+	// reshaping: it counts in Schema.reshaping. shapeAsked: what the client waits for to know has just been answered.
+	reshaping, shapeAsked bool
 	// signalled is the signals that what is on its way may send.
 	signalled sql.Effects
 	answers   signalAnswers
@@ -77,6 +79,8 @@ type Server struct {
 	Dying  bool
 	// unnamed is what its unnamed statement is; it holds a reference.
 	unnamed prepared.StmtID
+	// unnamedCopy is what is known of that.
+	unnamedCopy prepared.Copy
 	// mentions is the names in the texts that are on their way, in order; bound those in the texts of portals.
 	mentions []mention
 	bound    []bound
@@ -230,7 +234,7 @@ func (s *Server) Leave(e *Env) {
 
 // setUnnamed notes what the unnamed statement is now.
 func (s *Server) setUnnamed(e *Env, id prepared.StmtID) {
-	s.private, s.stray = false, false
+	s.private, s.stray, s.unnamedCopy = false, false, prepared.Copy{At: e.Schema.shapes()}
 	if id == s.unnamed {
 		return
 	}
@@ -244,6 +248,7 @@ func (s *Server) setUnnamed(e *Env, id prepared.StmtID) {
 // Drop gives back the references of a server that is closed.
 func (s *Server) Drop(e *Env) {
 	s.setUnnamed(e, prepared.None)
+	s.reshaped(e)
 	s.forgetMentions(e)
 	for s.owed.len() > 0 {
 		s.settle(e, s.owed.pop())
@@ -256,7 +261,7 @@ func (s *Server) settle(e *Env, o owed) {
 		e.release(o.before)
 	}
 	switch o.kind {
-	case oweParse, oweParseOurs, oweBind, oweDescribe, oweExecuteOurs, dueParse, dueClose:
+	case oweParse, oweParseOurs, oweBind, oweDescribe, oweDescribeOurs, oweExecuteOurs, dueParse, dueClose:
 		e.release(o.stmt)
 	}
 }

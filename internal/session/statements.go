@@ -50,7 +50,7 @@ func (f *feed) parse(length int, frame []byte) {
 		f.parseLarge(length)
 		return
 	}
-	e.setEffects(id, f.executed(effects))
+	e.setEffects(id, f.executed(effects, text))
 	on := f.onServer(id)
 	if len(name) == 0 {
 		f.parseUnnamed(id, on, length)
@@ -90,11 +90,12 @@ func (f *feed) forward(kind Kind, length int) {
 
 // parseUnnamed takes over the references to id, and to on, which is what the server is given for it.
 func (f *feed) parseUnnamed(id, on prepared.StmtID, length int) {
-	s := f.s
-	s.setUnnamed(f.e, on)
+	e, s := f.e, f.s
+	e.outdate(on)
+	s.setUnnamed(e, on)
 	o := s.owed.push(oweParse, on)
 	o.named, o.unnamed = true, true
-	o.schema = f.e.Schema.changes.Load()
+	o.schema = e.Schema.changes.Load()
 	f.c.replaceUnnamed(id, o)
 	// Should what comes before it in its batch fail, it never runs, and a Bind of a later batch means the one before.
 	s.mayUndo = s.mayUndo || s.open
@@ -191,6 +192,11 @@ func (f *feed) bind(length int, frame []byte) {
 	if f.stop != More {
 		return
 	}
+	if !f.asTold(on, name, length) {
+		f.e.unread()
+		f.e.release(on)
+		return
+	}
 	s := f.s
 	if known && id != prepared.None {
 		s.remember(f.e.Statements.Text(id))
@@ -220,6 +226,7 @@ func (f *feed) bind(length int, frame []byte) {
 	f.pin(effects)
 	s.barrier = s.barrier || effects.Has(sql.DeallocatesAll|sql.DiscardsAll)
 	s.begins = s.begins || effects.Has(sql.Begins)
+	f.reshape(effects.Has(mayReshape))
 	s.signals(effects)
 	if !known || len(name) == 0 {
 		f.e.release(on)
@@ -230,6 +237,7 @@ func (f *feed) bind(length int, frame []byte) {
 		return
 	}
 	s.owed.pushAbout(oweBind, on, name)
+	f.untold(on, portal)
 	if f.bindGiven(length, frame, text, portal, f.e.Statements.ServerName(on), end) {
 		return
 	}
@@ -248,6 +256,11 @@ func (f *feed) describe(length int, frame []byte) {
 func (f *feed) byName(kind Kind, length int, frame []byte) {
 	name, statement := statementName(frame)
 	if !statement {
+		if f.tellsPortal(frame) {
+			f.s.open = true
+			f.pass(length)
+			return
+		}
 		f.forward(kind, length)
 		return
 	}
@@ -257,13 +270,12 @@ func (f *feed) byName(kind Kind, length int, frame []byte) {
 	}
 	f.e.unread()
 	f.s.open = true
+	f.s.owed.pushAbout(kind, on, name)
+	f.tells(on, name)
 	if !known || len(name) == 0 {
-		f.e.release(on)
-		f.s.owed.push(kind, prepared.None)
 		f.pass(length)
 		return
 	}
-	f.s.owed.pushAbout(kind, on, name)
 	f.replace(length, f.e.keep(pgwire.AppendStatement(f.e.room(prepared.ServerNameLen+16), frame[0], f.e.Statements.ServerName(on))))
 }
 
@@ -308,10 +320,12 @@ func statementName(frame []byte) (name []byte, ok bool) {
 //
 // On is what the server has for it, retained. While it is not known what names in its text mean, the client waits.
 func (f *feed) statement(name []byte) (id, on prepared.StmtID, known bool) {
+	before := f.s.owed.tail
+	f.copy = prepared.Copy{}
 	if len(name) == 0 {
-		id, known = f.c.unnamed, true
+		id, f.told, known = f.c.unnamed, f.c.unnamedTold, true
 	} else {
-		id, known = f.e.Names.Get(f.c.Slot, name)
+		id, f.told, known = f.e.Names.Told(f.c.Slot, name)
 	}
 	if id != prepared.None {
 		switch {
@@ -333,11 +347,13 @@ func (f *feed) statement(name []byte) (id, on prepared.StmtID, known bool) {
 	switch {
 	case len(name) == 0:
 		f.ensureUnnamed(on)
+		f.copy = f.s.unnamedCopy
 	case known:
-		f.ensure(on)
+		f.copy = f.ensure(on)
 	case bytes.HasPrefix(name, []byte(prepared.ServerNamePrefix)):
 		f.s.Pins |= PinUnknown
 	}
+	f.fresh = f.s.owed.tail != before
 	return id, on, known
 }
 
@@ -371,37 +387,41 @@ func (f *feed) ensureUnnamed(on prepared.StmtID) {
 	}
 }
 
-// ensure puts a Parse in front if the server does not have the statement.
-func (f *feed) ensure(id prepared.StmtID) {
+// ensure puts a Parse in front if the server does not have the statement. It returns what is known of its copy.
+func (f *feed) ensure(id prepared.StmtID) prepared.Copy {
 	e, s := f.e, f.s
-	state := s.Prepared.Has(e.Statements.Hash(id), e.Statements.Version(id))
+	state, known := s.Prepared.Look(e.Statements.Hash(id), e.Statements.Version(id))
 	if state == prepared.Present || state == prepared.Stale && s.Pins&PinSession != 0 && !e.Statements.FromSQL(id) {
-		return // in session mode an old copy is the client's own, and Postgres plans it anew or refuses it
+		return known // in session mode an old copy is the client's own, and Postgres plans it anew or refuses it
 	}
 	s.mayUndo = s.mayUndo || s.open || s.mayRefuse()
-	f.makeRoom(id, state)
+	made := f.makeRoom(id, state)
 	if e.Statements.FromSQL(id) {
 		f.prepareInSQL(id)
-		return
+		return made
 	}
 	e.Statements.Retain(id)
 	s.owed.push(oweParseOurs, id)
 	s.open = true
 	f.put(f.buildParse(e.Statements.ServerName(id), id))
+	return made
 }
 
-// makeRoom notes that the server is going to have the statement; its older copy, and what is too much, is closed.
-func (f *feed) makeRoom(id prepared.StmtID, state prepared.State) {
+// makeRoom notes that the server is going to have the statement; its older copy, and what is too much, is closed. It returns
+// what is known of the new copy.
+func (f *feed) makeRoom(id prepared.StmtID, state prepared.State) prepared.Copy {
 	e, s := f.e, f.s
 	hash := e.Statements.Hash(id)
 	if state != prepared.Absent {
 		f.closeOnServer(hash)
 	}
+	made := prepared.Copy{At: e.Schema.shapes()}
 	s.Prepared.Add(hash, e.Statements.Version(id))
+	s.Prepared.Note(hash, made)
 	for {
 		old, ok := s.Prepared.Evict(s.MaxPrepared, nil)
 		if !ok {
-			return
+			return made
 		}
 		f.closeOnServer(old)
 	}

@@ -141,7 +141,7 @@ func (f *feed) touchBound(id prepared.StmtID, portal []byte, effects sql.Effects
 	}
 	text := f.e.Statements.Text(id)
 	st := f.look(text, false)
-	st.Effects |= effects &^ (mayDraw | runsNone)
+	st.Effects |= effects &^ (mayDraw | runsNone | mayReshape)
 	f.touch(st, text)
 	f.restoreBehind(st, portal)
 }

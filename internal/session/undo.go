@@ -43,7 +43,7 @@ func (s *Server) undo(e *Env, c *Client, o owed, met bool, after uint32) {
 			c.forgetName(e, s.owed.nameOf(&o), o.stmt)
 		}
 		e.release(o.stmt)
-	case oweBind, oweDescribe:
+	case oweBind, oweDescribe, oweDescribeOurs:
 		e.release(o.stmt)
 	case oweExecuteOurs:
 		s.untidy = true
