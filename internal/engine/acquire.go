@@ -17,6 +17,10 @@ func (s *Shard) acquire(c *client) bool {
 		return false
 	}
 	p.arrivals++
+	if srv := s.ownNumbers(c, p); srv != nil {
+		c.since = s.now
+		return s.take(c, srv)
+	}
 	slot, ticket, answer := p.ledger.Acquire(s.now, c.Slot, uint32(c.Settings), c.priority.queue())
 	c.since = s.now
 	switch answer {
@@ -151,9 +155,7 @@ func (s *Shard) fit(c *client, srv *server) bool {
 func (s *Shard) fitted(srv *server) {
 	c := s.clientOf(srv)
 	if !srv.fitting {
-		if c != nil {
-			s.cancelDue(srv, c)
-		}
+		s.cancelNext(srv)
 		return
 	}
 	srv.fitting = false
@@ -165,13 +167,16 @@ func (s *Shard) fitted(srv *server) {
 		return
 	}
 	s.linkKnown(c, srv)
-	s.cancelDue(srv, c)
+	s.cancelNext(srv)
 }
 
-// cancelDue delivers the cancel that a client has got while its server answered what was sent ahead of what it runs.
-func (s *Shard) cancelDue(srv *server, c *client) {
-	if c.cancelled && !srv.Asked() {
-		c.cancelled = false
+// cancelNext cancels what a client runs, if it asked for that while something of ours was ahead.
+func (s *Shard) cancelNext(srv *server) {
+	c := s.clientOf(srv)
+	if c == nil || !c.cancelled || srv.purpose != linked || srv.Asked() {
+		return
+	}
+	if c.cancelled = false; srv.Owes() {
 		srv.pool.counts.Cancels++
 		s.cancelServer(srv, nil)
 	}
@@ -214,7 +219,7 @@ func (s *Shard) link(c *client, srv *server) {
 	c.state, srv.purpose = clientLinked, linked
 	srv.Channels = session.Channels{}
 	c.blocked = session.More
-	srv.OwnSequences, srv.Drew = srv.drawnBy == 0 || srv.drawnBy == c.Conn, false
+	s.linkSequences(c, srv)
 	s.sends(srv, c)
 	srv.Markers = srv.markersOf()
 	srv.MaxPrepared = p.config().MaxPreparedStatements

@@ -222,7 +222,7 @@ func (s *Shard) learned(srv *server, c *client) {
 	if srv.Channels.Changed && s.list(srv, c) {
 		return
 	}
-	if s.mayRelease(srv, c) {
+	if s.mayRelease(srv, c) && !s.rests(srv, c) {
 		s.unlink(srv, c)
 		return
 	}

@@ -233,6 +233,10 @@ func (s *Shard) process(c *client, data []byte) {
 			c.blocked = verdict
 			s.hold(c, data)
 			return
+		case session.Yield:
+			if s.yieldNumbers(srv, c); c.state != clientIdle && c.state != clientLinked {
+				return
+			}
 		case session.Quit:
 			s.quit(c)
 			return

@@ -97,7 +97,8 @@ type PoolConfig struct {
 	FIFO bool
 	// Track is the settings that follow their client, names in lower case; others keep its server with it. nil: all.
 	Track []string
-	// HiddenState has the state found that functions, triggers and views leave in sessions.
+	// HiddenState has the state found that functions, triggers and views leave in sessions. Without it a function that calls
+	// lastval may be told a number of another client.
 	HiddenState bool
 	// Pinning says what becomes of state that cannot follow.
 	Pinning session.Pinning

@@ -22,6 +22,7 @@ func (e *Engine) Drain() <-chan struct{} {
 func (s *Shard) drain() {
 	s.stopping = true
 	s.slots.eachClient(func(c *client) bool {
+		s.endRest(c)
 		if c.mayBeDismissed() {
 			s.finishClient(c, goingAway.message("FATAL"))
 		}
@@ -109,6 +110,9 @@ func (s *Shard) dismiss(p *shardPool) {
 	overdue := p.dismissed != 0 && s.now-p.dismissed >= int64(s.engine.config.Load().DrainTimeout)
 	s.slots.eachClient(func(c *client) bool {
 		if c.pool != p.index || c.state == clientFinishing {
+			return true
+		}
+		if s.endRest(c); c.state == clientFinishing {
 			return true
 		}
 		if c.mayBeDismissed() || overdue {

@@ -204,6 +204,24 @@ func (r *rig) event(s *rigSocket, kind loop.EventKind) {
 	s.look()
 }
 
+// A listener that takes the last permit, since max_server_connections has become 1, leaves it to the queries.
+func TestTheListenerLeavesTheLastPermitToQueries(t *testing.T) {
+	p := onePool(2)
+	p.MaxServerConnections, p.ServerIdleTimeout = 2, time.Second
+	r := newRig(t, 1, p)
+	a, b := r.client("a"), r.client("b")
+	r.says(a, "listen x")
+	p.MaxServerConnections = 1
+	r.apply(p)
+	r.pass(5 * time.Second) // the other server is closed
+	r.log = nil
+	r.says(b, "select b")
+	if told := strings.Join(r.log, "\n"); !strings.Contains(told, "ready I") {
+		t.Errorf("b is told\n%s", told)
+	}
+	r.within(2)
+}
+
 // The listener needs a permit of its upstream, not of its pool, and is closed when for server_idle_timeout nobody has listened.
 func TestThePermitOfTheListener(t *testing.T) {
 	p := onePool(2)

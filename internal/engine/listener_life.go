@@ -170,7 +170,7 @@ func (s *Shard) tendListener(p *shardPool) {
 		l.idle = 0
 		switch srv := l.server; {
 		case srv == nil || !srv.Settled():
-		case srv.upstream.removed.Load():
+		case srv.upstream.removed.Load(), srv.upstream.listeners.Taken() > srv.upstream.mostListeners(): // there is no room for it any more
 			s.listenerLost(srv)
 		case s.mustCheck(srv):
 			s.tellListener(srv, "")

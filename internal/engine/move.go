@@ -47,6 +47,7 @@ func (s *Shard) depart(srv *server, ev *loop.Event) {
 	m := &movedServer{server: srv, profile: s.profiles[srv.Settings], fd: int(ev.FD), early: append([]byte(nil), ev.Data...)}
 	ev.FD = loop.Taken
 	p := srv.pool
+	srv.moveNumbers()
 	srv.Leave(s.env)
 	s.slots.removeServer(srv)
 	s.servers--

@@ -26,7 +26,7 @@ func (s *Shard) unlink(srv *server, c *client) {
 	srv.used = max(s.now, 1)
 	srv.client, c.server = 0, 0
 	s.countPinned(srv)
-	srv.noteDrawn(&c.Client)
+	srv.noteUse(&c.Client)
 	s.hasHeard(c, srv)
 	c.state, c.since = clientIdle, s.now
 	c.blocked = session.More
@@ -50,7 +50,8 @@ func (s *Shard) relieve(srv *server, c *client) {
 
 // abandon ends what a client has left behind: its query is cancelled, its transaction rolled back.
 func (s *Shard) abandon(srv *server, c *session.Client) {
-	srv.noteDrawn(c)
+	srv.noteUse(c)
+	srv.Sequences.Drew = false // nobody comes back for it
 	if srv.Dying || !srv.Abandon(s.env, c) {
 		s.closeServer(srv)
 		return
@@ -141,6 +142,10 @@ func (s *Shard) release(srv *server) {
 		s.leave(srv, int(to))
 	case pool.ToClose:
 		s.closeServer(srv)
+	case pool.ToIdle:
+		if srv.keepsNumbers() {
+			p.ledger.TakeLast(srv.slot)
+		}
 	}
 }
 

@@ -57,6 +57,8 @@ func (s *rigSession) change(text string) (tag string, ok bool) {
 	case strings.HasPrefix(text, "drop table"):
 		s.temp = false
 		return "DROP TABLE", true
+	case text == "DISCARD SEQUENCES":
+		return text, true
 	case text == "DISCARD ALL":
 		*s = rigSession{}
 		return "DISCARD ALL", true

@@ -79,8 +79,10 @@ type server struct {
 	studiedAt int64
 	// misfit: that has failed.
 	misfit bool
-	// drawnBy is the connection of the client that has drawn from sequences in its session; 0: nobody, someoneElse: several.
-	drawnBy uint64
+	// usedBy is the connection of the client that alone has used its session since that knew no numbers of sequences; 0: nobody,
+	// someoneElse: several.
+	usedBy uint64
+	rest   rest
 	// pinned: it has been counted among those that stay with their clients.
 	pinned bool
 	// before is what its session was set to before it was made a client's: what it still is, if that fails.
@@ -159,21 +161,6 @@ func (s *Shard) asked(srv *server) {
 	s.sent(srv)
 }
 
-// someoneElse is more than one client.
-const someoneElse = ^uint64(0)
-
-// noteDrawn notes, when a server leaves a client, whose numbers its session knows.
-func (srv *server) noteDrawn(c *session.Client) {
-	switch {
-	case srv.OwnSequences && srv.Drew:
-		srv.drawnBy = c.Conn
-	case srv.Drew:
-		srv.drawnBy = someoneElse
-	case srv.OwnSequences && srv.drawnBy != c.Conn:
-		srv.drawnBy = 0
-	}
-}
-
 // countPins counts new reasons for which a server stays with its client.
 func (s *Shard) countPins(srv *server) {
 	if fresh := srv.Pins &^ srv.counted; fresh != 0 {
@@ -240,7 +227,7 @@ func (s *Shard) settled(srv *server) {
 		// fro for ever.
 		waited := srv.fresh && c.blocked != session.More
 		srv.fresh = srv.fresh && srv.Owes()
-		if !waited && s.mayRelease(srv, c) {
+		if !waited && s.mayRelease(srv, c) && !s.rests(srv, c) {
 			s.unlink(srv, c)
 			return
 		}
@@ -283,7 +270,7 @@ func (s *Shard) settled(srv *server) {
 			return
 		}
 		srv.Cleaned(s.env)
-		srv.drawnBy = 0
+		srv.forgotNumbers()
 		s.release(srv)
 	case idle:
 		if srv.Dying {

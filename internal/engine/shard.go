@@ -80,6 +80,7 @@ func (s *Shard) reset() {
 	s.env = session.NewEnv(s)
 	s.env.Startup, s.env.MayPin, s.env.OnDefaults = s, s.mayPin, s.changedDefaults
 	s.env.Schema, s.env.OnSignal, s.env.Defines = &s.engine.schema, s.signal, s.defines
+	s.env.Awaited = s.awaited
 	s.env.Listeners = s
 	s.slots.reset()
 	s.held, s.heldMax = chunks{}, maxHeldTotal

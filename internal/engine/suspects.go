@@ -48,6 +48,8 @@ type catalog struct {
 	pools int // that use it; under Engine.mu
 	// changes is how often the columns of tables had been changed by the last answer, as Postgres counts it.
 	changes atomic.Pointer[string]
+	// habit is whether clients ask for the numbers that they draw from sequences.
+	habit session.Habit
 
 	mu sync.Mutex
 	// defining counts the transactions that may define suspects, and defined those that were begun or are over.
@@ -255,9 +257,17 @@ func suspectsIn(srv *server) *session.Suspects {
 			return
 		}
 		kinds, err := strconv.ParseUint(string(columns[2]), 10, 32)
-		p := session.Pins(kinds) & session.Hidden
+		p := session.Pins(kinds) & (session.Hidden | session.AsksSequence)
+		switch string(columns[0]) {
+		case "drawer":
+			x.AddDrawer(string(columns[1]))
+			return
+		case "writers":
+			x.AddWriters()
+			return
+		}
 		if n++; err != nil || n > maxSuspects {
-			x.AddAny(session.Hidden &^ session.Notifying)
+			x.AddAny((session.Hidden | session.AsksSequence) &^ session.Notifying)
 			return
 		}
 		switch string(columns[0]) {
@@ -271,7 +281,7 @@ func suspectsIn(srv *server) *session.Suspects {
 		case "name":
 			x.Add(string(columns[1]), p)
 		case "definition":
-			x.AddDefinitions(p)
+			x.AddDefinitions(p & session.Hidden)
 		default:
 			x.AddAny(p)
 		}

@@ -10,6 +10,9 @@ import (
 // maxSuspects bounds the names that the catalog may tell; with more, every text is suspected.
 const maxSuspects = 10_000
 
+// maxDrawers bounds those of them that may draw from sequences; with more, everything may.
+const maxDrawers = 1000
+
 // maxOwnSettings bounds the settings of one's own that functions are known to set.
 const maxOwnSettings = 64
 
@@ -31,15 +34,17 @@ var tells = []struct {
 	{session.PinCursor, "hold", `\ywith\s+hold\y`, ``},
 	{session.PinSeed, "seed", `setseed|\yseed\s+(to\y|=)`, ``},
 	{session.PinPrepare, "prepare", `\yprepare\s+\S+\s*(\([^)]*\)\s*)?as\y|\ydeallocate\y`, ``},
+	{session.AsksSequence, "val", `\y(curr|last)val\y`, ``},
 	{session.PinLoad, "load", `\yload\s+'`, ``},
 	{session.PinLoad, "dblink_", `dblink_(dis)?connect`, ``},
 	{session.Notifying, "notif", `\y(pg_)?notify\y|triggered_change_notification`, ``},
 	{hiddenInDynamic, "execute", `\yexecute\y(?!\s+(function|procedure))`, ``},
 }
 
-// hiddenInDynamic is what SQL may leave of which a source shows nothing: all of it that Postgres can be asked for. And it may notify.
-const hiddenInDynamic = session.PinSettings | session.PinListen | session.PinTemp | session.PinLock | session.PinCursor | session.PinPrepare |
-	session.MayNotify
+// hiddenInDynamic is what SQL may leave, or ask for, of which a source shows nothing: all of it that Postgres can be asked for. And it
+// may notify.
+const hiddenInDynamic = session.PinSettings | session.PinListen | session.PinTemp | session.PinLock | session.PinCursor |
+	session.PinPrepare | session.AsksSequence | session.MayNotify
 
 // setters is the functions of Postgres that leave state, by name.
 var setters = []struct {
@@ -51,6 +56,7 @@ var setters = []struct {
 		"'pg_advisory_unlock','pg_advisory_unlock_shared','pg_advisory_unlock_all'"},
 	{session.PinSeed, "'setseed'"},
 	{session.Notifying, "'pg_notify'"},
+	{session.AsksSequence, "'currval','lastval'"},
 }
 
 // notifyInRule is NOTIFY itself as the action of a rule.
@@ -58,8 +64,12 @@ const notifyInRule = `\{NOTIFY(STMT)? `
 
 // suspectsQuestion asks a database for what leaves state in the session of whoever mentions it, or notifies. Each row is a sort ('name',
 // 'any', 'definition'), a name, and kinds of state; or it is of the sort 'setting', and the name is that of a setting of one's
-// own, which Postgres lists nowhere; or 'two-phase': transactions can be prepared. One row is of the sort 'changes': its name is a
-// number that grows when somebody makes, changes or drops columns or functions, temporary ones included.
+// own, which Postgres lists nowhere; or 'two-phase': transactions can be prepared; or 'drawer', and the name is that of a function
+// or view that may draw from a sequence; or 'writers': changes of tables may. One row is of the sort 'changes': its name is a number
+// that grows when somebody makes, changes or drops columns or functions, temporary ones included.
+//
+// Who may draw is told roughly, for it costs little to be wrong: every volatile function, what views call such, and all tables,
+// if any has a trigger or a rule. INSERT does not have to be told.
 //
 // The session may be any client's: its search_path, limits and JIT are set aside while the question runs. It begins with the
 // functions whose source tells, and with expressions that call functions of Postgres that leave state (such calls are not
@@ -86,7 +96,8 @@ func buildSuspectsQuestion() string {
 			" WHERE pronamespace='pg_catalog'::regnamespace AND proname IN (" + q.names + ")")
 	}
 	by.WriteString(" UNION ALL SELECT " + number(session.Notifying) + "," + literal(notifyInRule))
-	r := strings.NewReplacer("$KINDS", kinds.String(), "$SETTERS", by.String(), "$MOST", strconv.Itoa(maxSuspects+1), "$ANY", number(hiddenInDynamic))
+	r := strings.NewReplacer("$KINDS", kinds.String(), "$SETTERS", by.String(), "$ANY", number(hiddenInDynamic),
+		"$MOST", strconv.Itoa(maxSuspects+maxDrawers+maxOwnSettings+1), "$DRAWERS", strconv.Itoa(maxDrawers))
 	return r.Replace(suspectsSQL)
 }
 
@@ -149,6 +160,18 @@ WITH RECURSIVE code AS MATERIALIZED (
   UNION ALL
   SELECT s.class, confrelid FROM pg_constraint WHERE s.relation AND conrelid=s.oid AND contype='f' AND (confdeltype<>'a' OR confupdtype<>'a')
  ) n
+), drawer AS MATERIALIZED (
+ SELECT p.oid, p.proname FROM code c JOIN pg_proc p ON p.oid=c.oid
+ WHERE p.provolatile='v' AND c.lanname<>'c' AND p.prorettype NOT IN ('trigger'::regtype,'event_trigger'::regtype)
+), view(oid) AS (
+ SELECT w.ev_class FROM drawer f JOIN pg_depend d ON d.refclassid='pg_proc'::regclass AND d.refobjid=f.oid AND d.classid='pg_rewrite'::regclass
+ JOIN pg_rewrite w ON w.oid=d.objid
+ UNION
+ SELECT e.oid FROM expression e JOIN pg_class r ON r.oid=e.oid AND r.relkind='v' WHERE e.class='pg_class'::regclass
+ AND (strpos(e.tree,':funcid 1574 ')>0 OR strpos(e.tree,':funcid 1576 ')>0 OR strpos(e.tree,':funcid 1765 ')>0)
+ UNION
+ SELECT w.ev_class FROM view v JOIN pg_depend d ON d.refclassid='pg_class'::regclass AND d.refobjid=v.oid AND d.classid='pg_rewrite'::regclass
+ JOIN pg_rewrite w ON w.oid=d.objid
 )
 SELECT 'changes', sum(pg_stat_get_tuples_inserted(c)+pg_stat_get_tuples_updated(c)+pg_stat_get_tuples_deleted(c))::text, 0
 FROM unnest(ARRAY['pg_attribute'::regclass::oid,'pg_proc'::regclass::oid]) c
@@ -164,4 +187,10 @@ SELECT 'two-phase', '', 0 WHERE current_setting('max_prepared_transactions')::in
 UNION ALL
 (SELECT DISTINCT 'setting', m[1], 0 FROM (SELECT c.src FROM code c JOIN told t ON t.oid=c.oid WHERE t.kinds & 1 <> 0 OFFSET 0) f
 CROSS JOIN LATERAL regexp_matches(f.src, '(?:set_config\s*\(\s*''|\yset\s+(?:session\s+)?)([a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)+)','g') m)
+UNION ALL
+(SELECT DISTINCT 'drawer', CASE WHEN count(*) OVER ()>$DRAWERS THEN '' ELSE name END, 0
+FROM (SELECT proname::text AS name FROM drawer UNION SELECT r.relname::text FROM view v JOIN pg_class r ON r.oid=v.oid) n)
+UNION ALL
+SELECT 'writers', '', 0 WHERE EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal)
+ OR EXISTS (SELECT FROM pg_rewrite WHERE oid>=16384 AND ev_type IN ('2','4'))
 LIMIT $MOST`

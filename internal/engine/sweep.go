@@ -23,6 +23,7 @@ const (
 	timerIdle                  // some clients are to be looked at for client_idle_timeout
 	timerSeek                  // replication client Ref looks again for a server
 	timerListen                // pool Ref may dial its listener, or a client of it has waited long enough for that
+	timerNumbers               // server Ref may have rested long enough with its client
 	timerReserve               // a client of pool Ref may have waited for reserve_pool_timeout
 	timerKnock                 // client Ref has ended its half of the connection, and may have vanished
 )
@@ -79,6 +80,8 @@ func (s *Shard) due(t loop.Timer) {
 				s.drive(p)
 			}
 		}
+	case timerNumbers:
+		s.numbersDue(t.Ref)
 	case timerDrain:
 		s.endDrain()
 	case timerStop:

@@ -5,6 +5,8 @@ type Idle struct {
 	Server uint32
 	Tag    uint32 // what its session is set to, 0: nothing; see Ledger.Acquire
 	Since  int64
+	// Last: others have it last, because somebody may come back to it.
+	Last bool
 }
 
 // idle is the servers nobody uses, in the order in which they came to rest: a ring.
@@ -48,19 +50,29 @@ func (q *idle) take(tag uint32, fifo bool) (server uint32, ok bool) {
 }
 
 // pick finds the one to be taken among the first n.
-func (q *idle) pick(tag uint32, fifo bool, n int) int {
-	plain := 0
-	for i := range n {
-		switch q.nth(i, fifo).Tag {
-		case tag:
-			return i
-		case 0:
-			if q.nth(plain, fifo).Tag != 0 {
-				plain = i
-			}
+func (q *idle) pick(tag uint32, fifo bool, n int) (best int) {
+	least := q.nth(0, fifo).misfit(tag)
+	for i := 1; i < n && least > 0; i++ {
+		if m := q.nth(i, fifo).misfit(tag); m < least {
+			best, least = i, m
 		}
 	}
-	return plain
+	return best
+}
+
+// misfit is how badly one suits who wants a tag; 0: not at all badly.
+func (s *Idle) misfit(tag uint32) (m int) {
+	switch s.Tag {
+	case tag:
+	case 0:
+		m = 1
+	default:
+		m = 2
+	}
+	if s.Last {
+		m += 3
+	}
+	return m
 }
 
 func (q *idle) index(i int, fifo bool) uint64 {

@@ -140,6 +140,17 @@ func (l *Ledger) Remove(server uint32) bool {
 	return ok
 }
 
+// TakeLast has an idle server taken only if there is no other: whoever used it last may come back for it, and take it by
+// Remove.
+func (l *Ledger) TakeLast(server uint32) {
+	for i := l.idle.tail; i != l.idle.head; i-- {
+		if s := l.idle.at(i - 1); s.Server == server {
+			s.Last = true
+			return
+		}
+	}
+}
+
 // OldestIdle is the server that has rested longest.
 func (l *Ledger) OldestIdle() (Idle, bool) {
 	if l.idle.len() == 0 {

@@ -17,6 +17,9 @@ type Client struct {
 	unnamed prepared.StmtID
 	// unnamedTold is what it was told that its unnamed statement returns; those of the others are in Env.Names.
 	unnamedTold prepared.Shape
+	// DrewOn is the slot of the server on which it may have drawn from sequences last; 0: it has not, Discarded: nor has it
+	// since it discarded what it had drawn.
+	DrewOn uint32
 
 	drop bool
 	// skip: an error was given by us; everything up to the next Sync is ignored, as Postgres would.
@@ -29,8 +32,8 @@ type Client struct {
 	NoTransactions bool
 	// NoPrepared passes prepared statements through and pins: max_prepared_statements 0.
 	NoPrepared bool
-	// Sequences: it asks for currval or lastval in later transactions than those in which it draws.
-	Sequences bool
+	// manners is whether it asks for numbers of sequences.
+	manners manners
 	// Unreadable: its encoding has characters in which bytes of ASCII mean something else; its SQL is not read.
 	Unreadable bool
 	// fromSQL: it has prepared statements by SQL.
@@ -114,6 +117,8 @@ const (
 	Blocked
 	// Await: feed the rest when the server owes nothing.
 	Await
+	// Yield: others wait for a server, and this one is to leave its client before the rest is fed; see resting.go.
+	Yield
 	// Quit: the client said Terminate.
 	Quit
 	// Violated: the client broke the protocol; see Violation.

@@ -31,11 +31,15 @@ type Env struct {
 	MayPin func(*Server) bool
 	// Defines, if set, is told before a client's first text goes to a server that may define Suspects, in this transaction.
 	Defines func(*Server)
+	// Awaited, if set, says whether others wait for a server of that pool.
+	Awaited func(*Server) bool
 
 	scratch []byte
 	// fluxes counts the keys made for settings in flux; fluxBase makes them no other's.
 	fluxes, fluxBase uint64
 	scan             sql.Statement
+	// part is one statement of a text of several.
+	part sql.Statement
 	// effects is what executing a statement does to its session, by StmtID.
 	effects []sql.Effects
 	// verdicts is what the present Suspects say of a statement, by StmtID.

@@ -118,6 +118,13 @@ func (f *feed) frames() (Verdict, int) {
 		if need := f.wanted(typ, length); len(rest) < need {
 			return More, need
 		}
+		if f.s.Sequences.Resting && f.yields(typ, rest[:min(length, len(rest))]) {
+			return Yield, 0
+		}
+		if f.doubtsDiscard(typ) {
+			f.flushServer()
+			return Await, 0
+		}
 		if f.s.discarded != nil {
 			if f.restoreDiscarded(typ); f.stop != More {
 				return f.stop, 0
@@ -290,18 +297,29 @@ func (f *feed) query(length int, frame []byte) {
 		f.e.unread()
 		return
 	}
+	text := frame[pgwire.HeaderLen:]
+	if lost := f.asksBehindRollback(st.Effects); lost || f.stop != More {
+		f.e.unread()
+		if lost {
+			f.refuse(refusedNumbers, length, true)
+		}
+		return
+	}
 	hides, edited := f.makeUp(st, length, frame, named)
 	if f.stop != More {
 		f.e.unread()
 		return
 	}
 	f.channels(st.Effects)
-	f.s.remember(frame[pgwire.HeaderLen:])
-	f.sequences(st.Effects, draws(st), true)
+	f.s.remember(text)
 	f.s.standNoMore(st)
 	f.s.defaults = f.s.defaults || st.Effects.Has(sql.AltersDefaults)
-	f.touch(st, frame[pgwire.HeaderLen:])
-	f.suspect(st, frame[pgwire.HeaderLen:])
+	f.touch(st, text)
+	hidden := f.suspect(st, text)
+	if asksInCode(st.Effects, text) {
+		hidden |= anything
+	}
+	f.sequences(st.Effects, hidden, f.textDraws(st, text), true)
 	f.pin(st.Effects)
 	f.s.barrier = f.s.barrier || st.Effects.Has(changing)
 	f.s.begins = f.s.begins || st.Effects.Has(sql.Begins)
@@ -322,7 +340,7 @@ func (f *feed) query(length int, frame []byte) {
 		f.oweRead()
 	}
 	f.c.replaceUnnamed(prepared.None, o)
-	f.s.open, f.s.dataSent = false, false // it ends what no Sync has ended
+	f.s.open, f.s.executes, f.s.dataSent = false, false, false // it ends what no Sync has ended
 	f.s.setUnnamed(f.e, prepared.None)
 	if renamed {
 		return

@@ -175,7 +175,7 @@ func (f *feed) nameInside(w sends, who uint32, simple bool) {
 	s := f.s
 	failed, amid := s.Status == pgwire.StatusFailed, s.open
 	switch x := s.suspects(); {
-	case failed && !amid && !w.undoes:
+	case failed && !s.executes && !w.undoes:
 		return // it sends nothing
 	case failed, w.undoes, !w.notifies, w.called && (x == nil || x.TwoPhase):
 		s.doubtNames(f.e)

@@ -21,7 +21,6 @@ const (
 	PinSession                   // pool_mode session
 	PinSeed                      // setseed
 	PinStraight                  // a replication connection, which has the server for its own
-	PinSequence                  // what nextval has drawn, for currval and lastval
 )
 
 // Lasting is what no reset query undoes: a server with any of it is closed when its client leaves.
@@ -30,7 +29,7 @@ const Lasting = PinSeed | PinLoad
 // reasons is the label of each bit, in their order.
 var reasons = [...]string{
 	"settings", "listen", "temporary_table", "advisory_lock", "cursor_with_hold", "sql_prepare", "load",
-	"large_statement", "unknown", "session_mode", "seed", "replication", "sequence",
+	"large_statement", "unknown", "session_mode", "seed", "replication",
 }
 
 // Each calls f with the name of every reason.

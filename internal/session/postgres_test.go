@@ -511,6 +511,8 @@ func (p *postgres) run(o *portal, limit int, extended bool) (copies bool) {
 		p.statement(rest)
 		delete(p.stmts, rest)
 		p.complete("DEALLOCATE")
+	case "DISCARD": // only SEQUENCES, of ours
+		p.complete("DISCARD SEQUENCES")
 	case "discard":
 		if p.status != pgwire.StatusIdle {
 			fail("25001", "DISCARD ALL cannot run inside a transaction block")
@@ -532,6 +534,8 @@ func (p *postgres) run(o *portal, limit int, extended bool) (copies bool) {
 		p.say(pgwire.CopyData, []byte("1\n"))
 		p.say(pgwire.CopyDone, nil)
 		p.complete("COPY 1")
+	case "insert":
+		p.complete("INSERT 0 1")
 	case "set":
 		p.complete("SET")
 	case "listen":

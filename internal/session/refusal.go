@@ -19,6 +19,8 @@ const (
 	refusedPin
 	// refusedShape: it returns something else than its client was told.
 	refusedShape
+	// refusedNumbers: it asks for numbers of sequences behind a rollback of its own; there may be others' in the session.
+	refusedNumbers
 )
 
 // forbidden is whether a text with these effects is refused.
@@ -71,6 +73,9 @@ func (r refusal) message(to []byte) []byte {
 	case refusedPin:
 		return pgwire.AppendError(to, "ERROR", "53400", "too many clients keep a server for the state that they have left in it (max_pinned_servers)",
 			"", "Raise max_pinned_servers, or have fewer clients use temporary tables, session-level advisory locks and the like.")
+	case refusedNumbers:
+		return pgwire.AppendError(to, "ERROR", "55000", "lastval is not yet defined in this session",
+			"The transaction has failed, and the client's numbers are in another session.", "Say ROLLBACK first, and ask then.")
 	}
 	return pgwire.AppendError(to, "ERROR", "0A000", "transaction blocks are not possible in pool_mode statement", "",
 		"Use pool_mode transaction for this pool, or send statements that commit themselves.")

@@ -122,10 +122,16 @@ func (s *Server) completed(e *Env, c *Client, m []byte) {
 	if s.Channels.inside && bytes.HasPrefix(tag, []byte("ROLLBACK")) {
 		s.Channels.rolledBack()
 	}
-	if len(tag) < 5 || tag[0] != 'D' && tag[0] != 'C' && tag[0] != 'A' && tag[0] != 'P' || s.owed.first().ours() {
+	if len(tag) < 5 || tag[0] != 'D' && tag[0] != 'C' && tag[0] != 'A' && tag[0] != 'P' {
 		return
 	}
 	tag, _, _ = pgwire.CString(tag)
+	if s.owed.first().ours() {
+		if string(tag) == discardSequences {
+			s.Sequences.discarded(c, true)
+		}
+		return
+	}
 	switch string(tag) {
 	case "PREPARE":
 		s.ran(e, c, sql.SQLPrepare)
@@ -133,10 +139,10 @@ func (s *Server) completed(e *Env, c *Client, m []byte) {
 		s.ran(e, c, sql.Deallocates)
 	case "DEALLOCATE ALL":
 		s.allDeallocated(e, c)
-	case "DISCARD SEQUENCES":
-		s.Pins &^= PinSequence
+	case discardSequences:
+		s.Sequences.discarded(c, false)
 	case "DISCARD ALL":
-		s.OwnSequences, s.Drew = true, false
+		s.Sequences.discarded(c, false)
 		s.allDeallocated(e, c) // but the unnamed one, which only a simple Query drops
 		s.Pins &= PinSession | Lasting
 	default:

@@ -196,6 +196,7 @@ func (f *feed) bindRead(portal []byte) {
 // execute takes an Execute. What the portal's text names is prepared ahead of it.
 func (f *feed) execute(length int, frame []byte) {
 	s := f.s
+	s.executes = true
 	if len(s.bound) == 0 {
 		f.forward(oweExecute, length)
 		return

@@ -21,8 +21,9 @@ type Server struct {
 	Settings uint64
 	// Touched is what its present client may have changed of its session.
 	Touched Touched
-	// OwnSequences: nobody else has drawn from a sequence in its session. Drew: its present client may have.
-	OwnSequences, Drew bool
+	// Sequences is what is known of the numbers that its session has drawn, and Habit whether clients ask for such.
+	Sequences Sequences
+	Habit     *Habit
 	// Suspects is what texts are looked through for; nil: they are not. Defining: a text of the transaction may have defined
 	// more of them; who has noticed takes it back.
 	Suspects *SuspectList
@@ -36,8 +37,8 @@ type Server struct {
 
 	owed  Owed
 	named named
-	// open: extended messages were sent that no Sync has ended yet.
-	open bool
+	// open: extended messages were sent that no Sync has ended yet; executes: an Execute is among them.
+	open, executes bool
 	// skipping: it met an error and ignores everything up to a Sync that has not been sent yet.
 	skipping bool
 	// copyIn: it reads CopyData; until the client's CopyDone or CopyFail it ignores Sync.
@@ -204,7 +205,7 @@ func (s *Server) doubt() {
 
 func (s *Server) pushSync() {
 	s.owed.push(oweSync, prepared.None).behindData = s.dataSent
-	s.open, s.skipping, s.discarded = false, false, nil
+	s.open, s.executes, s.skipping, s.discarded = false, false, false, nil
 	s.barrier, s.mayUndo = s.barrier || s.mayUndo, false
 }
 

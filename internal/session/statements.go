@@ -32,7 +32,7 @@ func (f *feed) parse(length int, frame []byte) {
 	effects := st.Effects
 	if len(name) > 0 && (c.NoPrepared || f.native(name)) {
 		f.touch(st, text)
-		f.suspect(st, text)
+		f.sequences(effects, f.suspect(st, text), draws(st), false)
 		f.channels(effects)
 		s.Pins |= PinPrepare
 		s.native |= effects & aboutChannels
@@ -51,6 +51,7 @@ func (f *feed) parse(length int, frame []byte) {
 		return
 	}
 	e.setEffects(id, f.executed(effects, text))
+	f.discardAhead(id)
 	on := f.onServer(id)
 	if len(name) == 0 {
 		f.parseUnnamed(id, on, length)
@@ -75,6 +76,7 @@ func (f *feed) native(name []byte) bool {
 // parseLarge forwards a Parse too large to be remembered; its statement stays where it is, and its client with it.
 func (f *feed) parseLarge(length int) {
 	f.s.Pins |= PinLarge
+	f.sequences(0, anything|DrawsSequence, true, false)
 	f.c.setUnnamed(f.e, prepared.None)
 	f.s.setUnnamed(f.e, prepared.None)
 	f.s.private = true
@@ -188,6 +190,9 @@ func (f *feed) bind(length int, frame []byte) {
 	if !f.wear(f.effectsNamed(name)) || !f.namesBound(name) {
 		return
 	}
+	if !f.s.open {
+		f.discardAhead(f.named(name))
+	}
 	id, on, known := f.statement(name)
 	if f.stop != More {
 		return
@@ -219,9 +224,8 @@ func (f *feed) bind(length int, frame []byte) {
 		f.e.unread()
 		text = f.e.Statements.Text(id)
 	}
-	f.sequences(effects, effects.Has(mayDraw), false)
 	s.defaults = s.defaults || effects.Has(sql.AltersDefaults)
-	f.suspectBound(id)
+	f.sequences(effects, f.suspectBound(id)|f.inCode(id, effects), effects.Has(mayDraw), false)
 	f.channels(effects)
 	f.pin(effects)
 	s.barrier = s.barrier || effects.Has(sql.DeallocatesAll|sql.DiscardsAll)
@@ -355,6 +359,15 @@ func (f *feed) statement(name []byte) (id, on prepared.StmtID, known bool) {
 	}
 	f.fresh = f.s.owed.tail != before
 	return id, on, known
+}
+
+// named is the client's statement of that name, or None.
+func (f *feed) named(name []byte) prepared.StmtID {
+	if len(name) == 0 {
+		return f.c.unnamed
+	}
+	id, _ := f.e.Names.Get(f.c.Slot, name)
+	return id
 }
 
 // effectsBound is what the portal will do, of the statement that was looked for last.

@@ -28,6 +28,10 @@ type Suspects struct {
 	Settings []string
 	// TwoPhase: transactions can be prepared (PREPARE TRANSACTION).
 	TwoPhase bool
+	// drawers is what may draw from sequences, of those that do not begin as what draws; they are looked for only where clients
+	// ask for what they have drawn. writes: whatever changes a table may draw, by a trigger or a rule.
+	drawers *Suspects
+	writes  bool
 }
 
 // SuspectList is where the present Suspects of a database are found; nil is none.
@@ -50,7 +54,7 @@ const (
 const asking = PinSettings | PinPrepare | askable
 
 // Everything suspects every text: for the time in which nobody knows better.
-var Everything = &Suspects{any: asking | MayNotify, definitions: asking | MayNotify, all: asking | MayNotify}
+var Everything = &Suspects{any: asking | AsksSequence | MayNotify, definitions: asking | MayNotify, all: asking | AsksSequence | MayNotify}
 
 // Add makes a function, table or view a suspect: of all kinds that it is added for. A name that is no plain word is found
 // by its first part that is one.
@@ -84,6 +88,17 @@ func (x *Suspects) AddDefinitions(p Pins) {
 	x.definitions |= p
 	x.all |= p
 }
+
+// AddDrawer makes a function or view one that may draw from a sequence.
+func (x *Suspects) AddDrawer(name string) {
+	if x.drawers == nil {
+		x.drawers = &Suspects{}
+	}
+	x.drawers.Add(name, DrawsSequence)
+}
+
+// AddWriters has whatever changes a table draw from a sequence.
+func (x *Suspects) AddWriters() { x.writes = true }
 
 // None reports whether there is nobody to suspect.
 func (x *Suspects) None() bool { return x == nil || x.all == 0 }
@@ -159,6 +174,17 @@ func (x *Suspects) of(st *sql.Statement, text []byte) (p Pins) {
 	return p
 }
 
+// draws is DrawsSequence if a text may draw from a sequence without beginning as one that does.
+func (x *Suspects) draws(st *sql.Statement, text []byte) Pins {
+	switch {
+	case x.writes && (st.Kind == sql.Update || st.Kind == sql.Delete || st.Effects.Has(sql.Multi)):
+		return DrawsSequence
+	case x.drawers != nil:
+		return x.drawers.of(st, text)
+	}
+	return 0
+}
+
 // runsNothing reports whether a text runs no code of a user: what a COMMIT may run was brought by what came before it.
 func runsNothing(st *sql.Statement) bool {
 	if st.Kind == sql.Empty {
@@ -168,11 +194,12 @@ func runsNothing(st *sql.Statement) bool {
 		st.Kind == sql.Other && st.Effects.Has(settling|sql.SetsLocal|sql.Discards|sql.Listens|sql.Unlistens|sql.Closes|sql.Notifies))
 }
 
-// suspect notes what a text that goes to the server may leave there through what it mentions.
-func (f *feed) suspect(st *sql.Statement, text []byte) {
+// suspect notes what a text that goes to the server may leave there through what it mentions. What it does with sequences is
+// returned.
+func (f *feed) suspect(st *sql.Statement, text []byte) Pins {
 	x := f.s.suspects()
 	if x == nil {
-		return
+		return 0
 	}
 	p := x.of(st, text)
 	if defines(st, text, p) {
@@ -182,23 +209,33 @@ func (f *feed) suspect(st *sql.Statement, text []byte) {
 			p |= asking // it may call what it has defined
 		}
 	}
-	f.hidden(p)
+	f.hidden(p & Hidden)
+	if f.keepsNumbers() {
+		p |= x.draws(st, text)
+	}
+	return p
 }
 
-// suspectBound is suspect for a prepared statement: who is suspected is found out once, as long as the list is the same.
-func (f *feed) suspectBound(id prepared.StmtID) {
-	x := f.s.suspects()
-	if x == nil || id == prepared.None {
-		return
-	}
-	v := f.verdictOf(x, id)
+// suspectBound is suspect for a prepared statement.
+func (f *feed) suspectBound(id prepared.StmtID) Pins {
+	v := f.verdictOn(id)
 	if v.defines {
 		f.define()
 	}
-	f.hidden(v.pins)
+	f.hidden(v.pins & Hidden)
+	return v.pins
 }
 
-// verdictOf is what a list says of a statement.
+// verdictOn is what the suspects say of a prepared statement.
+func (f *feed) verdictOn(id prepared.StmtID) verdict {
+	x := f.s.suspects()
+	if x == nil || id == prepared.None {
+		return verdict{}
+	}
+	return *f.verdictOf(x, id)
+}
+
+// verdictOf is what a list says of a statement: it is found out once, as long as the list is the same.
 func (f *feed) verdictOf(x *Suspects, id prepared.StmtID) *verdict {
 	v := f.e.verdict(id)
 	if v.by != x {
@@ -206,6 +243,7 @@ func (f *feed) verdictOf(x *Suspects, id prepared.StmtID) *verdict {
 		st := f.look(text, false)
 		*v = verdict{by: x, pins: x.of(st, text)}
 		v.defines = defines(st, text, v.pins)
+		v.pins |= x.draws(st, text)
 	}
 	return v
 }
@@ -295,7 +333,7 @@ func defines(st *sql.Statement, text []byte, p Pins) bool {
 	case st.Defines&sql.DefinesCode != 0, st.Effects.Has(sql.DoBlock) && containsFold(text, "create"):
 		return true
 	}
-	return st.Defines != 0 && (p != 0 || st.Effects.Has(settling|sql.AdvisoryLock|sql.AdvisoryUnlock|sql.Seeds|sql.Notifies|sql.Unknown))
+	return st.Defines != 0 && (p&Hidden != 0 || st.Effects.Has(settling|sql.AdvisoryLock|sql.AdvisoryUnlock|sql.Seeds|sql.Notifies|sql.Unknown))
 }
 
 // containsFold reports whether a text contains a word, given in lower case, in any case.

@@ -67,7 +67,7 @@ func TestTextsThatAreAlwaysSuspected(t *testing.T) {
 		{definitions, "select 1", 0}, {definitions, "create table t ()", PinTemp}, {definitions, "drop table t", PinTemp},
 		{definitions, "alter table t add a int", PinTemp},
 		{some(), "execute x", some().all}, {some(), "select 1", 0},
-		{Everything, "select 1", asking | MayNotify}, {Everything, "commit", 0},
+		{Everything, "select 1", asking | AsksSequence | MayNotify}, {Everything, "commit", 0},
 	} {
 		var st sql.Statement
 		sql.Scan([]byte(test.text), &st)

@@ -212,6 +212,34 @@ func (f *feed) touchFunction(frame []byte) {
 	if len(frame) >= pgwire.HeaderLen+4 && largeObjects[binary.BigEndian.Uint32(frame[pgwire.HeaderLen:])] {
 		return
 	}
-	f.s.Drew = true
+	f.callSequences(frame)
 	f.hidden(asking)
+}
+
+// The functions of sequences that FunctionCall may name.
+const (
+	oidNextval   = 1574
+	oidCurrval   = 1575
+	oidSetval    = 1576
+	oidSetvalIs  = 1765
+	oidLastval   = 2559
+	firstUserOID = 16384
+)
+
+// callSequences is sequences for a FunctionCall.
+func (f *feed) callSequences(frame []byte) {
+	var oid uint32
+	if len(frame) >= pgwire.HeaderLen+4 {
+		oid = binary.BigEndian.Uint32(frame[pgwire.HeaderLen:])
+	}
+	switch oid {
+	case oidCurrval, oidLastval:
+		f.sequences(sql.SequenceState, 0, false, true)
+	case oidNextval, oidSetval, oidSetvalIs:
+		f.sequences(0, 0, true, true)
+	default:
+		if oid >= firstUserOID {
+			f.sequences(0, anything, true, true)
+		}
+	}
 }

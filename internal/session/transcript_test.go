@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts with what happe
 // received of it:
 //
 //	client a [statement|unprepared|unreadable|settings=7 …]    a client logs in
-//	server 1 [max=2]                                           a server is there
+//	server 1 [max=2] [used] [asking]                           a server is there: others have used it, clients ask for numbers
 //	a wants 1                                                  which server it gets when it needs one
 //	a: Parse s "select 'x'"; Sync                              a client says, in one piece
 //	1 answers [n]                                              a server answers all (or n) messages as Postgres would
@@ -258,6 +258,14 @@ func (s *script) newClient(words []string) error {
 func (s *script) newServer(words []string) error {
 	srv := s.addServer(words[0])
 	for _, w := range words[1:] {
+		if w == "used" {
+			srv.Sequences.Own = false
+			continue
+		}
+		if w == "asking" {
+			srv.Habit = new(Habit)
+			continue
+		}
 		n, err := strconv.Atoi(strings.TrimPrefix(w, "max="))
 		if err != nil {
 			return err

@@ -79,6 +79,7 @@ func (w *world) addServer(name string) *testServer {
 	s := &testServer{name: name, state: "idle", pg: newPostgres()}
 	s.Status = pgwire.StatusIdle
 	s.MaxPrepared = 100
+	s.Sequences.Own = true
 	s.Conn = uint64(firstServer + len(w.servers))
 	w.servers = append(w.servers, s)
 	return s

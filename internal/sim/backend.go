@@ -53,6 +53,11 @@ func (w *World) newBackend(up *Upstream, k key, startup []engine.Setting) *Backe
 	b.tap = tap{w: w, b: b, status: 'I'}
 	b.session.Closed = func() bool { return w.Chance(0.1) }
 	b.session.Struck, b.session.Witness = w.wasStruck, b
+	b.session.Asked = func(tag, drawn string) {
+		if drawn != "" && clientOfTag(drawn) != clientOfTag(tag) {
+			w.Violate("rule 4: c%d asks for its number on backend %d and is told that of %s", clientOfTag(tag), b.pid, drawn)
+		}
+	}
 	ours.descriptor()
 	ours.served = b
 	theirs.changed = b.wake

@@ -29,7 +29,7 @@ func (s *Session) run(st *statement, args []string, extended bool) *failure {
 		s.say('N', []byte("SNOTICE\x00VNOTICE\x00C00000\x00M"+tag+"\x00Rsim\x00\x00"))
 		s.answer(st, [][]byte{[]byte(tag)}, extended)
 	case inserts:
-		s.now.writes = append(s.now.writes, tag)
+		s.now.writes, s.drawn = append(s.now.writes, tag), tag
 		s.say('C', "INSERT 0 1")
 	case fails:
 		return &failure{"22012", "division by zero " + tag}
@@ -73,6 +73,14 @@ func (s *Session) run(st *statement, args []string, extended bool) *failure {
 			return &failure{"42P07", `relation "scratch" already exists`}
 		}
 		s.now.temps["scratch"] = true
+		s.answer(st, [][]byte{[]byte(tag)}, extended)
+	case discardsSequences:
+		s.drawn = ""
+		s.say('C', "DISCARD SEQUENCES")
+	case asksNumber:
+		if s.Asked != nil {
+			s.Asked(tag, s.drawn)
+		}
 		s.answer(st, [][]byte{[]byte(tag)}, extended)
 	case createsTemp:
 		if s.now.temps[st.name] {
@@ -234,6 +242,7 @@ func (s *Session) runPrepared(st *statement, extended bool) *failure {
 		}
 		s.set("session_authorization", s.initial["session_authorization"], "")
 		s.resetAll()
+		s.drawn = ""
 		clear(s.statements)
 		clear(s.now.temps)
 		clear(s.now.listens)
@@ -266,7 +275,7 @@ func (s *Session) runPrepared(st *statement, extended bool) *failure {
 			return &failure{"26000", `prepared statement "` + st.name + `" does not exist`}
 		}
 		if sub.verb == inserts {
-			s.now.writes = append(s.now.writes, st.tag)
+			s.now.writes, s.drawn = append(s.now.writes, st.tag), st.tag
 			s.say('C', "INSERT 0 1")
 			return nil
 		}

@@ -133,7 +133,9 @@ func (p *program) simple() string {
 		return fmt.Sprintf("SELECT '%s' AS v /* rows=%d size=%d */", p.tag(), p.dice(400), p.dice(1000))
 	case 8: // a long query
 		return fmt.Sprintf("SELECT '%s' AS v /* %s */", p.tag(), strings.Repeat("y", p.dice(30_000)))
-	case 9, 10, 11:
+	case 9:
+		return "SELECT lastval() /* " + p.tag() + " */"
+	case 10, 11:
 		return fmt.Sprintf("INSERT INTO t VALUES ('%s')", p.tag())
 	}
 	return fmt.Sprintf("SELECT '%s' AS v /* rows=%d */", p.tag(), p.dice(4))

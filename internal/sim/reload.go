@@ -94,7 +94,7 @@ func (r *Run) tune(d *declared) {
 		p.MaxPreparedStatements = r.Between(1, 20)
 	}
 	if p.MaxServerConnections > 0 {
-		p.MaxServerConnections = r.Between(r.Users, 6)
+		p.MaxServerConnections = r.Between(max(r.Users, 2), 6) // with 1, who listens hears nothing any more
 	}
 	if p.MaxClientConnections > 0 {
 		p.MaxClientConnections = r.Between(1, 8)

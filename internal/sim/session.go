@@ -16,6 +16,9 @@ type Session struct {
 	// Struck says whether a cancel has hit the statement with this tag. A private session asks what became of it in
 	// the world.
 	Struck func(tag string) bool
+	// Asked, if set, is told that a statement asks for the number that the session has drawn last, and which one has drawn it;
+	// "" is none. What it answers tells nobody: whether numbers are lost is the pooler's business, that they are no other's the rule.
+	Asked func(tag, drawn string)
 	// Closed, if set, says whether the catalog may not be asked.
 	Closed func() bool
 	// Witness, if there is one, is told what the session does.
@@ -43,6 +46,8 @@ type Session struct {
 	// listening is the channels it listens to, as of the last commit; unread is what it has been notified of and not told.
 	listening map[string]bool
 	unread    []posted
+	// drawn is the tag of the INSERT that has drawn a number last: it is no transaction's.
+	drawn string
 	// current is the tag of the statement that runs.
 	current string
 }

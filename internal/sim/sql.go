@@ -30,6 +30,8 @@ const (
 	resets
 	resetsAll
 	discardsAll
+	discardsSequences
+	asksNumber
 	deallocates
 	deallocatesAll
 	prepares
@@ -74,7 +76,7 @@ type statement struct {
 // returnsRows reports whether the statement has a RowDescription.
 func (s *statement) returnsRows() bool {
 	switch s.verb {
-	case selects, fails, sleeps, notices, setsConfig, shows, locks, unlocks, inquires, lists, catalogs, leaves, scratches:
+	case selects, fails, sleeps, notices, setsConfig, shows, locks, unlocks, inquires, lists, catalogs, leaves, scratches, asksNumber:
 		return true
 	case notifies:
 		return s.called
@@ -161,6 +163,8 @@ func parseOne(text string) *statement {
 		s.verb, s.name = shows, name(1)
 	case first == "DISCARD" && second == "ALL":
 		s.verb = discardsAll
+	case first == "DISCARD" && second == "SEQUENCES":
+		s.verb = discardsSequences
 	case first == "DISCARD" && second == "TEMP":
 		s.verb = dropsTemp
 	case first == "DROP":
@@ -220,6 +224,8 @@ func (s *statement) parseSelect(sql string) {
 		s.verb = locks
 	case strings.Contains(sql, "pg_advisory_unlock_all("):
 		s.verb = unlocks
+	case strings.Contains(sql, "lastval("):
+		s.verb = asksNumber
 	case strings.Contains(sql, "fail("):
 		s.verb = fails
 	case strings.Contains(sql, "notice("):

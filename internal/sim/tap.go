@@ -1,5 +1,7 @@
 package sim
 
+import "bytes"
+
 // tap listens on one server connection, on the pooler's side of it: what the driver was told to send, and what it has
 // delivered. It knows whose work the server does, because every query carries a tag.
 //
@@ -100,7 +102,7 @@ func (t *tap) tagged(m message) {
 	if t.last != c {
 		t.stays = false
 	}
-	t.stays = t.stays || leavesTraces(m)
+	t.stays = t.stays || leavesTraces(m) || mayDraw(m)
 	c.isServed(t.last != c)
 	t.owner, t.last = c, c
 }
@@ -133,6 +135,11 @@ func leavesTraces(m message) bool {
 		}
 	}
 	return false
+}
+
+// mayDraw reports whether a message may draw from a sequence: after it the server may rest with its client for a moment.
+func mayDraw(m message) bool {
+	return m.typ == 'B' || bytes.Contains(m.body, []byte("INSERT")) || bytes.Contains(m.body, []byte("COPY")) || bytes.Contains(m.body, []byte("DO "))
 }
 
 // received hears what the driver delivers to the pooler.

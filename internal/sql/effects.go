@@ -43,9 +43,9 @@ const (
 	Discards
 	// Loads is LOAD.
 	Loads
-	// SequenceState is a call of currval, lastval or setval: it depends on, or is, state of this session.
+	// SequenceState is a call of currval or lastval: it depends on state of this session.
 	SequenceState
-	// Nextval is a call of nextval or setval: currval and lastval of this session answer differently afterwards.
+	// Nextval is a call of nextval or setval: currval, and lastval, of this session answer differently afterwards.
 	Nextval
 	// Seeds is a call of setseed and SET seed, LOCAL or not: random() of this session answers differently afterwards.
 	Seeds

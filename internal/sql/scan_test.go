@@ -277,7 +277,8 @@ func TestSessionObjects(t *testing.T) {
 
 		{"SELECT currval('s')", SequenceState, Select},
 		{"SELECT lastval()", SequenceState, Select},
-		{"SELECT setval('s', 1)", SequenceState | Nextval, Select},
+		{"SELECT setval('s', 1)", Nextval, Select},
+		{"SELECT setval('s', currval('s'))", Nextval | SequenceState, Select},
 		{"SELECT nextval('s')", Nextval, Select},
 		{"INSERT INTO t VALUES (nextval('s')) RETURNING currval('s')", Nextval | SequenceState, Insert},
 		{"CREATE TABLE t (a int DEFAULT nextval('s'))", Nextval, Definition},

@@ -75,9 +75,7 @@ func (s *scanner) nameOf(name []byte, j int) {
 	switch pack(name, 0, len(name)) {
 	case kwCurrval, kwLastval:
 		s.call(SequenceState, j)
-	case kwSetval:
-		s.call(SequenceState|Nextval, j)
-	case kwNextval:
+	case kwNextval, kwSetval:
 		s.call(Nextval, j)
 	case kwSetseed:
 		s.call(Seeds, j)
