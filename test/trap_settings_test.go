@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -177,4 +178,55 @@ func TestTrap45AlterSetReachesNewSessions(t *testing.T) {
 			everywhere(t, others, connect(t, p.Addr), "rolled back", "SHOW lock_timeout", "0")
 		})
 	}
+}
+
+// So does what is said elsewhere, and by dynamic SQL, as soon as the catalog has been asked again: within a minute, or at once when
+// something is defined.
+func TestTrap45AlterSetSaidElsewhere(t *testing.T) {
+	eachDriverAndVersion(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		if direct() {
+			t.Skip("a direct connection asks nobody")
+		}
+		p := startPooler(t, driver, server, passersPool)
+		others := newPassersBy(t, p)
+		c := connect(t, p.Addr)
+		for i, say := range []func(sql string) error{
+			func(sql string) error { return server.Exec(within(t), "postgres", sql) },
+			func(sql string) error {
+				mustNotContain(t, superuser(t, p).query("DO $$ BEGIN EXECUTE "+quoted(sql)+"; END $$"), "ErrorResponse")
+				return nil
+			},
+		} {
+			for j, whose := range []string{"ROLE app", "DATABASE app", "ROLE app IN DATABASE app", "ROLE ALL"} {
+				timeout, zone := fmt.Sprintf("%dms", 60001+10*i+j), fmt.Sprintf("<+0%d>-0%d", 1+j, 1+j)
+				for _, change := range []string{"lock_timeout = '" + timeout + "'", "TimeZone = '" + zone + "'"} {
+					if err := say("ALTER " + whose + " SET " + change); err != nil {
+						t.Fatal(err)
+					}
+				}
+				c.query("DO $$ BEGIN /* create */ END $$") // for all that is known of it
+				eventually(t, "a session that begins now begins so, wherever it is", func() error {
+					fresh := connect(t, p.Addr)
+					defer fresh.leave()
+					if !contains(fresh.heard, "ParameterStatus", "TimeZone", fmt.Sprintf("+0%d", 1+j)) {
+						return errors.New(strings.Join(fresh.heard, "\n"))
+					}
+					for range 4 {
+						others.pass()
+						if got := fresh.value("SHOW lock_timeout"); got != timeout {
+							return errors.New("on a server that was there before it is " + got)
+						}
+					}
+					return nil
+				})
+				fresh := connect(t, p.Addr)
+				everywhere(t, others, fresh, fmt.Sprint(whose, ", way ", i), "SHOW lock_timeout", timeout)
+				everywhere(t, others, fresh, fmt.Sprint(whose, ", way ", i), "SHOW TimeZone", zone)
+				fresh.leave()
+				if err := say("ALTER " + whose + " RESET ALL"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
 }

@@ -124,7 +124,7 @@ func (s *Shard) take(c *client, srv *server) bool {
 	}
 	srv.pool.counts.acquireTime(s.now - c.since)
 	srv.client, c.server = c.Slot, srv.slot
-	if c.Settings != srv.Settings || !c.welcomed {
+	if c.Settings != srv.Settings || !c.welcomed || srv.soiledFor(c) {
 		return s.fit(c, srv)
 	}
 	s.link(c, srv)
@@ -137,9 +137,13 @@ func (s *Shard) take(c *client, srv *server) bool {
 func (s *Shard) fit(c *client, srv *server) bool {
 	from, to := s.profiles[srv.Settings], s.profiles[c.Settings]
 	srv.before, srv.Settings = srv.Settings, c.Settings
-	if !c.welcomed {
+	switch {
+	case srv.soiledFor(c):
+		srv.notices = nil
+		srv.Ask(s.env, s.cleansing(to))
+	case !c.welcomed:
 		srv.Ask(s.env, s.asAtLogin(srv, from, to))
-	} else {
+	default:
 		srv.Ask(s.env, s.difference(from, to))
 	}
 	if c.welcomed && to.ready && (to.key == 0 || srv.pool.accepted[to.key]) && !from.has("statement_timeout") && !from.has("transaction_timeout") {
@@ -220,6 +224,9 @@ func (s *Shard) link(c *client, srv *server) {
 	srv.Channels = session.Channels{}
 	c.blocked = session.More
 	s.linkSequences(c, srv)
+	if srv.soiledFor(c) {
+		srv.soiledBy = 0 // it has just been cleaned, or that is on its way
+	}
 	s.sends(srv, c)
 	srv.Markers = srv.markersOf()
 	srv.MaxPrepared = p.config().MaxPreparedStatements

@@ -199,6 +199,7 @@ func (s *Shard) learned(srv *server, c *client) {
 		s.proceed(c) // the server stays, and is asked again
 		return
 	}
+	srv.soil(c.Conn)
 	asked := srv.Touched.State
 	found, settings := s.answer(srv, c)
 	if found&session.PinListen != 0 && !c.ListensAlone {

@@ -57,6 +57,13 @@ func (g *greetings) forget() {
 	g.base, g.learned, g.others = nil, nil, nil
 }
 
+// forgetOthers has what is not reported learned again.
+func (g *greetings) forgetOthers() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.others = nil
+}
+
 // begin is the value of a parameter, its name in lower case, that a session begins with; false if it is not reported.
 func (g *greetings) begin(name string) (string, bool) {
 	g.mu.Lock()

@@ -49,6 +49,7 @@ func (s *Shard) depart(srv *server, ev *loop.Event) {
 	p := srv.pool
 	srv.moveNumbers()
 	srv.Leave(s.env)
+	srv.moveSoil()
 	s.slots.removeServer(srv)
 	s.servers--
 	p.counts.retire(srv)

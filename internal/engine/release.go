@@ -93,6 +93,7 @@ func (s *Shard) rollBack(srv *server) {
 func (s *Shard) clean(srv *server) {
 	cfg := srv.pool.config()
 	query := cfg.ServerResetQuery
+	srv.soil(someoneElse)
 	left := srv.Pins | srv.Lost
 	unclean := left != 0 || srv.Touched.Any() || srv.Channels.Changed || srv.Channels.Worn
 	s.countPinned(srv)

@@ -13,6 +13,8 @@ import (
 type rigSession struct {
 	settings map[string]string
 	temp     bool
+	// own is what nobody can ask for: a setting of one's own, and a seed.
+	own string
 	// listening: it listens to something.
 	listening bool
 	// told is what it has reported since its login.
@@ -38,6 +40,10 @@ func (s *rigSession) change(text string) (tag string, ok bool) {
 	case strings.HasPrefix(text, "set "):
 		return "SET", true
 	case strings.HasPrefix(text, "RESET"), strings.HasPrefix(text, "SELECT pg_catalog"):
+		if strings.Contains(text, "RESET ALL;") {
+			clear(s.settings)
+			s.own = ""
+		}
 		for _, m := range resets.FindAllStringSubmatch(text, -1) {
 			delete(s.settings, m[1])
 		}
@@ -47,6 +53,9 @@ func (s *rigSession) change(text string) (tag string, ok bool) {
 		return "SET", true
 	case strings.Contains(text, "sets()"):
 		s.settings["work_mem"] = "7MB"
+		return "SELECT 1", true
+	case strings.Contains(text, "hides()"):
+		s.own = "hidden"
 		return "SELECT 1", true
 	case strings.Contains(text, "temps()"):
 		s.temp = true

@@ -702,6 +702,10 @@ func (s *rigServer) query(text string) {
 		s.answer(frame(pgwire.CommandComplete, "SELECT 1\x00"), s.ready())
 		return
 	}
+	if strings.Contains(text, "nonsense") {
+		s.fail("22023", "invalid value for parameter")
+		return
+	}
 	tag, changes := s.session.change(text)
 	switch {
 	case text == "begin":
@@ -719,9 +723,6 @@ func (s *rigServer) query(text string) {
 	case text == "copy":
 		s.copying = true
 		s.answer(frame(pgwire.CopyInResponse, "\x00\x00\x00"))
-		return
-	case strings.Contains(text, "nonsense"):
-		s.fail("22023", "invalid value for parameter")
 		return
 	case text == "row":
 		s.answer(frame(pgwire.RowDescription, "\x00\x00"), frame(pgwire.DataRow, "\x00\x00"), frame(pgwire.CommandComplete, "SELECT 1\x00"))

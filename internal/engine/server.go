@@ -83,6 +83,8 @@ type server struct {
 	// someoneElse: several.
 	usedBy uint64
 	rest   rest
+	// soiledBy is the connection of the client that may have left there what Postgres cannot be asked for; see soil.
+	soiledBy uint64
 	// pinned: it has been counted among those that stay with their clients.
 	pinned bool
 	// before is what its session was set to before it was made a client's: what it still is, if that fails.

@@ -57,6 +57,8 @@ type catalog struct {
 	defined  uint64
 	// until is how long suspects is believed.
 	until int64
+	// beginnings is what is known of what new sessions begin with.
+	beginnings map[beginning]begun
 }
 
 type catalogKey struct{ upstreams, database string }
@@ -233,6 +235,7 @@ func (s *Shard) learnedSuspects(srv *server) {
 			string(pgwire.ErrorField(srv.Failure, 'M')))
 	}
 	srv.pool.shared.catalog.learn(x, srv.studiedAt, s.now, srv.studied)
+	s.learnBeginnings(srv)
 	s.release(srv)
 }
 
@@ -253,7 +256,7 @@ func suspectsIn(srv *server) *session.Suspects {
 	x := &session.Suspects{}
 	n := 0
 	srv.Rows(func(columns [][]byte) {
-		if len(columns) != 3 {
+		if len(columns) != 3 || (beginning{sort: string(columns[0])}).isOne() {
 			return
 		}
 		kinds, err := strconv.ParseUint(string(columns[2]), 10, 32)

@@ -125,6 +125,9 @@ func TestPostgresIsAskedWhoLeavesState(t *testing.T) {
 		if got := askSuspects(t, conn); len(got) > 0 {
 			t.Errorf("%d: a database without functions has suspects: %v", version, got)
 		}
+		mustExec(t, conn, "SET standard_conforming_strings TO off") // as the last client may have left it
+		askSuspects(t, conn)
+		mustExec(t, conn, "SET standard_conforming_strings TO on")
 		for _, test := range suspectCases {
 			t.Run(fmt.Sprintf("%d/%s", version, test.name), func(t *testing.T) {
 				mustExec(t, conn, "BEGIN", "SET LOCAL row_security TO on")

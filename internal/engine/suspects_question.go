@@ -66,12 +66,14 @@ const notifyInRule = `\{NOTIFY(STMT)? `
 // 'any', 'definition'), a name, and kinds of state; or it is of the sort 'setting', and the name is that of a setting of one's
 // own, which Postgres lists nowhere; or 'two-phase': transactions can be prepared; or 'drawer', and the name is that of a function
 // or view that may draw from a sequence; or 'writers': changes of tables may. One row is of the sort 'changes': its name is a number
-// that grows when somebody makes, changes or drops columns or functions, temporary ones included.
+// that grows when somebody makes, changes or drops columns or functions, temporary ones included. Before them come rows about what new
+// sessions begin with; see elsewhere.go.
 //
 // Who may draw is told roughly, for it costs little to be wrong: every volatile function, what views call such, and all tables,
 // if any has a trigger or a rule. INSERT does not have to be told.
 //
-// The session may be any client's: its search_path, limits and JIT are set aside while the question runs. It begins with the
+// The session may be any client's: its search_path, limits and JIT are set aside while the question runs, and backslashes stand in
+// strings of kind E only, because standard_conforming_strings may be off. It begins with the
 // functions whose source tells, and with expressions that call functions of Postgres that leave state (such calls are not
 // in pg_depend), and goes on to what uses those: functions that mention them, and what Postgres knows to depend on them.
 var suspectsQuestion = buildSuspectsQuestion()
@@ -96,7 +98,7 @@ func buildSuspectsQuestion() string {
 			" WHERE pronamespace='pg_catalog'::regnamespace AND proname IN (" + q.names + ")")
 	}
 	by.WriteString(" UNION ALL SELECT " + number(session.Notifying) + "," + literal(notifyInRule))
-	r := strings.NewReplacer("$KINDS", kinds.String(), "$SETTERS", by.String(), "$ANY", number(hiddenInDynamic),
+	r := strings.NewReplacer("$BEGINNINGS", beginningsSQL, "$KINDS", kinds.String(), "$SETTERS", by.String(), "$ANY", number(hiddenInDynamic),
 		"$MOST", strconv.Itoa(maxSuspects+maxDrawers+maxOwnSettings+1), "$DRAWERS", strconv.Itoa(maxDrawers))
 	return r.Replace(suspectsSQL)
 }
@@ -109,6 +111,7 @@ func literal(v string) string {
 }
 
 const suspectsSQL = `SET LOCAL search_path TO pg_catalog,pg_temp;SET LOCAL jit TO off;SET LOCAL join_collapse_limit TO 1;SET LOCAL statement_timeout TO '20s';
+$BEGINNINGS;
 WITH RECURSIVE code AS MATERIALIZED (
  SELECT p.oid, l.lanname, lower((CASE WHEN l.lanname='sql' AND p.prosrc='' AND p.prokind IN ('f','p')
    THEN pg_get_functiondef(p.oid) ELSE p.prosrc END) COLLATE "C") AS src
@@ -139,7 +142,7 @@ WITH RECURSIVE code AS MATERIALIZED (
   SELECT 'pg_proc'::regclass::oid AS class, c.oid
   FROM (SELECT lower((CASE WHEN s.function THEN (SELECT proname FROM pg_proc WHERE oid=s.oid)
     ELSE (SELECT relname FROM pg_class WHERE oid=s.oid) END)::text COLLATE "C") AS name WHERE s.relation OR s.function OFFSET 0) k
-  JOIN code c ON strpos(c.src, k.name)>0 AND (k.name ~ '[^a-z0-9_]' OR c.src ~ ('\y' || k.name || '\y'))
+  JOIN code c ON strpos(c.src, k.name)>0 AND (k.name ~ '[^a-z0-9_]' OR c.src ~ (E'\\y' || k.name || E'\\y'))
   WHERE c.lanname<>'c'
   UNION ALL
   SELECT CASE WHEN d.classid IN ('pg_proc'::regclass,'pg_event_trigger'::regclass) THEN d.classid
@@ -186,7 +189,7 @@ UNION ALL
 SELECT 'two-phase', '', 0 WHERE current_setting('max_prepared_transactions')::int > 0
 UNION ALL
 (SELECT DISTINCT 'setting', m[1], 0 FROM (SELECT c.src FROM code c JOIN told t ON t.oid=c.oid WHERE t.kinds & 1 <> 0 OFFSET 0) f
-CROSS JOIN LATERAL regexp_matches(f.src, '(?:set_config\s*\(\s*''|\yset\s+(?:session\s+)?)([a-z_][a-z0-9_$]*(?:\.[a-z_][a-z0-9_$]*)+)','g') m)
+CROSS JOIN LATERAL regexp_matches(f.src, E'(?:set_config\\s*\\(\\s*''|\\yset\\s+(?:session\\s+)?)([a-z_][a-z0-9_$]*(?:\\.[a-z_][a-z0-9_$]*)+)','g') m)
 UNION ALL
 (SELECT DISTINCT 'drawer', CASE WHEN count(*) OVER ()>$DRAWERS THEN '' ELSE name END, 0
 FROM (SELECT proname::text AS name FROM drawer UNION SELECT r.relname::text FROM view v JOIN pg_class r ON r.oid=v.oid) n)

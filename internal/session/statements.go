@@ -226,6 +226,7 @@ func (f *feed) bind(length int, frame []byte) {
 	}
 	s.defaults = s.defaults || effects.Has(sql.AltersDefaults)
 	f.sequences(effects, f.suspectBound(id)|f.inCode(id, effects), effects.Has(mayDraw), false)
+	f.foreseeBound(id, frame[pgwire.HeaderLen+end:])
 	f.channels(effects)
 	f.pin(effects)
 	s.barrier = s.barrier || effects.Has(sql.DeallocatesAll|sql.DiscardsAll)

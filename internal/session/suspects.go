@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
 	"github.com/pgmux/caddy-pgmux/internal/sql"
@@ -210,6 +211,12 @@ func (f *feed) suspect(st *sql.Statement, text []byte) Pins {
 		}
 	}
 	f.hidden(p & Hidden)
+	if p.Has(PinSettings) {
+		if st.Effects.Has(sql.SQLExecute) {
+			f.foreseeExecuted()
+		}
+		f.foreseeGiven(text)
+	}
 	if f.keepsNumbers() {
 		p |= x.draws(st, text)
 	}
@@ -294,8 +301,9 @@ func (f *feed) hidden(p Pins) {
 
 // ownSettings adds what may be the names of settings of one's own in a text with code in it: words joined by a dot. Postgres
 // lists such settings nowhere; to ask for one that is none does no harm. They are asked for together with other state. It reports
-// whether there was room for all.
-func (t *Touched) ownSettings(text []byte) bool {
+// whether all could be added: there is room, and they are no bytes that Postgres would not take in a question.
+func (t *Touched) ownSettings(text []byte) (all bool) {
+	all = true
 	for i := 0; i < len(text); {
 		if !inWord[text[i]] {
 			i++
@@ -308,12 +316,22 @@ func (t *Touched) ownSettings(text []byte) bool {
 			}
 		}
 		if letter := text[begin] | 0x20; dots > 0 && i-begin <= maxNameLen && (letter >= 'a' && letter <= 'z' || text[begin] == '_') {
-			if !t.name(bytes.ToLower(text[begin:i]), true) {
-				return false
-			}
+			var lower [maxNameLen]byte
+			all = utf8.Valid(text[begin:i]) && t.add(appendLower(lower[:0], text[begin:i]), true, maxGuessed) && all
 		}
 	}
-	return true
+	return all
+}
+
+// appendLower appends a word in lower case, as SQL reads it.
+func appendLower(to, word []byte) []byte {
+	for _, b := range word {
+		if b >= 'A' && b <= 'Z' {
+			b |= 0x20
+		}
+		to = append(to, b)
+	}
+	return to
 }
 
 // define notes that the transaction may have made suspects.

@@ -113,8 +113,8 @@ func TestSettingsOfOnesOwnInCode(t *testing.T) {
 		}
 	}
 	var touched Touched
-	for i := range maxTouched + 1 {
-		if room := touched.ownSettings([]byte("a.b" + strings.Repeat("x", i))); room != (i < maxTouched) {
+	for i := range maxGuessed + 1 {
+		if room := touched.ownSettings([]byte("a.b" + strings.Repeat("x", i))); room != (i < maxGuessed) {
 			t.Errorf("%d names, and room for one more: %v", i, room)
 		}
 	}

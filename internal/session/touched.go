@@ -27,9 +27,11 @@ type Touched struct {
 	text uint64
 }
 
-// maxTouched bounds the names of settings that are remembered, and maxSettingName each: two identifiers and a dot.
+// maxTouched bounds the names of settings that are remembered, and maxSettingName each: two identifiers and a dot. With maxGuessed of
+// them no more is added that only may be one, so that there is room for those that are.
 const (
-	maxTouched     = 32
+	maxTouched     = 48
+	maxGuessed     = 32
 	maxSettingName = 127
 )
 
@@ -70,7 +72,10 @@ func (t *Touched) Touch(name []byte) {
 }
 
 // name adds a setting; false if there is no room.
-func (t *Touched) name(name []byte, set bool) bool {
+func (t *Touched) name(name []byte, set bool) bool { return t.add(name, set, maxTouched) }
+
+// add adds a setting, if there are fewer than most.
+func (t *Touched) add(name []byte, set bool, most int) bool {
 	kind := byte('r')
 	if set {
 		kind = 's'
@@ -85,7 +90,7 @@ func (t *Touched) name(name []byte, set bool) bool {
 		}
 		rest = rest[i+1:]
 	}
-	if t.count >= maxTouched || len(name) > maxSettingName || bytes.IndexByte(name, 0) >= 0 {
+	if t.count >= most || len(name) > maxSettingName || bytes.IndexByte(name, 0) >= 0 {
 		return false
 	}
 	t.count++
@@ -118,8 +123,11 @@ func (f *feed) touch(st *sql.Statement, text []byte) {
 		f.touchSettings(st)
 	}
 	t.Unknown = t.Unknown || st.Effects.Has(hiding|sql.SetsUnknown)
-	if st.Effects.Has(hiding) && !t.ownSettings(text) && containsFold(text, "set") {
-		f.pin(sql.SetsUnknown)
+	if st.Effects.Has(hiding) {
+		if !t.ownSettings(text) && containsFold(text, "set") {
+			f.pin(sql.SetsUnknown)
+		}
+		f.lasts(text)
 	}
 	t.State |= askedAfter(f.keeping(st.Effects), f.s.Pins)
 	if t.once = first && t.Settings() && !t.Unknown; t.once {
@@ -214,6 +222,7 @@ func (f *feed) touchFunction(frame []byte) {
 	}
 	f.callSequences(frame)
 	f.hidden(asking)
+	f.foreseeValues(frame[min(functionValues, len(frame)):])
 }
 
 // The functions of sequences that FunctionCall may name.

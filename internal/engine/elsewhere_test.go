@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"testing"
+	"time"
+)
+
+// beginsWith has the catalog say that sessions of a role begin with something, or that the configuration was loaded.
+func (r *rig) beginsWith(sort, role, value string) { r.suspects = [][]string{{sort, role, value}} }
+
+// study has time pass until the catalog is asked again, by the server of a client's query.
+func (r *rig) study(a *rigSocket) {
+	r.pass(time.Duration(suspectEvery))
+	r.says(a, "select 1")
+}
+
+// What is changed elsewhere reaches new sessions within a minute: the servers that began before serve nobody but their present
+// client.
+func TestNewSessionsBeginWithWhatIsSaidElsewhere(t *testing.T) {
+	r := hidingRig(t, 1, 2)
+	r.beginsWith(beginsRole, "u", "before")
+	a, b := r.client("a"), r.client("b")
+	r.says(b, "begin")
+	r.study(a)
+	r.study(a)
+	if len(r.servers) != 2 {
+		t.Fatalf("%d servers, though nothing has changed", len(r.servers))
+	}
+	r.beginsWith(beginsRole, "u", "after")
+	r.study(a)
+	r.says(a, "select 2")
+	r.says(b, "select 3", "commit")
+	r.says(b, "select 4")
+	r.servers[0].mustHaveHeard("catalog?", "begin", "select 3", "commit")
+	if last := r.servers[2]; !r.servers[0].socket.ended || !r.servers[1].socket.ended || last.socket.ended {
+		t.Fatal("servers that began before are still there, or those that began after are not")
+	}
+	r.study(a)
+	if len(r.servers) != 3 {
+		t.Fatalf("%d servers were dialed after one change", len(r.servers))
+	}
+}
+
+// What was said here has renewed the servers already; only what is another's change afterwards does so again.
+func TestWhatIsSaidHereIsNotNoticedTwice(t *testing.T) {
+	r := hidingRig(t, 1, 1)
+	r.beginsWith(beginsRole, "u", "before")
+	a := r.client("a")
+	r.pass(time.Second)
+	r.beginsWith(beginsRole, "u", "here")
+	r.says(a, "alter role u set work_mem = '7MB'")
+	r.says(a, "select 1")
+	r.servers[1].mustHaveHeard("catalog?", "select 1") // at once, so that no other change hides behind this one
+	r.study(a)
+	if len(r.servers) != 2 {
+		t.Fatalf("%d servers were dialed after one change", len(r.servers)-1)
+	}
+	r.beginsWith(beginsRole, "u", "elsewhere")
+	r.study(a)
+	r.says(a, "select 1")
+	if len(r.servers) != 3 {
+		t.Fatal("another's change was not noticed")
+	}
+}
+
+// Another role is not this one, and a role that is not logged in says nothing.
+func TestWhatOtherRolesBeginWith(t *testing.T) {
+	r := hidingRig(t, 1, 1)
+	a := r.client("a")
+	for _, row := range [][]string{{"v", "1"}, {"v", "2"}, {"u", "1"}, {"v", "3"}, {"u", "1"}} {
+		r.beginsWith(beginsRole, row[0], row[1])
+		r.study(a)
+	}
+	r.says(a, "select 1")
+	if len(r.servers) != 1 {
+		t.Fatalf("%d servers were renewed", len(r.servers)-1)
+	}
+}
+
+// A configuration that was loaded anew reaches all sessions; what settings begin with is learned again.
+func TestAConfigurationThatWasLoadedAnew(t *testing.T) {
+	r := hidingRig(t, 1, 1)
+	r.beginsWith(beginsLoaded, "", "1")
+	a := r.client("a")
+	g := &r.e.pools[poolKey{"app", "db", "u"}].greetings
+	for value, want := range map[string]bool{"1": true, "2": false} {
+		g.beginsWith("lock_timeout", "0")
+		r.beginsWith(beginsLoaded, "", value)
+		r.study(a)
+		if _, known := g.begin("lock_timeout"); known != want {
+			t.Errorf("loaded at %s: what lock_timeout begins with is known: %v", value, known)
+		}
+		r.beginsWith(beginsLoaded, "", "1")
+		r.study(a)
+	}
+	if len(r.servers) != 1 {
+		t.Error("servers were renewed that have the new values")
+	}
+}
+
+// What is remembered is bounded: past the bound it is learned anew.
+func TestWhatIsRememberedOfRolesIsBounded(t *testing.T) {
+	g := &catalog{}
+	for i := range maxBeginnings + 1 {
+		g.learnBeginning(beginning{"", beginsRole, string(rune(i))}, begun{"1", 1})
+	}
+	if n := len(g.beginnings); n != 1 {
+		t.Fatalf("%d are remembered", n)
+	}
+	if _, changed := g.learnBeginning(beginning{"", beginsRole, string(rune(0))}, begun{"2", 2}); changed {
+		t.Fatal("of what is not known a change is noticed")
+	}
+}
