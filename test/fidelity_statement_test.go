@@ -67,9 +67,12 @@ var statementTalks = []conversation{
 		"CREATE TABLE scene.made (n int)", batch{parse("s", "SELECT * FROM scene.made"), bind("", "s"), describePortal(""),
 			execute(""), sync_},
 		"INSERT INTO scene.made VALUES (1)", batch{bind("", "s"), execute(""), sync_}, "DROP TABLE scene.made",
-		batch{bind("", "s"), execute(""), sync_}, batch{describe("s"), sync_}, "CREATE TABLE scene.made (n int)",
+		batch{bind("", "s"), execute(""), sync_}, "CREATE TABLE scene.made (n int)",
 		batch{bind("", "s"), execute(""), sync_}, "DROP TABLE scene.made",
 	}},
+	{name: "described when its table is gone", script: script{
+		"CREATE TABLE scene.made (n int)", batch{parse("s", "SELECT * FROM scene.made"), sync_}, "DROP TABLE scene.made", batch{describe("s"), sync_},
+	}, awaits: "a Describe of a statement whose table is gone tells the parameters before the error"},
 	{name: "executed in several ways in one query", script: script{
 		"PREPARE a AS SELECT 1; EXECUTE a; DEALLOCATE a; PREPARE a AS SELECT 2; EXECUTE a", "EXECUTE a; EXECUTE a; SELECT 3",
 		"DEALLOCATE a; EXECUTE a; SELECT 4",

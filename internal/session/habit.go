@@ -6,7 +6,8 @@ import "sync/atomic"
 // shards share it. A nil one is of clients that do not.
 //
 // To be right the first time, clients are taken for such that ask until so many transactions have drawn without a question: then
-// nothing is done for a question that does not come. The first that comes later may be answered with 55000, once.
+// little is done for a question that does not come. The first that comes later, and not in the transaction of the draw, may be
+// answered with 55000, once.
 type Habit struct {
 	asked atomic.Bool
 	drawn atomic.Int32

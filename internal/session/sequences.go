@@ -80,7 +80,7 @@ func draws(st *sql.Statement) bool {
 
 // textDraws is draws for the text of a Query, which may be of several statements. Where nobody asks it does not matter.
 func (f *feed) textDraws(st *sql.Statement, text []byte) bool {
-	if !st.Effects.Has(sql.Multi) || st.Effects&(drawing|mayDraw) != 0 || !f.s.Habit.Asking() {
+	if !st.Effects.Has(sql.Multi) || st.Effects&(drawing|mayDraw) != 0 || !f.keepsNumbers() {
 		return draws(st) || st.Effects.Has(sql.Multi)
 	}
 	part := &f.e.part

@@ -178,6 +178,7 @@ func (x *Suspects) of(st *sql.Statement, text []byte) (p Pins) {
 // draws is DrawsSequence if a text may draw from a sequence without beginning as one that does.
 func (x *Suspects) draws(st *sql.Statement, text []byte) Pins {
 	switch {
+	case runsNothing(st): // DISCARD SEQUENCES takes a snapshot, which SET TRANSACTION must not find
 	case x.writes && (st.Kind == sql.Update || st.Kind == sql.Delete || st.Effects.Has(sql.Multi)):
 		return DrawsSequence
 	case x.drawers != nil:
