@@ -23,6 +23,12 @@ func pipelineTalks() []conversation {
 		}},
 		{name: "Flush alone", script: script{batch{flush}, batch{flush, flush, sync_}, batch{sync_},
 			batch{sync_, sync_, flush, sync_}}},
+		{name: "a Query behind what no Sync has ended", script: script{
+			until("RowDescription", 1, parse("s", "SELECT * FROM scene.t"), describe("s"), flush), "INSERT INTO scene.t VALUES (7)", "TABLE scene.t",
+			until("ParseComplete", 1, parse("u", "SELECT 1"), flush), "RESET work_mem", until("ParseComplete", 1, parse("v", "SELECT 1"), flush), "LISTEN a",
+			until("ParseComplete", 1, parse("w", "SELECT 1"), flush), "NOTIFY a", until("ParseComplete", 1, parse("x", "SELECT 1"), flush), "UNLISTEN a",
+			"PREPARE p AS SELECT 2", until("ParseComplete", 1, parse("y", "SELECT 1"), flush), "EXECUTE p",
+		}},
 		{name: "Flush after an error", script: script{
 			until("ErrorResponse", 1, join(pbe("SELECT 1/0"), flush)...),
 			batch{flush, parse("", "SELECT 'skipped'"), flush},

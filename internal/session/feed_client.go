@@ -283,6 +283,9 @@ func (f *feed) duringCopy(typ byte, length int) {
 
 // query takes a simple Query.
 func (f *feed) query(length int, frame []byte) {
+	if !f.apart() {
+		return
+	}
 	st := f.look(frame[pgwire.HeaderLen:], length > len(frame))
 	named := f.readQuery(length, frame) // what its EXECUTEs do is from here on in st.Effects
 	if f.stop != More {

@@ -41,6 +41,23 @@ func (f *feed) runOurs(text []byte, execute Kind, id prepared.StmtID) {
 	f.put(e.keep(b))
 }
 
+// apart ends the client's batch that no Sync has ended, before a simple Query: should something of ours be executed ahead of that, Postgres
+// would take it for a pipeline, and leave the transaction of the Query open. Where the client has executed something itself, it is
+// one. It reports false if the client has to wait: whether the Query is skipped is not known yet.
+func (f *feed) apart() bool {
+	s := f.s
+	if !s.open || s.executes || s.skipping {
+		return true
+	}
+	if s.owed.len() > 0 {
+		f.flushServer()
+		f.stop = Await
+		return false
+	}
+	f.syncOurs(false)
+	return true
+}
+
 // closeOurs closes what is left of a command of ours if it has failed: pg_prepared_statements shows that.
 func (f *feed) closeOurs() {
 	f.s.untidy, f.s.open = false, true

@@ -92,7 +92,7 @@ def sequences():
     with autocommit() as a, autocommit() as b:
         a.execute("DROP SEQUENCE IF EXISTS drawn")
         a.execute("CREATE SEQUENCE drawn")
-        # Who asks for it once keeps the server from then on; transaction mode knows it by no other sign.
+        # Who asks before it has drawn is known to ask: the server then waits for its question, for a moment.
         say("before", *[refusal(conn.execute, "SELECT currval('drawn')") for conn in (a, b)])
         say("drawn", *[value(conn, "SELECT nextval('drawn')") for conn in (a, b)])
         say("own", *[value(conn, "SELECT currval('drawn')") for conn in (a, b, a)])
