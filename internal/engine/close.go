@@ -108,7 +108,7 @@ func (s *Shard) serverLost(srv *server) {
 	}
 	c := s.clientOf(srv)
 	was := srv.purpose
-	mid, dying := srv.MidMessage(), srv.Dying
+	mid, dying, resting := srv.MidMessage(), srv.Dying, srv.restsNow()
 	if was == checking {
 		srv.pool.counts.ChecksFailed++
 	}
@@ -132,6 +132,9 @@ func (s *Shard) serverLost(srv *server) {
 		srv.pool.linking(s.now, -1)
 		c.state = clientIdle
 		switch {
+		case resting && !c.quits:
+			c.since = s.now
+			s.proceed(c) // it has asked for nothing, and need not know
 		case mid:
 			s.closeClient(c) // in the middle of a message there is no place for an error
 		case dying || c.quits:

@@ -150,6 +150,11 @@ func (s *Shard) numbersDue(conn uint64) {
 	}
 }
 
+// restsNow reports whether a server rests: whatever it says, and if it ends, it is between two transactions, and no client is told.
+func (srv *server) restsNow() bool {
+	return srv.purpose == linked && srv.Sequences.Resting && !srv.Owes()
+}
+
 // endRest takes a server that rests from its client, which is to leave.
 func (s *Shard) endRest(c *client) {
 	if srv := s.serverOf(c); c.state == clientLinked && srv.Sequences.Resting {

@@ -318,3 +318,22 @@ func TestACancelAheadOfADraw(t *testing.T) {
 		t.Fatalf("%d cancels when that has been answered", len(r.cancels))
 	}
 }
+
+// A server that ends while it rests with a client was between two transactions: the client is not told.
+func TestAServerEndsWhileItRests(t *testing.T) {
+	for _, last := range [][]byte{nil, pgwire.AppendError(nil, "FATAL", "57P01", "terminating connection due to administrator command", "", "")} {
+		r := numbersRig(t, 1, 1)
+		a, b := r.client("a"), r.client("b")
+		r.says(b, "begin")
+		r.says(a, "select a") // it waits
+		r.says(b, "insert into t values (1)", "commit")
+		srv := r.servers[len(r.servers)-1]
+		srv.answer(last)
+		srv.socket.ended = true
+		r.settle()
+		r.says(b, "select b")
+		if told := strings.Join(r.log, "\n"); strings.Contains(told, "57P01") || strings.Contains(told, "08006") || a.gone || b.gone {
+			t.Errorf("they are told\n%s", told)
+		}
+	}
+}

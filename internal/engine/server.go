@@ -132,11 +132,15 @@ func (s *Shard) fromServer(srv *server, data []byte) {
 	srv.heard = s.now
 	c := s.clientOf(srv)
 	var machine *session.Client
-	if c != nil && (srv.purpose == linked || srv.purpose == asking) {
+	if c != nil && (srv.purpose == linked || srv.purpose == asking) && !srv.restsNow() {
 		machine = &c.Client
 	}
 	if !srv.Feed(s.env, machine, data) {
 		s.notice(Error, "a server broke the protocol and is closed", srv, "the server is not Postgres, or something between has changed what it said")
+		s.serverLost(srv)
+		return
+	}
+	if srv.Dying && srv.restsNow() {
 		s.serverLost(srv)
 		return
 	}
