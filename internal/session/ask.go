@@ -29,9 +29,6 @@ func (s *Server) ask(e *Env, text string, kind Kind) {
 // client runs.
 func (s *Server) Asked() bool { return s.owed.first() == oweQueryOurs || s.owed.first() == oweRowsOurs }
 
-// Ahead reports whether that is ahead of what the client has said.
-func (s *Server) Ahead() bool { return s.Asked() && s.owed.len() > 1 }
-
 // Rows calls f with the columns of every row of the answer to AskRows; NULL is nil. They are valid until the next Ask.
 func (s *Server) Rows(f func(columns [][]byte)) {
 	var columns [][]byte

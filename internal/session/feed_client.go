@@ -193,12 +193,12 @@ func (f *feed) message(typ byte, length int, frame []byte) {
 		f.execute(length, frame)
 		s.dataSent = false
 	case pgwire.FunctionCall:
-		if !f.namesCalled(frame) {
+		if !f.apart() || !f.namesCalled(frame) {
 			return
 		}
 		f.touchFunction(frame)
 		s.owed.push(oweFunction, prepared.None)
-		s.open = false
+		s.open, s.executes = false, false
 		f.pass(length)
 	case pgwire.Sync:
 		s.pushSync()

@@ -41,7 +41,7 @@ func (f *feed) runOurs(text []byte, execute Kind, id prepared.StmtID) {
 	f.put(e.keep(b))
 }
 
-// apart ends the client's batch that no Sync has ended, before a simple Query: should something of ours be executed ahead of that, Postgres
+// apart ends the client's batch that no Sync has ended, before a Query or FunctionCall: should something of ours be executed ahead of that, Postgres
 // would take it for a pipeline, and leave the transaction of the Query open. Where the client has executed something itself, it is
 // one. It reports false if the client has to wait: whether the Query is skipped is not known yet.
 func (f *feed) apart() bool {
