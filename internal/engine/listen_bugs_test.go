@@ -11,20 +11,38 @@ import (
 
 // What the simulated worlds have found, as conversations.
 
-// One server is left for the clients: a listener does not take the last permit, and who wants it is told after a while.
+// One server is left for the clients: a listener does not take the last permit, and who listens is closed, for it would be
+// told nothing.
 func TestTheListenerLeavesAServer(t *testing.T) {
 	p := onePool(2)
 	p.MaxServerConnections, p.ServerConnectTimeout = 1, 5*time.Second
 	r := newRig(t, 1, p)
 	a, b := r.client("a"), r.client("b")
 	r.says(a, "listen x")
-	r.pass(time.Second)
 	r.note("b is served")
 	r.says(b, "one")
-	r.note("and a is closed, because it could not be told anything")
-	r.pass(5 * time.Second)
+	r.note("and a is told")
+	r.pass(time.Second)
 	r.within(1)
 	r.compare()
+}
+
+// Where Postgres has no connection for a listener, who listens is closed after server_connect_timeout.
+func TestNoListenerCanBeHad(t *testing.T) {
+	p := onePool(2)
+	p.ServerConnectTimeout = 5 * time.Second
+	r := newRig(t, 1, p)
+	a, b := r.client("a"), r.client("b")
+	r.says(a, "one")
+	r.refuse = &Refusal{SQLState: "53300", Message: "sorry, too many clients already"}
+	r.says(a, "listen x")
+	r.says(b, "one")
+	r.note("a is closed, and told why")
+	r.log = nil
+	r.pass(6 * time.Second)
+	if told := strings.Join(r.log, "\n"); !a.gone || b.gone || !strings.Contains(told, "FATAL 08006") {
+		t.Errorf("after server_connect_timeout: a is gone %v, b %v\n%s", a.gone, b.gone, told)
+	}
 }
 
 // A listener that nobody needs makes room for others at once.

@@ -204,20 +204,34 @@ func (r *rig) event(s *rigSocket, kind loop.EventKind) {
 	s.look()
 }
 
-// A listener that takes the last permit, since max_server_connections has become 1, leaves it to the queries.
+// A listener that takes the last permit, since max_server_connections has become 1, leaves it to the queries. Who listens, or is
+// about to, is closed: nobody would hear anything for it any more.
 func TestTheListenerLeavesTheLastPermitToQueries(t *testing.T) {
 	p := onePool(2)
 	p.MaxServerConnections, p.ServerIdleTimeout = 2, time.Second
-	r := newRig(t, 1, p)
-	a, b := r.client("a"), r.client("b")
+	r := newRig(t, 2, p)
+	a, b, c := r.client("a"), r.client("b"), r.client("c")
 	r.says(a, "listen x")
+	r.says(b, "listen x")
 	p.MaxServerConnections = 1
+	r.log = nil
 	r.apply(p)
 	r.pass(5 * time.Second) // the other server is closed
+	for _, client := range []*rigSocket{a, b} {
+		if !client.gone {
+			t.Errorf("%s lives on, and hears nothing:\n%s", client.name, strings.Join(r.log, "\n"))
+		}
+	}
 	r.log = nil
-	r.says(b, "select b")
+	r.says(c, "select c")
 	if told := strings.Join(r.log, "\n"); !strings.Contains(told, "ready I") {
-		t.Errorf("b is told\n%s", told)
+		t.Errorf("c is told\n%s", told)
+	}
+	r.log = nil
+	r.says(c, "listen y")
+	r.pass(5 * time.Second)
+	if told := strings.Join(r.log, "\n"); !c.gone || !strings.Contains(told, "FATAL 08006") {
+		t.Errorf("c, who listens, is told\n%s", told)
 	}
 	r.within(2)
 }

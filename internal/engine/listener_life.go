@@ -169,6 +169,8 @@ func (s *Shard) tendListener(p *shardPool) {
 	if l.needed() {
 		l.idle = 0
 		switch srv := l.server; {
+		case srv == nil && !l.dialing && !p.roomToListen():
+			s.endListening(p)
 		case srv == nil || !srv.Settled():
 		case srv.upstream.removed.Load(), srv.upstream.listeners.Taken() > srv.upstream.mostListeners(): // there is no room for it any more
 			s.listenerLost(srv)

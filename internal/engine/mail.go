@@ -23,6 +23,7 @@ const (
 	mailListening                  // the listener has done it
 	mailHeard                      // it has heard notifications
 	mailDeaf                       // it is lost
+	mailUnheard                    // there is no room for one any more
 	mailCrashed                    // another shard has, and knows nothing any more
 )
 
@@ -91,6 +92,10 @@ func (s *Shard) receive(m *mail) {
 	case mailDeaf:
 		if p := s.byKey[m.pool.poolKey]; p != nil {
 			s.deaf(p)
+		}
+	case mailUnheard:
+		if p := s.byKey[m.pool.poolKey]; p != nil {
+			s.unheard(p)
 		}
 	case mailCrashed:
 		s.crashed(m.shard)
