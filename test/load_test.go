@@ -81,6 +81,36 @@ func TestPgbench200ClientsOn20Servers(t *testing.T) {
 	})
 }
 
+// One thread of pgbench prepares with blocking calls while others of its clients have transactions open. It never waits for itself,
+// though tables are made and dropped all the while: before the run, so that what is known of statements is of after it, and in it.
+func TestPgbenchPreparesWhileTablesAreMade(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
+		pgbenchTables(t, server)
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 5\nquery_wait_timeout 2s"})
+		ddl := connect(t, p.Addr)
+		makes := func() { ddl.query("CREATE TABLE passing (c int)"); ddl.query("DROP TABLE passing") }
+		makes()
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		args := []string{"--client=40", "--jobs=1", "--no-vacuum", "--transactions=20", "--protocol=prepared", "--builtin=tpcb-like"}
+		demandClean(t, pgbench(t, server, p.dsn("app"), args...))
+		go func() {
+			defer close(stopped)
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(10 * time.Millisecond):
+					makes()
+				}
+			}
+		}()
+		report := pgbench(t, server, p.dsn("app"), args...)
+		close(stop)
+		<-stopped
+		demandClean(t, report)
+	})
+}
+
 // tps is the line of pgbench's report that says how fast it was.
 func tps(report string) string {
 	for line := range strings.Lines(report) {

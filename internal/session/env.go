@@ -131,7 +131,11 @@ func (e *Env) accepted(id prepared.StmtID) bool {
 	return int(id) < len(e.parsed) && e.parsed[id].hash == e.Statements.Hash(id)
 }
 
+// accept notes that. That a server has prepared anew what a client has had for long says nothing of changes since: at is 0 then.
 func (e *Env) accept(id prepared.StmtID, at uint32) {
+	if e.accepted(id) && at < e.parsed[id].at {
+		return
+	}
 	for int(id) >= len(e.parsed) {
 		e.parsed = append(e.parsed, make([]accepted, 64+len(e.parsed))...)
 	}

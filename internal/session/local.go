@@ -3,6 +3,7 @@ package session
 import (
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
 
 // local answers, for a client without a server, what needs none: the Parse of a statement that Postgres has accepted
@@ -50,7 +51,7 @@ func (f *feed) parseLocally(length int, frame []byte) bool {
 	if id == prepared.None {
 		return false
 	}
-	if !e.current(id) {
+	if !e.current(id) && !(effects.Has(sql.Begins) && e.accepted(id)) { // BEGIN means the same whatever has changed
 		e.release(id)
 		return false
 	}
