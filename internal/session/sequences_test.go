@@ -102,7 +102,7 @@ func TestTextsThatMayDraw(t *testing.T) {
 		{x, "select draws()", true}, {x, "select 'draws'", true}, {x, "select 1", false}, {x, "update t set a = 1", false},
 		{writers, "update t set a = 1", true}, {writers, "delete from t", true}, {writers, "select 1", false},
 		{writers, "begin; update t set a = 1", true},
-		{everything, "select 1", true}, {everything, "commit", false}, {everything, "set work_mem = '1MB'", false},
+		{everything, "select 1", true}, {everything, "commit", false}, {everything, "set work_mem = '1MB'", false}, {everything, "lock draws", false},
 	} {
 		var st sql.Statement
 		sql.Scan([]byte(test.text), &st)

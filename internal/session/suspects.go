@@ -178,7 +178,7 @@ func (x *Suspects) of(st *sql.Statement, text []byte) (p Pins) {
 // draws is DrawsSequence if a text may draw from a sequence without beginning as one that does.
 func (x *Suspects) draws(st *sql.Statement, text []byte) Pins {
 	switch {
-	case runsNothing(st): // DISCARD SEQUENCES takes a snapshot, which SET TRANSACTION must not find
+	case runsNothing(st): // DISCARD SEQUENCES takes a snapshot, which SET TRANSACTION must not find, nor come before LOCK
 	case x.writes && (st.Kind == sql.Update || st.Kind == sql.Delete || st.Effects.Has(sql.Multi)):
 		return DrawsSequence
 	case x.drawers != nil:
@@ -192,7 +192,7 @@ func runsNothing(st *sql.Statement) bool {
 	if st.Kind == sql.Empty {
 		return true
 	}
-	return st.Single() && (st.Kind == sql.Transaction || st.Kind == sql.Show ||
+	return st.Single() && (st.Kind == sql.Transaction || st.Kind == sql.Show || st.Kind == sql.Lock ||
 		st.Kind == sql.Other && st.Effects.Has(settling|sql.SetsLocal|sql.Discards|sql.Listens|sql.Unlistens|sql.Closes|sql.Notifies))
 }
 

@@ -127,6 +127,8 @@ func opening(w uint64) (Kind, Effects) {
 		return Definition, 0
 	case kwDrop:
 		return Definition, Drops
+	case kwLock:
+		return Lock, 0
 	case kwClose:
 		return Other, Closes
 	case kwNotify:

@@ -70,13 +70,15 @@ const (
 	Transaction
 	// Definition is CREATE, ALTER and DROP.
 	Definition
+	// Lock is LOCK.
+	Lock
 	// Other is everything else.
 	Other
 )
 
 var kindNames = [...]string{
 	"empty", "select", "with", "insert", "update", "delete", "merge", "copy", "explain", "show", "transaction",
-	"definition", "other",
+	"definition", "lock", "other",
 }
 
 // String is the kind in lower case, as labels of metrics want it.
