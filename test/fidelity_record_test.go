@@ -106,11 +106,15 @@ func messageLine(typ byte, body []byte) string {
 	return text
 }
 
-// fields is those of an ErrorResponse or NoticeResponse; of one that ends the session only what tells why.
+// fields is those of an ErrorResponse or NoticeResponse; of one that ends the session only what tells why. The end of the connection
+// amid a COPY is found at a line of Postgres's that we cannot tell.
 func fields(body []byte) []string {
 	list := strings.Split(strings.TrimRight(string(body), "\x00"), "\x00")
 	if slices.Contains(list, "VFATAL") {
 		return slices.DeleteFunc(list, func(f string) bool { return !strings.ContainsAny(f[:min(1, len(f))], "SCM") })
+	}
+	if slices.Contains(list, "RCopyGetData") && slices.Contains(list, "C08006") {
+		return slices.DeleteFunc(list, func(f string) bool { return strings.HasPrefix(f, "L") })
 	}
 	return list
 }

@@ -13,7 +13,7 @@ import (
 // something. Answers are something; where there is none for a while, the client is knocked at, with a ParameterStatus of what
 // it knows already, which means nothing to who listens. Where nobody does, that breaks the connection.
 //
-// A client that ends its half amid a message, or a COPY, or a batch, has no more to expect, and leaves at once.
+// A client that ends its half amid a message or a batch has no more to expect, and leaves at once; amid a COPY, that it has failed.
 
 // knockEvery is how long such a client is sent nothing before it is knocked at, and again: what is between us and the client,
 // or the driver, may notice only the second time that nobody is there.
@@ -24,7 +24,7 @@ func (s *Shard) clientEnded(c *client) {
 	switch {
 	case c.state == clientFinishing:
 		s.closeClient(c)
-	case s.isOwed(c), s.endStraight(c):
+	case s.isOwed(c), s.endStraight(c), s.cutShort(c):
 		c.ended = true
 		s.knockLater(c)
 	default:
@@ -57,6 +57,11 @@ func (s *Shard) endStraight(c *client) bool {
 	}
 	s.Send(srv.Conn, terminate)
 	return true
+}
+
+// cutShort has the COPY fail amid whose data a client has ended its half, and reports whether the client will be told so.
+func (s *Shard) cutShort(c *client) bool {
+	return c.state == clientLinked && s.serverOf(c).straight == nil && s.serverOf(c).CutShort(s.env, &c.Client)
 }
 
 // through ends a client that has said all that it had to say, and has been answered.

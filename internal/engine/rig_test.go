@@ -649,7 +649,7 @@ func (s *rigServer) message(typ byte, body string) {
 		}
 		if typ == pgwire.CopyFail {
 			s.copying = false
-			s.fail("57014", "COPY from stdin failed")
+			s.fail("57014", "COPY from stdin failed: "+strings.TrimSuffix(body, "\x00"))
 		}
 		return
 	}

@@ -91,6 +91,28 @@ func AppendCopyFail(dst []byte, reason string) []byte {
 	return finish(appendCString(dst, reason), at)
 }
 
+// AppendErrorAs appends an ErrorResponse, given whole, with another SQLSTATE and message, and no line of Postgres's source.
+func AppendErrorAs(dst, msg []byte, code, message string) []byte {
+	dst, at := begin(dst, ErrorResponse)
+	for b := msg[HeaderLen:]; len(b) > 1 && b[0] != 0; {
+		value, rest, ok := CString(b[1:])
+		if !ok {
+			break
+		}
+		switch b[0] {
+		case 'C':
+			dst = appendCString(append(dst, 'C'), code)
+		case 'M':
+			dst = appendCString(append(dst, 'M'), message)
+		case 'L':
+		default:
+			dst = append(append(append(dst, b[0]), value...), 0)
+		}
+		b = rest
+	}
+	return finish(append(dst, 0), at)
+}
+
 // AppendError appends an ErrorResponse in Postgres's order of fields; empty ones are left out.
 func AppendError(dst []byte, severity, code, message, detail, hint string) []byte {
 	dst, at := begin(dst, ErrorResponse)

@@ -71,6 +71,19 @@ func TestBuildersAppend(t *testing.T) {
 	}
 }
 
+// An error told as another keeps what else it says, but for the line.
+func TestAnErrorAsAnother(t *testing.T) {
+	const rest = "WCOPY t, line 2\x00Fcopyfromparse.c\x00"
+	message := func(fields string) []byte {
+		return append([]byte{ErrorResponse, 0, 0, 0, byte(4 + len(fields))}, fields...)
+	}
+	got := AppendErrorAs([]byte("before"), message("SERROR\x00C57014\x00Mfailed\x00"+rest+"L318\x00RCopyGetData\x00\x00"), "08006", "unexpected")
+	want := append([]byte("before"), message("SERROR\x00C08006\x00Munexpected\x00"+rest+"RCopyGetData\x00\x00")...)
+	if !bytes.Equal(got, want) {
+		t.Errorf("%q\nwant\n%q", got, want)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	m := AppendError(nil, "FATAL", "57P01", "going away", "detail", "hint")
 	var theirs pgproto3.ErrorResponse

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"bytes"
+
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
 )
@@ -27,6 +29,32 @@ func (f *feed) lastWords(typ byte) {
 	}
 	f.s.ending = true
 	f.put(f.e.keep(pgwire.AppendEmpty(f.e.room(8), typ)))
+}
+
+// unexpectedEnd is what Postgres says, with SQLSTATE 08006, to who ends the connection amid the data of a COPY, before its last word.
+const unexpectedEnd = "unexpected EOF on client connection with an open transaction"
+
+var lostStep = pgwire.AppendError(nil, "FATAL", "08P01", "terminating connection because protocol synchronization was lost", "", "")
+
+// CutShort has the COPY fail whose client has ended its half of the connection amid the data, and the client told what Postgres
+// says to that: the server's own connection need not end for it. It reports false if there is no such COPY, or half a message was
+// forwarded.
+func (s *Server) CutShort(e *Env, c *Client) bool {
+	if !s.copyIn || s.copyEnded || s.unsure || c.MidFrame() {
+		return false
+	}
+	e.Wire.Send(s.Conn, e.keep(pgwire.AppendCopyFail(e.room(128), unexpectedEnd)))
+	s.copyEnded, s.cut = true, true
+	return true
+}
+
+// asCut is what the client is told for m, with which the server has answered that.
+func (s *Server) asCut(e *Env, m []byte) []byte {
+	if s.cut = s.cut && bytes.Contains(pgwire.ErrorField(m, 'M'), []byte(unexpectedEnd)); !s.cut {
+		return m
+	}
+	out := pgwire.AppendErrorAs(e.room(len(m)+len(unexpectedEnd)+len(lostStep)), m, "08006", unexpectedEnd)
+	return e.keep(append(out, lostStep...))
 }
 
 // copyOpen reports whether the server reads a COPY, or will, for all that is known, whose end has not been sent.

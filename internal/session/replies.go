@@ -102,6 +102,10 @@ func (s *Server) ready(e *Env, c *Client, status byte, before []byte) (show int,
 		s.begins, s.signalled, s.barrier = false, 0, false
 		s.answers.columns = 0
 	}
+	if s.cut { // its client has heard the last word
+		s.cut = false
+		return hidden, true
+	}
 	if show == 0 {
 		show = s.over(e, c, status, before)
 	}
@@ -253,6 +257,7 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 		if ours := s.instead(m); ours != nil {
 			shown = ours
 		}
+		shown = s.asCut(e, shown)
 	}
 	if first.extended() {
 		s.skipToSync(e, c)

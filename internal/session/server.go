@@ -43,6 +43,8 @@ type Server struct {
 	skipping bool
 	// copyIn: it reads CopyData; until the client's CopyDone or CopyFail it ignores Sync.
 	copyIn, copyEnded bool
+	// cut: it was told that the COPY fails, because its client has ended its half of the connection; until all is answered.
+	cut bool
 	// unsure: a Sync was sent of which nobody knows whether it will be answered. Such a server is never used again, but
 	// if only of this COPY, doubted, that is not known, and it succeeds: it has read the Sync amid its data.
 	unsure, doubted bool
