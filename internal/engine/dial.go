@@ -33,11 +33,11 @@ const (
 // supply gets servers for those who wait: an idle one of another shard where there is one, else a new one for each who
 // lacks one, as far as that is permitted.
 func (s *Shard) supply(p *shardPool) {
-	missing := p.ledger.Missing()
-	if missing <= 0 {
+	if p.ledger.Waiting() == 0 {
 		return
 	}
-	if other := p.ledger.Lender(); other >= 0 {
+	missing := p.ledger.Missing()
+	if other := p.ledger.Lender(); other >= 0 { // a dial that is under way may take long
 		s.engine.shards[other].mail.Post(mail{kind: mailWanted, pool: p.shared, shard: s.index})
 		missing-- // should it have none to spare after all, it says so: lend
 	}

@@ -130,3 +130,24 @@ func TestDialsThatFailTogether(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// A client does not wait for a dial that takes long while a server idles on another shard.
+func TestAnIdleServerElsewhereComesBeforeADialUnderWay(t *testing.T) {
+	r := newRig(t, 2, onePool(2))
+	r.quiet = true
+	a, b := r.client("a"), r.client("b") // one on each shard
+	r.says(b, "begin")
+	r.holdDials = true
+	r.says(a, "one") // dials
+	r.says(b, "commit")
+	r.says(b, "begin")
+	r.says(b, "commit")
+	before := r.stats().Queries
+	r.says(a, "one")
+	if s := r.stats(); s.ClientsWaiting != 0 || s.Queries != before+1 {
+		t.Errorf("%d wait, %d servers idle, %d queries were done", s.ClientsWaiting, s.ServersIdle, s.Queries-before)
+	}
+	r.holdDials = false
+	r.settle()
+	r.within(2)
+}
