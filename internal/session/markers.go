@@ -102,6 +102,13 @@ func (f *feed) namesBound(name []byte) bool {
 	return f.name(w, false, false)
 }
 
+// namesBatch is namesAhead for a message that runs nothing, but may begin a batch that does.
+func (f *feed) namesBatch() {
+	if f.marking() && f.mayLater(f.s.suspects()) {
+		f.name(sends{may: true}, false, true)
+	}
+}
+
 // namesCalled is namesAhead for a FunctionCall.
 func (f *feed) namesCalled(frame []byte) bool {
 	const pgNotify = 3036
@@ -147,7 +154,7 @@ func (f *feed) name(w sends, simple, parsed bool) bool {
 	if !n.another(who) && (!w.notifies || n.firm == who && n.heardBy == hearing) {
 		return true
 	}
-	switch inside := s.open || s.Status != pgwire.StatusIdle; {
+	switch inside := s.open || s.Status != pgwire.StatusIdle || s.private; { // a Query drops an unnamed statement that nobody remembers
 	case inside && parsed:
 		return true
 	case !s.open && s.owed.batches > 0, !f.e.Listeners.Quiet(s):

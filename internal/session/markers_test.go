@@ -156,3 +156,17 @@ func TestNotifyInADefinition(t *testing.T) {
 		t.Errorf("%s: %v", text, st.Effects)
 	}
 }
+
+// A batch that begins with what runs nothing may come to run what notifies; then it is too late.
+func TestMarkersAheadOfABatch(t *testing.T) {
+	for _, typ := range []byte{pgwire.Describe, pgwire.Close} {
+		m := newMarked()
+		m.says(1, "NOTIFY a", 'I')
+		m.who = 2
+		client := &Client{Conn: aClient, Slot: 2}
+		client.Feed(m.env, m.server, pgwire.AppendStatement(nil, typ, []byte("x")))
+		if told := m.takes(aServer); !strings.HasPrefix(told, "QNOTIFY marker, '0'") {
+			t.Errorf("%c: the server is told %q", typ, told)
+		}
+	}
+}

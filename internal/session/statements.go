@@ -254,6 +254,7 @@ func (f *feed) bind(length int, frame []byte) {
 
 // describe takes a Describe.
 func (f *feed) describe(length int, frame []byte) {
+	f.namesBatch()
 	f.byName(oweDescribe, length, frame)
 }
 
@@ -288,6 +289,7 @@ func (f *feed) byName(kind Kind, length int, frame []byte) {
 func (f *feed) close(length int, frame []byte) {
 	e, c, s := f.e, f.c, f.s
 	name, statement := statementName(frame)
+	f.namesBatch()
 	amid := s.open
 	s.open = true
 	if statement && len(name) == 0 {

@@ -156,7 +156,7 @@ func (h *hearing) checkSender(m message, p *posted, pid uint32) {
 	c := h.c
 	by := c.w.client(clientOfTag(p.by))
 	switch {
-	case by == nil || pid == by.pid:
+	case by == nil || by.pid == 0 || pid == by.pid: // 0: what it was told at login has not reached it yet
 	case c.declared.sticky && pid != c.pid:
 	case pid == p.pid && (p.asked <= c.w.listenersSince+learned || by.declared.hides): // what may notify unseen makes all doubtful
 	default:
