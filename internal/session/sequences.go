@@ -169,7 +169,13 @@ func (f *feed) discardSequences(simple bool) {
 // Postgres does not take what follows for part of a pipeline, in which VACUUM, for one, is refused.
 func (f *feed) discardAhead(id prepared.StmtID) {
 	s := f.s
-	if s.Sequences.Own || s.open || s.Status != pgwire.StatusIdle || s.mayRefuse() || s.private || id == prepared.None || s.Pins.Has(PinSession) {
+	switch {
+	case s.Sequences.Own || s.open || s.Status != pgwire.StatusIdle || s.mayRefuse() || s.private:
+		return
+	case s.Pins.Has(PinSession):
+		f.discardSequences(true) // which sequences would do amid the batch
+		return
+	case id == prepared.None:
 		return
 	}
 	if e := f.e.effectsOf(id); f.wantsOwn(e, f.verdictOn(id).pins|f.inCode(id, e), e.Has(mayDraw)) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
 
@@ -198,5 +199,18 @@ func TestHiddenQuestions(t *testing.T) {
 		if s.Sequences.discarding != want.discards || s.Habit.Asking() != want.learns {
 			t.Errorf("%q: discards %v, learns %v", text, s.Sequences.discarding, s.Habit.Asking())
 		}
+	}
+}
+
+// A server that has served others in another pool_mode forgets their numbers before the first batch of a client that keeps it: behind
+// anything else DISCARD ALL is refused.
+func TestNumbersOfAnotherPoolModeAreDiscardedAhead(t *testing.T) {
+	l, client, server := newListeners()
+	server.Pins, server.Habit = PinSession, new(Habit)
+	batch := pgwire.AppendParse(nil, nil, []byte("discard all"), []byte{0, 0})
+	batch = pgwire.AppendEmpty(pgwire.AppendExecute(pgwire.AppendPlainBind(batch, nil, nil), nil), pgwire.Sync)
+	client.Feed(l.env, server, batch)
+	if told, want := l.takes(aServer), "QDISCARD SEQUENCES,P discard all,B,E,S"; told != want {
+		t.Errorf("the server is told %q, want %q", told, want)
 	}
 }
