@@ -148,7 +148,7 @@ func (s *Shard) fit(c *client, srv *server) bool {
 	}
 	if c.welcomed && to.ready && (to.key == 0 || srv.pool.accepted[to.key]) && !from.has("statement_timeout") && !from.has("transaction_timeout") {
 		s.link(c, srv)
-		srv.fitting, srv.fresh = true, true
+		srv.fitting = true
 		return true
 	}
 	c.state, srv.purpose = clientPreparing, preparing
@@ -221,6 +221,7 @@ func (p *shardPool) accept(key uint64) {
 func (s *Shard) link(c *client, srv *server) {
 	p := srv.pool
 	c.state, srv.purpose = clientLinked, linked
+	srv.fresh = true
 	srv.Channels = session.Channels{}
 	c.blocked = session.More
 	s.linkSequences(c, srv)

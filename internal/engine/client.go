@@ -201,6 +201,7 @@ func (s *Shard) process(c *client, data []byte) {
 		used, verdict, need := c.Feed(s.env, machine, data)
 		data = data[used:]
 		if srv != nil {
+			srv.fresh = srv.fresh && used == 0
 			s.asked(srv)
 			s.countPins(srv)
 		}

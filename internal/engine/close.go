@@ -5,6 +5,7 @@ import (
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
 // A server that is closed is one of Postgres's connections until Postgres has ended it. Its permits are given back then
@@ -133,7 +134,9 @@ func (s *Shard) serverLost(srv *server) {
 		c.state = clientIdle
 		switch {
 		case resting && !c.quits:
-			c.since = s.now
+			s.hasHeard(c, srv)
+			c.since, c.blocked = s.now, session.More
+			s.resumeClient(c, pauseServerFull)
 			s.proceed(c) // it has asked for nothing, and need not know
 		case mid:
 			s.closeClient(c) // in the middle of a message there is no place for an error

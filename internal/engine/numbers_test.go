@@ -323,6 +323,7 @@ func TestACancelAheadOfADraw(t *testing.T) {
 func TestAServerEndsWhileItRests(t *testing.T) {
 	for _, last := range [][]byte{nil, pgwire.AppendError(nil, "FATAL", "57P01", "terminating connection due to administrator command", "", "")} {
 		r := numbersRig(t, 1, 1)
+		r.quiet = false
 		a, b := r.client("a"), r.client("b")
 		r.says(b, "begin")
 		r.says(a, "select a") // it waits
@@ -336,4 +337,44 @@ func TestAServerEndsWhileItRests(t *testing.T) {
 			t.Errorf("they are told\n%s", told)
 		}
 	}
+}
+
+// What such a server has reported its client knows: of the next it is told what differs from that.
+func TestWhatAServerThatEndsWhileItRestsHasReported(t *testing.T) {
+	r := numbersRig(t, 1, 1)
+	r.quiet = false
+	a, b := r.client("a"), r.client("b")
+	r.says(b, "begin")
+	r.says(a, "select a") // it waits
+	r.says(b, "insert into t values (1)", "commit")
+	srv := r.servers[len(r.servers)-1]
+	srv.answer(pgwire.AppendParameterStatus(nil, "server_version", "14"))
+	r.settle()
+	srv.socket.ended = true
+	r.settle()
+	r.log = nil
+	r.says(b, "select b")
+	if told := strings.Join(r.log, "\n"); !strings.Contains(told, "server_version=15") {
+		t.Errorf("b knows of version 14, and is told\n%s", told)
+	}
+}
+
+// A client has drawn on one server, and then prepares what draws on another, by a name that is taken: whether it is has to be
+// known first. The server discards its numbers once for that, and not again and again.
+func TestNumbersAreDiscardedOnceWhereTheClientAwaitsThat(t *testing.T) {
+	r := numbersRig(t, 1, 2)
+	a, b, c := r.client("a"), r.client("b"), r.client("c")
+	r.says(a, "begin")
+	r.says(b, "select b") // on the second server
+	r.says(a, "Parse: s select nextval('x')", "Sync:", "commit")
+	r.says(a, "insert into t values (1)")
+	r.pass(time.Second)
+	r.says(b, "begin")
+	r.says(c, "begin") // on the first
+	r.says(b, "select lastval()", "commit")
+	r.pass(time.Second)
+	s := r.servers[1]
+	s.queries = nil
+	r.says(a, "Parse: s select nextval('x')", "Sync:")
+	s.mustHaveHeard("DISCARD SEQUENCES")
 }

@@ -70,7 +70,7 @@ type server struct {
 	born     int64
 	// fitting: what makes its session its client's has been sent ahead of what the client says.
 	fitting bool
-	// fresh: its client has had nothing of it yet but that.
+	// fresh: it has taken nothing of what its client says yet; whatever it was told was ahead of that.
 	fresh bool
 	// defines is the databases whose suspects its client may be changing. studied and studiedAt are what the catalog's answer
 	// takes in, and when it was asked for.
@@ -230,9 +230,8 @@ func (s *Shard) settled(srv *server) {
 			}
 		}
 		// Who awaited only the end of what was sent ahead has not had its turn: two that differ would pass the server to and
-		// fro for ever.
+		// fro for ever, or one would have the same sent ahead again and again.
 		waited := srv.fresh && c.blocked != session.More
-		srv.fresh = srv.fresh && srv.Owes()
 		if !waited && s.mayRelease(srv, c) && !s.rests(srv, c) {
 			s.unlink(srv, c)
 			return
