@@ -106,7 +106,7 @@ func (c *checkout) onTerminal(line ...string) *terminalSession {
 func (c *checkout) command(line ...string) *exec.Cmd {
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Dir = c.dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+c.temp, "MAKEFLAGS=", "TERM=xterm")
+	cmd.Env = append(os.Environ(), "TMPDIR="+c.temp, "MAKEFLAGS=", "ARGS=", "TERM=xterm") // ARGS may be this suite's
 	return cmd
 }
 
