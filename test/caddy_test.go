@@ -247,7 +247,7 @@ func (p *pooler) reload(s settings) error {
 
 // get asks the admin API.
 func (p *pooler) get(path string) (string, error) {
-	response, err := http.Get("http://" + p.Admin + path)
+	response, err := again(func() (*http.Response, error) { return http.Get("http://" + p.Admin + path) })
 	if err != nil {
 		return "", err
 	}
@@ -257,6 +257,19 @@ func (p *pooler) get(path string) (string, error) {
 		err = fmt.Errorf("%s: %s", response.Status, body)
 	}
 	return string(body), err
+}
+
+// again asks the admin API a second time, and more often, where Caddy resets the connection: with each configuration, a refused one
+// too, it begins its admin endpoint anew.
+func again(ask func() (*http.Response, error)) (response *http.Response, err error) {
+	for range 20 {
+		response, err = ask()
+		if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return response, err
 }
 
 // getJSON asks the admin API and decodes the answer.

@@ -16,12 +16,14 @@ import (
 // ask sends a request to the admin API.
 func (p *pooler) ask(method, path, body string) error {
 	p.t.Helper()
-	request, err := http.NewRequest(method, "http://"+p.Admin+path, strings.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
+	response, err := again(func() (*http.Response, error) {
+		request, err := http.NewRequest(method, "http://"+p.Admin+path, strings.NewReader(body))
+		if err != nil {
+			return nil, err
+		}
+		request.Header.Set("Content-Type", "application/json")
+		return http.DefaultClient.Do(request)
+	})
 	if err != nil {
 		return err
 	}
