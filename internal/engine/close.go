@@ -134,7 +134,6 @@ func (s *Shard) serverLost(srv *server) {
 		c.state = clientIdle
 		switch {
 		case resting && !c.quits:
-			s.hasHeard(c, srv)
 			c.since, c.blocked = s.now, session.More
 			s.resumeClient(c, pauseServerFull)
 			s.proceed(c) // it has asked for nothing, and need not know

@@ -72,7 +72,7 @@ func (s *Shard) chooseIf(p *shardPool, good func(*upstream) bool) (best *upstrea
 	var fewest int
 	list := *p.shared.template.upstreams.Load()
 	for _, u := range list {
-		if u.role == RoleReplica && hasPrimary(list) || s.now < u.replicaUntil.Load() {
+		if !u.takesTransactions(list) || s.now < u.replicaUntil.Load() {
 			continue
 		}
 		n, limit := u.servers.Taken(), u.servers.Limit()
@@ -84,6 +84,11 @@ func (s *Shard) chooseIf(p *shardPool, good func(*upstream) bool) (best *upstrea
 		}
 	}
 	return best
+}
+
+// takesTransactions reports whether an upstream of a list is for more than reads.
+func (u *upstream) takesTransactions(list []*upstream) bool {
+	return u.role != RoleReplica || !hasPrimary(list)
 }
 
 func hasPrimary(list []*upstream) bool {

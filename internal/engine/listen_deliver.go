@@ -40,11 +40,21 @@ func (s *Shard) passOn(p *shardPool, heard []byte) {
 
 // tellAll gives a message to every client of a pool that listens to anything.
 func (s *Shard) tellAll(p *shardPool, m []byte) {
-	for _, slot := range slices.Sorted(maps.Keys(s.listening)) {
-		if c := s.client(slot); c.pool == p.index {
+	for _, conn := range s.listenersOf(p) {
+		if c := s.waiterOf(listenWait{conn: conn}); c != nil {
 			s.deliver(c, m)
 		}
 	}
+}
+
+// listenersOf is the clients of a pool that listen to anything, by their connections.
+func (s *Shard) listenersOf(p *shardPool) (conns []uint64) {
+	for _, slot := range slices.Sorted(maps.Keys(s.listening)) {
+		if c := s.client(slot); c.pool == p.index {
+			conns = append(conns, c.Conn)
+		}
+	}
+	return conns
 }
 
 // deliver gives a client a message, or keeps it for the end of its transaction.

@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // Listeners leave one server of an upstream to queries. Where max_server_connections is 1, there is none for them, and never will
 // be: who listens then is closed, rather than left to wait for what nobody hears.
@@ -12,7 +9,7 @@ import (
 func (p *shardPool) roomToListen() bool {
 	list := *p.shared.template.upstreams.Load()
 	return slices.ContainsFunc(list, func(u *upstream) bool {
-		return u.mostListeners() > 0 && (u.role != RoleReplica || !hasPrimary(list))
+		return u.mostListeners() > 0 && u.takesTransactions(list)
 	})
 }
 
@@ -28,21 +25,18 @@ func (s *Shard) endListening(p *shardPool) {
 
 // unheard closes the clients of a pool here that listen, or are about to.
 func (s *Shard) unheard(p *shardPool) {
-	var about []*client
-	for _, slot := range slices.Sorted(maps.Keys(s.listening)) {
-		if c := s.client(slot); c.pool == p.index {
-			about = append(about, c)
-		}
-	}
+	conns := s.listenersOf(p)
 	if p.hub != nil {
 		for _, w := range p.hub.waits {
-			if c := s.waiterOf(w); c != nil && len(w.added) > 0 && !slices.Contains(about, c) {
-				about = append(about, c)
+			if len(w.added) > 0 {
+				conns = append(conns, w.conn)
 			}
 		}
 	}
-	for _, c := range about {
-		s.finishClient(c, noRoomToListen.message("FATAL"))
+	for _, conn := range conns {
+		if c := s.waiterOf(listenWait{conn: conn}); c != nil { // not one that is closed already
+			s.finishClient(c, noRoomToListen.message("FATAL"))
+		}
 	}
 }
 

@@ -98,6 +98,7 @@ func (s *Shard) rests(srv *server, c *client) bool {
 	r := &srv.rest
 	if !q.Resting {
 		q.Rest()
+		s.hasHeard(c, srv)
 		if r.since = s.now; r.first == 0 {
 			r.first = s.now
 		}

@@ -319,16 +319,23 @@ func TestACancelAheadOfADraw(t *testing.T) {
 	}
 }
 
+// resting is a pool of one server that rests with b, for which a waits.
+func resting(t *testing.T) (r *rig, srv *rigServer, a, b *rigSocket) {
+	t.Helper()
+	r = numbersRig(t, 1, 1)
+	r.quiet = false
+	a, b = r.client("a"), r.client("b")
+	r.says(b, "begin")
+	r.says(a, "select a")
+	r.says(b, "insert into t values (1)", "commit")
+	r.log = nil
+	return r, r.servers[len(r.servers)-1], a, b
+}
+
 // A server that ends while it rests with a client was between two transactions: the client is not told.
 func TestAServerEndsWhileItRests(t *testing.T) {
 	for _, last := range [][]byte{nil, pgwire.AppendError(nil, "FATAL", "57P01", "terminating connection due to administrator command", "", "")} {
-		r := numbersRig(t, 1, 1)
-		r.quiet = false
-		a, b := r.client("a"), r.client("b")
-		r.says(b, "begin")
-		r.says(a, "select a") // it waits
-		r.says(b, "insert into t values (1)", "commit")
-		srv := r.servers[len(r.servers)-1]
+		r, srv, a, b := resting(t)
 		srv.answer(last)
 		srv.socket.ended = true
 		r.settle()
@@ -339,24 +346,24 @@ func TestAServerEndsWhileItRests(t *testing.T) {
 	}
 }
 
-// What such a server has reported its client knows: of the next it is told what differs from that.
-func TestWhatAServerThatEndsWhileItRestsHasReported(t *testing.T) {
-	r := numbersRig(t, 1, 1)
-	r.quiet = false
-	a, b := r.client("a"), r.client("b")
-	r.says(b, "begin")
-	r.says(a, "select a") // it waits
-	r.says(b, "insert into t values (1)", "commit")
-	srv := r.servers[len(r.servers)-1]
+// What a server reports while it rests its client is told at once; should it end then, the client is told what the next reports
+// otherwise.
+func TestWhatAServerReportsWhileItRests(t *testing.T) {
+	r, srv, _, b := resting(t)
+	told := func(what string) {
+		t.Helper()
+		if log := strings.Join(r.log, "\n"); !strings.Contains(log, "→ b  "+what) {
+			t.Errorf("b is not told %s, but\n%s", what, log)
+		}
+		r.log = nil
+	}
 	srv.answer(pgwire.AppendParameterStatus(nil, "server_version", "14"))
 	r.settle()
+	told("server_version=14")
 	srv.socket.ended = true
 	r.settle()
-	r.log = nil
 	r.says(b, "select b")
-	if told := strings.Join(r.log, "\n"); !strings.Contains(told, "server_version=15") {
-		t.Errorf("b knows of version 14, and is told\n%s", told)
-	}
+	told("server_version=15")
 }
 
 // A client has drawn on one server, and then prepares what draws on another, by a name that is taken: whether it is has to be

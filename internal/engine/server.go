@@ -140,9 +140,12 @@ func (s *Shard) fromServer(srv *server, data []byte) {
 		s.serverLost(srv)
 		return
 	}
-	if srv.Dying && srv.restsNow() {
-		s.serverLost(srv)
-		return
+	if srv.restsNow() {
+		s.tell(c, srv) // all that concerns the client of what is said now
+		if srv.Dying {
+			s.serverLost(srv)
+			return
+		}
 	}
 	if srv.misfit && srv.purpose == linked && c != nil {
 		s.misfitted(srv, c)
