@@ -6,4 +6,5 @@
 // That a replica has replayed what a session has written is known without a clock. The engine counts marks: each probe of the
 // primary takes a new one, and then asks for its write position; a session remembers the newest mark at the moment when its write
 // was acknowledged. A position asked for under a later mark includes the write, and so does a replica that has replayed up to it.
+// Marks begin at 1: 0 is that of a session that has written nothing.
 package routing

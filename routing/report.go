@@ -16,6 +16,10 @@ type Report struct {
 	System uint64
 	// Position is up to where a primary has written, or a replica replayed; 0: not known.
 	Position LSN
+	// Flushed is up to where a primary's log is on its disk, which is as far as replicas can be; 0: not known. What has been written
+	// beyond it, by transactions that are open, may stay there for 15 seconds where nobody commits: so a replica's lag is by Flushed,
+	// and only its freshness by Position.
+	Flushed LSN
 	// Mark was taken before a primary was asked for its Position; 0: none was.
 	Mark uint64
 	// Latency is how long the question and its answer took.

@@ -55,6 +55,8 @@ type Topology struct {
 	// here: that of the newer timeline. Where several are declared `role primary`, it is the first of them that is up, and
 	// writes may go to any that is up and whose Role is Primary.
 	Primary int
+	// probed: roles can be found out, so who has not been asked yet is awaited; hadPrimary: there has been one that was believed.
+	probed, hadPrimary bool
 }
 
 // State is what is known of one upstream.
@@ -63,6 +65,8 @@ type State struct {
 	// Declared is the role in the configuration, Role what it is as far as known. A primary whose timeline is older than
 	// another's is Unknown.
 	Declared, Role Role
+	// Doubted: it claims to be primary, and is not believed. Stranger: it belongs to another cluster than the primary does.
+	Doubted, Stranger bool
 	// Up: it gets new transactions. One of which nothing is known yet is up.
 	Up bool
 	// Why is the reason, where it is not up.
@@ -75,7 +79,8 @@ type State struct {
 	// is known.
 	Fresh uint64
 	// Lag is how long ago the oldest write position was asked for that it has not replayed; 0: it has replayed all. HasLag is
-	// false where nothing is known. TooLate: the lag is more than is allowed, or unknown though there is a primary.
+	// false where nothing is known. TooLate: the lag is more than is allowed, or unknown though there is a primary. It is seen
+	// once an interval, so it is up to that much more than the truth; a shorter MaxLag lets replicas come and go.
 	Lag     time.Duration
 	HasLag  bool
 	TooLate bool
