@@ -71,6 +71,8 @@ func (s *scanner) beginOther(w uint64, i, j int) int {
 		s.set(j)
 	case kwReset:
 		s.resetSetting(j)
+	case kwShow:
+		s.show(j)
 	case kwCreate:
 		s.st.Defines |= DefinesAnything
 		s.create(j)

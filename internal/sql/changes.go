@@ -37,6 +37,8 @@ const (
 	ChangeDiscardAll
 	// ChangeResetLocal is SET LOCAL x TO DEFAULT: as ChangeReset, until the transaction ends.
 	ChangeResetLocal
+	// ChangeSetLocal gives a setting of the pooler's own a value until the transaction ends. Of others that is not told.
+	ChangeSetLocal
 )
 
 // Changes is the changes of settings the text makes, in their order. Valid until the next Scan.
@@ -61,10 +63,14 @@ func (s *scanner) assign(effect Effects, kind ChangeKind, name []byte) {
 // change notes a change made by the current statement; its End is known when the statement is read.
 func (s *scanner) change(effect Effects, kind ChangeKind, name []byte) {
 	if s.local {
-		if kind != ChangeReset || s.hasBody || s.st.changed == MaxChanges {
+		if kind != ChangeReset && !IsPoolers(name) || s.hasBody || s.st.changed == MaxChanges {
 			return
 		}
-		effect, kind = SetsLocal, ChangeResetLocal
+		if effect = SetsLocal; kind == ChangeReset {
+			kind = ChangeResetLocal
+		} else {
+			kind = ChangeSetLocal
+		}
 	}
 	s.st.Effects |= effect
 	if s.hasBody {

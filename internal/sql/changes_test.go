@@ -8,7 +8,7 @@ import (
 
 // String is for tests.
 func (k ChangeKind) String() string {
-	return [...]string{"set", "reset", "reset all", "discard all"}[k]
+	return [...]string{"set", "reset", "reset all", "discard all", "reset local", "set local"}[k]
 }
 
 // changesOf writes the changes of a text as kind name, with the statement's index where it is not the first.

@@ -51,7 +51,7 @@ var notable = func() (t [longestWord + 1]uint32) {
 	note := func(word string) { t[len(word)] |= 1 << (word[0] & 31) }
 	for _, w := range []string{
 		"temp", "temporary", "hold", "execute", "stdin", "stdout",
-		"set_config", "setval", "currval", "lastval", "nextval", "setseed",
+		"set_config", "setval", "currval", "lastval", "nextval", "setseed", "current_setting",
 	} {
 		note(w)
 	}

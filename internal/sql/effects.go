@@ -77,6 +77,8 @@ const (
 	ListsStatements
 	// ListsChannels is a call of pg_listening_channels.
 	ListsChannels
+	// AsksPooler is SHOW of a setting of the pooler's own, whose name begins with pgmux., and a call of current_setting with such a name.
+	AsksPooler
 	// Multi is more than one statement. The bodies of CREATE RULE and of BEGIN ATOMIC functions count as well.
 	Multi
 	// Unknown is a text that could not be read for certain.
@@ -87,7 +89,7 @@ var effectNames = [...]string{
 	"SetsSession", "SetsLocal", "Resets", "CallsSetConfig", "Listens", "Unlistens", "Temp", "AdvisoryLock",
 	"AdvisoryUnlock", "HoldCursor", "SQLPrepare", "SQLExecute", "Deallocates", "DeallocatesAll", "DiscardsAll",
 	"Discards", "Loads", "SequenceState", "Nextval", "Seeds", "Terminates", "Cancels", "Begins", "Ends", "Copies", "DoBlock",
-	"SetsUnknown", "AltersDefaults", "Closes", "Drops", "Notifies", "ListsStatements", "ListsChannels", "Multi",
+	"SetsUnknown", "AltersDefaults", "Closes", "Drops", "Notifies", "ListsStatements", "ListsChannels", "AsksPooler", "Multi",
 	"Unknown",
 }
 

@@ -80,8 +80,11 @@ func (s *scanner) nameOf(name []byte, j int) {
 	case kwSetseed:
 		s.call(Seeds, j)
 	case 0:
-		if is(name, "set_config") {
+		switch {
+		case is(name, "set_config"):
 			s.call(CallsSetConfig, j) // or less: setConfig judges
+		case is(name, "current_setting"):
+			s.call(AsksPooler, j) // or not: currentSetting judges
 		}
 	}
 }
@@ -125,11 +128,14 @@ func (s *scanner) call(effect Effects, j int) {
 	if !s.isByte(open, '(') {
 		return
 	}
-	if effect == CallsSetConfig {
+	switch effect {
+	case CallsSetConfig:
 		s.setConfig(open.end)
-		return
+	case AsksPooler:
+		s.currentSetting(open.end)
+	default:
+		s.st.Effects |= effect
 	}
-	s.st.Effects |= effect
 }
 
 // setConfig judges a call of set_config by its arguments, which begin at i.
@@ -143,11 +149,36 @@ func (s *scanner) setConfig(i int) {
 		if is(name, "seed") {
 			s.st.Effects |= Seeds
 		}
+		if IsPoolers(name) {
+			s.local = true
+			s.assign(CallsSetConfig, ChangeSet, s.folded(name))
+			s.local = false
+		}
 	case len(name) > 0 && s.isByte(s.next(t.end), ','):
 		s.assign(CallsSetConfig, ChangeSet, s.canonical(s.folded(name)))
 	default:
 		s.st.Effects |= CallsSetConfig | SetsUnknown
 	}
+}
+
+// currentSetting judges a call of current_setting by its first argument, which begins at i.
+func (s *scanner) currentSetting(i int) {
+	if IsPoolers(s.literal(s.next(i))) {
+		s.st.Effects |= AsksPooler
+	}
+}
+
+// show judges a SHOW, whose name begins at i.
+func (s *scanner) show(i int) {
+	if name, _ := s.parameter(s.next(i)); IsPoolers(name) {
+		s.st.Effects |= AsksPooler
+	}
+}
+
+// IsPoolers reports whether a setting is one of the pooler's own.
+func IsPoolers(name []byte) bool {
+	const prefix = "pgmux."
+	return len(name) > len(prefix) && is(name[:len(prefix)], prefix)
 }
 
 // isLocal reports whether the arguments that begin with t are three and the third is the word true.
