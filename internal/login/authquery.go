@@ -25,7 +25,9 @@ type AuthQueryConfig struct {
 	Database string
 	// Upstreams are where it is asked, as ParseAddress reads them: the first that answers. TLS is how; nil: in clear.
 	Upstreams []string
-	TLS       *ServerTLS
+	// Found is more of them, as known at the moment; nil: there are no more.
+	Found func() []string
+	TLS   *ServerTLS
 	// TTL is how long an answer is used; one that there is no such user, a tenth of it. Logins at the same moment share
 	// one question, also if it is 0.
 	TTL time.Duration
@@ -67,7 +69,7 @@ func NewAuthQuery(cfg AuthQueryConfig) (*AuthQuery, error) {
 	switch {
 	case cfg.User == "":
 		return nil, errors.New("the auth query needs a user to ask as: write query_user <name> <password>")
-	case len(cfg.Upstreams) == 0:
+	case len(cfg.Upstreams) == 0 && cfg.Found == nil:
 		return nil, errors.New("the auth query has no upstream to ask")
 	}
 	for _, address := range cfg.Upstreams {

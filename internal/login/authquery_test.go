@@ -105,6 +105,9 @@ func TestAuthQueriesOfTheField(t *testing.T) {
 			"default": {"", nil}, "PgBouncer's": {queryOfPgBouncer, nil}, "pg_shadow": {queryOfShadow, nil},
 			"function": {"SELECT * FROM auth.lookup($1)", asker},
 			"unix":     {queryOfShadow, func(c *AuthQueryConfig) { c.Upstreams = []string{fmt.Sprintf("unix/%s:%d", s.SocketDir, s.Port)} }},
+			"found": {queryOfShadow, func(c *AuthQueryConfig) {
+				c.Upstreams, c.Found = nil, func() []string { return []string{s.Addr()} }
+			}},
 			"upstreams that do not answer": {queryOfShadow, func(c *AuthQueryConfig) {
 				silent, err := net.Listen("tcp", "127.0.0.1:0")
 				if err != nil {
@@ -249,7 +252,10 @@ func TestAuthQueryErrorsNameTheCure(t *testing.T) {
 			"writes":              {"SELECT * FROM public.log_it($1)", nil, "may only read"},
 			"wrong password":      {"", func(c *AuthQueryConfig) { c.Secret = password(t, "wrong") }, "password authentication failed"},
 			"no such database":    {"", func(c *AuthQueryConfig) { c.Database = "nowhere" }, `database "nowhere"`},
-			"nobody there":        {"", func(c *AuthQueryConfig) { c.Upstreams = []string{"127.0.0.1:1"} }, "connection refused"},
+			"nobody found": {"", func(c *AuthQueryConfig) {
+				c.Upstreams, c.Found = nil, func() []string { return nil }
+			}, "no upstream is known yet"},
+			"nobody there": {"", func(c *AuthQueryConfig) { c.Upstreams = []string{"127.0.0.1:1"} }, "connection refused"},
 		} {
 			q, log := authQuery(t, s, test.query, test.change)
 			for range 3 {

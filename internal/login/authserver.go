@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -40,11 +41,20 @@ const roleQuery = "SELECT (SELECT rolvaliduntil FROM pg_catalog.pg_roles WHERE r
 
 const textOID = 25
 
+var errNoUpstream = errors.New("no upstream is known yet")
+
 // dialAuthServers connects to the first upstream that answers. One that says it will never have us ends the search
 // too: so would the next, and the error would be hidden behind the next one's.
 func dialAuthServers(ctx context.Context, cfg AuthQueryConfig, database string) (authServer, error) {
+	addresses := cfg.Upstreams
+	if cfg.Found != nil {
+		addresses = slices.Concat(addresses, cfg.Found())
+	}
+	if len(addresses) == 0 {
+		return nil, errNoUpstream
+	}
 	var errs []error
-	for _, address := range cfg.Upstreams {
+	for _, address := range addresses {
 		server, err := dialAuthServer(ctx, cfg, address, database)
 		if err == nil {
 			return server, nil
@@ -65,17 +75,11 @@ func dialAuthServer(ctx context.Context, cfg AuthQueryConfig, address, database 
 	}
 	ctx, cancel := context.WithTimeout(ctx, authConnectTimeout)
 	defer cancel()
-	conn, err := dial(ctx, address)
+	conn, err := open(ctx, target, "query_user")
 	if err != nil {
 		return nil, err
 	}
-	s := &serverLogin{target: target}
-	release := keepTo(ctx, conn)
-	if err := release(s.run(ctx, conn)); err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("logging in to upstream %s as query_user %q, database %q: %w", address, cfg.User, database, explain(err))
-	}
-	return newPgconnServer(s.reader.conn)
+	return newPgconnServer(conn)
 }
 
 // pgconnServer is a connection that asks by the extended protocol.

@@ -65,13 +65,13 @@ func (s Secret) loginKeys(user string) (scram.KeySource, error) {
 func (s Secret) shownKeys(user string) (scram.KeySource, error) {
 	client, ok := shown.find(s.verifier.StoredKey)
 	if !ok {
-		return nil, permanent("the server asks user %q for a SCRAM proof, but what we have is a SCRAM verifier, and no client "+
+		return nil, secretless("the server asks user %q for a SCRAM proof, but what we have is a SCRAM verifier, and no client "+
 			"has shown us the key yet by logging in with the password: let one do so (method scram-sha-256 or plain), "+
 			"or give the password in auth, or name another user with server_user", user)
 	}
 	return func(salt []byte, iterations int) (scram.Keys, error) {
 		if iterations != s.verifier.Iterations || !bytes.Equal(salt, s.verifier.Salt) {
-			return scram.Keys{}, permanent("the server has another SCRAM verifier of user %q than we have: "+
+			return scram.Keys{}, secretless("the server has another SCRAM verifier of user %q than we have: "+
 				"give it the same rolpassword, or give the password in auth, or name another user with server_user", user)
 		}
 		return scram.Keys{Client: client, Server: s.verifier.ServerKey}, nil

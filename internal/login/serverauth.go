@@ -56,7 +56,7 @@ func (s *serverLogin) sendMD5(body []byte) error {
 
 // missing says what the server's method needs and what there is instead.
 func missing(user, needed string, have Secret) error {
-	return permanent("the server asks user %q for %s, but what we have is %s: give this user's password in auth, "+
+	return secretless("the server asks user %q for %s, but what we have is %s: give this user's password in auth, "+
 		"or name another user with server_user", user, needed, kindNames[have.kind])
 }
 
