@@ -116,9 +116,10 @@ func (ch *Channels) rolledBack() {
 	}
 }
 
-// notWorn notes that a query of ours has failed.
-func (ch *Channels) notWorn() {
-	ch.Unsure = ch.Unsure || ch.Worn && !ch.inside
+// notWorn notes that a query of ours has failed. In a transaction that had failed before, it was none that was to put channels there
+// ahead of that.
+func (ch *Channels) notWorn(amidFailed bool) {
+	ch.Unsure = ch.Unsure || ch.Worn && !ch.inside && !amidFailed
 	ch.rolledBack()
 }
 

@@ -28,6 +28,12 @@ type Client struct {
 	refused bool
 	// local: messages of the present batch were answered without a server; its Sync can be, too.
 	local bool
+	// begun is a BEGIN that it has been answered, and that no server has been sent; failed: none could be, and the client has not
+	// ended the transaction yet. Defers: so BEGIN is done.
+	begun          begun
+	failed, Defers bool
+	// Splits: what reads goes to other servers than what writes.
+	Splits bool
 	// NoTransactions refuses BEGIN: pool_mode statement.
 	NoTransactions bool
 	// NoPrepared passes prepared statements through and pins: max_prepared_statements 0.

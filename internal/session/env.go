@@ -34,6 +34,15 @@ type Env struct {
 	// Awaited, if set, says whether others wait for a server of that pool.
 	Awaited func(*Server) bool
 
+	// Own, if set, is the statements that set, for this transaction, what the pooler's own settings are for a client.
+	Own func(*Client, *Server) []string
+
+	// Ask, if set, asks what the grammar says of a text, which it copies; the answer comes by Learn.
+	Ask      func(fingerprint uint64, text []byte)
+	readings Readings
+	// prints is the fingerprints of statements, by StmtID.
+	prints []print
+
 	scratch []byte
 	// fluxes counts the keys made for settings in flux; fluxBase makes them no other's.
 	fluxes, fluxBase uint64

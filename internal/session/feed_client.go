@@ -89,12 +89,15 @@ func (f *feed) frames() (Verdict, int) {
 			if need := f.wanted(typ, length); len(rest) < need {
 				return More, need
 			}
-			if f.local(typ, length, rest) {
+			if (f.c.Defers || f.c.Deferred()) && f.deferred(typ, length, rest) || f.local(typ, length, rest) {
 				continue
 			}
 			return NeedServer, 0
 		}
 		f.c.local = false
+		if f.c.begun != 0 && !f.beginNow() || f.s.Began && f.awaitsBegin(typ) {
+			return Await, 0
+		}
 		if f.s.owed.full() {
 			f.flushServer()
 			return Blocked, 0
@@ -118,6 +121,9 @@ func (f *feed) frames() (Verdict, int) {
 		if need := f.wanted(typ, length); len(rest) < need {
 			return More, need
 		}
+		if f.c.Splits && !f.belongs(typ, rest) {
+			return f.stop, 0
+		}
 		if f.s.Sequences.Resting && f.yields(typ, rest[:min(length, len(rest))]) {
 			return Yield, 0
 		}
@@ -139,6 +145,9 @@ func (f *feed) frames() (Verdict, int) {
 		}
 		if f.message(typ, length, rest[:min(length, len(rest))]); f.stop != More {
 			return f.stop, 0
+		}
+		if typ == pgwire.Query || typ == pgwire.Sync || typ == pgwire.FunctionCall {
+			f.s.unitOver, f.s.tellsOwn = true, false
 		}
 	}
 	return More, pgwire.HeaderLen
@@ -237,7 +246,7 @@ func (f *feed) ignore(typ byte, length int) {
 
 // ready tells the client that it may go on, after an error of ours.
 func (f *feed) ready() {
-	status := byte(pgwire.StatusIdle)
+	status := f.c.status()
 	if f.s != nil {
 		status = f.s.Status
 	}

@@ -143,6 +143,7 @@ func (s *Server) message(e *Env, c *Client, m []byte, length int, before []byte)
 		}
 		return show, true
 	case pgwire.CommandComplete:
+		s.kind = kindOf(m[pgwire.HeaderLen:])
 		s.completed(e, c, m)
 		if s.owed.first() == oweExecuteOurs {
 			s.settle(e, s.owed.pop())

@@ -453,7 +453,7 @@ func (p *postgres) run(o *portal, limit int, extended bool) (copies bool) {
 			return false
 		}
 		p.complete("SELECT " + strconv.Itoa(n))
-	case "begin":
+	case "begin", "BEGIN":
 		if p.status == pgwire.StatusActive {
 			p.notice("25001", "there is already a transaction in progress")
 		}

@@ -31,9 +31,16 @@ func (s *Server) answered(e *Env, c *Client, kind Kind) {
 	case first == kind:
 		s.settle(e, s.owed.pop())
 		if kind == oweExecute {
-			s.Queries++
+			s.count()
 		}
 	}
+}
+
+// count counts a query that has been answered.
+func (s *Server) count() {
+	s.Queries++
+	s.Kinds[s.kind]++
+	s.kind = KindOther
 }
 
 // ended ends the entry at the head, which must be the client's or ours.
@@ -60,7 +67,7 @@ func (s *Server) ready(e *Env, c *Client, status byte, before []byte) (show int,
 		show = hidden
 		s.restoringDiscarded = false
 	case oweQuery, oweFunction:
-		s.Queries++
+		s.count()
 	case oweSync:
 	default:
 		if !s.unsure {
@@ -91,7 +98,7 @@ func (s *Server) ready(e *Env, c *Client, status byte, before []byte) (show int,
 		s.Transactions++
 	}
 	if show == 0 {
-		s.kept = s.kept[:0]
+		s.kept, s.Began = s.kept[:0], false
 	}
 	if len(s.mentions) > 0 || len(s.bound) > 0 {
 		s.finished = 0
@@ -221,6 +228,10 @@ func (s *Server) copyRead(m []byte) bool {
 func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (show int, ok bool) {
 	if v := pgwire.ErrorField(m, 'V'); string(v) == "FATAL" || string(v) == "PANIC" {
 		s.Dying = true
+		switch string(pgwire.ErrorField(m, 'C')) {
+		case "57P01", "57P02", "57P03":
+			s.ShutDown = true
+		}
 	}
 	if s.restoringDiscarded && s.owed.first().ours() {
 		return 0, false // what the session is set to now, the client has not asked for
@@ -239,11 +250,12 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 		}
 		s.Failed = true
 		s.Failure = append(s.Failure[:0], m...)
-		s.Channels.notWorn()
+		s.Channels.notWorn(string(pgwire.ErrorField(m, 'C')) == "25P02")
 		return hidden, true
 	}
 	s.Touched.once = false
 	s.Channels.rolledBack()
+	ours := s.visible() == hidden
 	shown := m
 	if len(m) == length {
 		s.heal(e, c, m)
@@ -254,13 +266,20 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 		if first != oweNothing && s.owed.at(s.owed.head).refused != allowed {
 			shown = s.owed.at(s.owed.head).refused.message(nil)
 		}
-		if ours := s.instead(m); ours != nil {
-			shown = ours
+		if instead := s.instead(m); instead != nil {
+			shown = instead
+		}
+		if ours {
+			if bad := badSetting(m); bad != nil {
+				shown = e.copied(bad)
+			}
 		}
 		shown = s.asCut(e, shown)
 	}
 	if first.extended() {
+		queried := s.Began && first.ours() && s.owed.batches > 0 && !s.owed.holds(oweSync)
 		s.skipToSync(e, c)
+		s.skipsQuery(e, queried)
 	}
 	s.forgetPast(e)
 	if first.extended() && s.owed.first() == oweSyncOurs && !s.Dying {

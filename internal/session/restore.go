@@ -29,31 +29,34 @@ type Startup interface {
 const maxHidden = 64
 
 // resetting is the effects of texts that may reset settings.
-const resetting = sql.SetsSession | sql.SetsLocal | sql.Resets | sql.DiscardsAll
+const resetting = sql.SetsSession | sql.SetsLocal | sql.Resets | sql.DiscardsAll | sql.CallsSetConfig
 
-// restore is the SQL that makes up for one change; none if there is nothing to be made up for.
+// restore is the SQL that makes up for one change, or checks it; none if there is nothing to be made up for.
 func (f *feed) restore(ch sql.Change) []string {
-	if ch.Kind == sql.ChangeSet {
+	switch {
+	case ch.Kind == sql.ChangeSet || ch.Kind == sql.ChangeSetLocal:
+		return checks(ch.Name)
+	case f.c.Startup == 0:
 		return nil
 	}
 	return f.e.Startup.Restore(f.c.Startup, ch.Kind, ch.Name)
 }
 
-// resets reports whether the text that was scanned last resets what the client began with.
+// resets reports whether the text that was scanned last resets what the client began with, or sets what is checked.
 func (f *feed) resets(st *sql.Statement) bool {
-	if f.c.Startup == 0 || st.Effects&resetting == 0 {
+	if st.Effects&resetting == 0 {
 		return false
 	}
 	return slices.ContainsFunc(st.Changes(), func(ch sql.Change) bool { return len(f.restore(ch)) > 0 })
 }
 
 // makeUp notes, with what was read of a simple Query, whose text was scanned last, what makes up for its resets: statements
-// of ours behind each that resets, and values in the place of NULLs. hides says which statements nobody sees. The client may
+// of ours behind each that resets, and ahead of each that asks for the pooler's own settings, and values in the place of NULLs. hides says which statements nobody sees. The client may
 // have to wait before it is known whether there is anything to be made up for.
 func (f *feed) makeUp(st *sql.Statement, length int, frame []byte, named bool) (hides uint64, edited bool) {
-	_, _, ok := pgwire.CString(frame[pgwire.HeaderLen:])
+	text, _, ok := pgwire.CString(frame[pgwire.HeaderLen:])
 	resets := f.resets(st)
-	if !ok || length > len(frame) || !resets && !f.givesNull(st) {
+	if !ok || length > len(frame) || !resets && !st.Effects.Has(sql.AsksPooler) && !f.givesNull(st) {
 		return 0, false
 	}
 	if st.Defines != 0 && st.Effects.Has(sql.SetsUnknown) {
@@ -72,7 +75,7 @@ func (f *feed) makeUp(st *sql.Statement, length int, frame []byte, named bool) (
 		f.e.unread()
 	}
 	read := len(f.e.reading.mentions)
-	hides, ok = f.makeUpBehind(st)
+	hides, ok = f.makeUpAround(st, text)
 	if !ok {
 		f.e.reading.mentions, hides = f.e.reading.mentions[:read], 0
 	}
@@ -96,21 +99,40 @@ func (f *feed) isLocalAlone() bool {
 	return s.Status == pgwire.StatusIdle
 }
 
-// makeUpBehind notes the statements of ours that follow the client's; false if they cannot be told from them.
-func (f *feed) makeUpBehind(st *sql.Statement) (hides uint64, ok bool) {
-	from, ours := 0, 0
+// ours is statements of ours in a text of a client's: where, behind how many of the client's, and how many they are.
+type ours struct {
+	at, behind, count int
+	text              string
+}
+
+// makeUpAround notes the statements of ours that stand before and behind the client's; false if they cannot be told from them.
+func (f *feed) makeUpAround(st *sql.Statement, text []byte) (hides uint64, ok bool) {
+	var all []ours
+	from := 0
 	for _, ch := range st.Changes() {
 		fixes := f.restore(ch)
 		if len(fixes) == 0 {
 			continue
 		}
-		at := ch.Statement + 1 + ours
-		if at+len(fixes) > maxHidden || ch.End < from {
+		if ch.End < from {
 			return 0, false
 		}
-		hides |= (1<<len(fixes) - 1) << at
-		f.edit(ch.End, ch.End, ";"+strings.Join(fixes, ";"))
-		from, ours = ch.End, ours+len(fixes)
+		from = ch.End
+		all = append(all, ours{ch.End, ch.Statement + 1, len(fixes), ";" + strings.Join(fixes, ";")})
+	}
+	f.asking(st, text, func(statement, at int) {
+		own := f.e.Own(f.c, f.s)
+		all = append(all, ours{at, statement, len(own), strings.Join(own, ";") + ";"})
+	})
+	slices.SortStableFunc(all, func(a, b ours) int { return a.at - b.at })
+	before := 0
+	for _, o := range all {
+		if o.behind+before+o.count > maxHidden {
+			return 0, false
+		}
+		hides |= (1<<o.count - 1) << (o.behind + before)
+		f.edit(o.at, o.at, o.text)
+		before += o.count
 	}
 	return hides, true
 }

@@ -75,11 +75,18 @@ type Server struct {
 	// signalled is the signals that what is on its way may send.
 	signalled sql.Effects
 	answers   signalAnswers
+	// ReadsOnly: its client's writes go elsewhere.
+	ReadsOnly bool
+	units
+	// Began: it was sent a BEGIN that its client had been answered before, and of what came with that not all has been answered.
+	Began bool
+	// tellsOwn: the present batch has been told what the pooler's own settings are.
+	tellsOwn bool
 	// begins: what is on its way may open a transaction.
 	begins bool
-	// ending: it was sent what it ends the connection for. Dying: it said FATAL.
-	ending bool
-	Dying  bool
+	// ending: it was sent what it ends the connection for. Dying: it said FATAL; ShutDown: because an operator or a crash ends it.
+	ending          bool
+	Dying, ShutDown bool
 	// unnamed is what its unnamed statement is; it holds a reference.
 	unnamed prepared.StmtID
 	// unnamedCopy is what is known of that.
@@ -123,8 +130,10 @@ type Server struct {
 	OnAnswer       func()
 	OnNotice       func(m []byte)
 	OnNotification func(m []byte)
-	// Queries counts the replies that ended; Transactions those that left no transaction open.
+	// Queries counts the replies that ended, and Kinds by kind; Transactions those that left no transaction open.
 	Queries, Transactions uint64
+	Kinds                 [QueryKinds]uint64
+	kind                  QueryKind // of the last CommandComplete, for the reply that it is of
 }
 
 // Releasable reports whether the server may serve another client, as far as the protocol tells:

@@ -30,6 +30,7 @@ func (f *feed) parse(length int, frame []byte) {
 		return
 	}
 	effects := st.Effects
+	f.tellOwn(effects)
 	if len(name) > 0 && (c.NoPrepared || f.native(name)) {
 		f.touch(st, text)
 		f.sequences(effects, f.suspect(st, text), draws(st), false)
@@ -187,9 +188,11 @@ func (f *feed) bind(length int, frame []byte) {
 		f.forward(oweBind, length)
 		return
 	}
-	if !f.wear(f.effectsNamed(name)) || !f.namesBound(name) {
+	named := f.effectsNamed(name)
+	if !f.wear(named) || !f.namesBound(name) {
 		return
 	}
+	f.tellOwn(named)
 	if !f.s.open {
 		f.discardAhead(f.named(name))
 	}
@@ -216,7 +219,7 @@ func (f *feed) bind(length int, frame []byte) {
 		f.refuse(why, length, false)
 		return
 	}
-	if effects&(touching|sql.Begins|sql.Ends) != 0 || f.mayGiveNull(effects) {
+	if effects&(touching|sql.Begins|sql.Ends|sql.SetsLocal) != 0 || f.mayGiveNull(effects) {
 		f.touchBound(id, portal, effects)
 	}
 	text := f.boundStanding(name, portal, known)
@@ -255,6 +258,9 @@ func (f *feed) bind(length int, frame []byte) {
 // describe takes a Describe.
 func (f *feed) describe(length int, frame []byte) {
 	f.namesBatch()
+	if name, ok := statementName(frame); ok {
+		f.tellOwn(f.effectsNamed(name))
+	}
 	f.byName(oweDescribe, length, frame)
 }
 

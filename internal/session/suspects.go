@@ -33,6 +33,8 @@ type Suspects struct {
 	// ask for what they have drawn. writes: whatever changes a table may draw, by a trigger or a rule.
 	drawers *Suspects
 	writes  bool
+	// readers is what lets a text be a read.
+	readers readers
 }
 
 // SuspectList is where the present Suspects of a database are found; nil is none.

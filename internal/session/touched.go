@@ -162,7 +162,7 @@ func (f *feed) touchSettings(st *sql.Statement) {
 	}
 	for _, ch := range st.Changes() {
 		switch ch.Kind {
-		case sql.ChangeResetLocal:
+		case sql.ChangeResetLocal, sql.ChangeSetLocal:
 			continue // it ends with the transaction
 		case sql.ChangeResetAll, sql.ChangeDiscardAll:
 			t.All = true

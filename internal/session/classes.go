@@ -1,0 +1,52 @@
+package session
+
+import (
+	"github.com/pgmux/caddy-pgmux/internal/prepared"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
+)
+
+// The grammar is not asked on the way of a query. What it says of a text is asked for when a text of that fingerprint comes for the
+// first time, and remembered (Readings); until then the text is one that writes.
+
+// print is the fingerprint of a statement with that hash.
+type print struct {
+	hash prepared.Hash
+	of   uint64
+}
+
+// class is what a text does, as far as known; id is of a statement that has it, or None.
+func (e *Env) class(text []byte, id prepared.StmtID, list *SuspectList) sql.Class {
+	if list == nil {
+		return sql.ClassWrites // nobody looks for what functions do
+	}
+	of := e.fingerprint(text, id)
+	class, ask := e.readings.Lookup(of, list.Load(), text)
+	if ask && e.Ask != nil {
+		e.Ask(of, text)
+	}
+	return class
+}
+
+// fingerprint is that of a text, which is remembered for statements.
+func (e *Env) fingerprint(text []byte, id prepared.StmtID) uint64 {
+	if id == prepared.None {
+		return sql.Fingerprint(text)
+	}
+	for int(id) >= len(e.prints) {
+		e.prints = append(e.prints, make([]print, 64+len(e.prints))...)
+	}
+	p := &e.prints[id]
+	if hash := e.Statements.Hash(id); p.hash != hash {
+		*p = print{hash, sql.Fingerprint(text)}
+	}
+	return p.of
+}
+
+// Learn takes what the grammar says of texts of a fingerprint; nil: nothing, and it is to be asked again.
+func (e *Env) Learn(of uint64, f *sql.Facts) {
+	if f == nil {
+		e.readings.Forget(of)
+		return
+	}
+	e.readings.Learn(of, *f)
+}
