@@ -42,10 +42,17 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 			databases app tenant_*
 			upstream 10.0.0.1:5432 {
 				role primary
+				weight 3
 				max_server_connections 50
 			}
 			upstream unix//run/postgresql:5432
-			pool_mode session
+			dynamic_upstreams srv _postgresql._tcp.db.internal
+			dynamic_upstreams a db.internal 6432 {
+				refresh 10s
+				resolvers 10.0.0.53 10.0.1.53:5353
+				versions ipv4
+			}
+			pool_mode transaction
 			pool_size 5
 			min_pool_size 2
 			reserve_pool_size 3
@@ -76,6 +83,20 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 			track_parameters TimeZone search_path app.tenant
 			pinning error
 			max_pinned_servers 4
+			lb_policy hash comment tenant
+			lb_slow_start 30s
+			read_write_split on
+			defer_begin on
+			reads any
+			max_replica_lag 0
+			read_your_writes off
+			health_interval 500ms
+			health_timeout 250ms
+			health_passes 2
+			health_fails 3
+			health_user probe {env.PROBE}
+			health_database app
+			circuit_breaker 3 1m
 			auth {
 				method scram-sha-256
 				user alice {env.ALICE}
@@ -116,6 +137,8 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 			upstream db:5432
 			pool_size auto
 			track_parameters *
+			lb_policy random
+			circuit_breaker off
 			auth {
 				method trust
 			}
@@ -134,10 +157,15 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 		"app": {
 			"databases": ["app", "tenant_*"],
 			"upstream": [
-				{"address": "10.0.0.1:5432", "role": "primary", "max_server_connections": 50},
+				{"address": "10.0.0.1:5432", "role": "primary", "weight": 3, "max_server_connections": 50},
 				{"address": "unix//run/postgresql:5432"}
 			],
-			"pool_mode": "session", "pool_size": 5, "min_pool_size": 2, "reserve_pool_size": 3, "reserve_pool_timeout": 0,
+			"dynamic_upstreams": [
+				{"source": "srv", "name": "_postgresql._tcp.db.internal"},
+				{"source": "a", "host": "db.internal", "port": 6432, "refresh": 10000000000,
+					"resolvers": ["10.0.0.53", "10.0.1.53:5353"], "versions": ["ipv4"]}
+			],
+			"pool_mode": "transaction", "pool_size": 5, "min_pool_size": 2, "reserve_pool_size": 3, "reserve_pool_timeout": 0,
 			"max_server_connections": 100, "max_client_connections": 1000, "max_user_client_connections": 300,
 			"max_address_client_connections": 400, "max_waiting_clients": 10,
 			"priority": [
@@ -151,6 +179,11 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 			"server_check_interval": 10000000000, "server_check_query": "SELECT 1",
 			"server_reset_query": "", "server_reset": "never", "idle_server_order": "fifo", "max_prepared_statements": 0,
 			"track_parameters": ["TimeZone", "search_path", "app.tenant"], "pinning": "error", "max_pinned_servers": 4,
+			"lb_policy": {"policy": "hash", "key": "comment", "name": "tenant"}, "lb_slow_start": 30000000000,
+			"read_write_split": "on", "defer_begin": "on", "reads": "any", "max_replica_lag": 0, "read_your_writes": "off",
+			"health_interval": 500000000, "health_timeout": 250000000, "health_passes": 2, "health_fails": 3,
+			"health_user": {"name": "probe", "secret": "{env.PROBE}"}, "health_database": "app",
+			"circuit_breaker": {"fails": 3, "open": 60000000000},
 			"auth": {
 				"method": "scram-sha-256",
 				"user": {"alice": "{env.ALICE}", "bob": "secret"},
@@ -180,6 +213,7 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 		},
 		"trusting": {
 			"upstream": [{"address": "db:5432"}], "pool_size": "auto", "track_parameters": ["*"], "auth": {"method": "trust"},
+			"lb_policy": {"policy": "random"}, "circuit_breaker": {"fails": 0},
 			"tls": {}, "server_tls": {"mode": "disable"}
 		}
 	}}`
@@ -196,6 +230,56 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 	}
 }
 
+// TestGuestsAreWhatTheyAreWritten is the other guest modules, which a pool may have one of.
+func TestGuestsAreWhatTheyAreWritten(t *testing.T) {
+	for written, want := range map[string]string{
+		"lb_policy round_robin":             `"lb_policy": {"policy": "round_robin"}`,
+		"lb_policy weighted_round_robin":    `"lb_policy": {"policy": "weighted_round_robin"}`,
+		"lb_policy least_conn":              `"lb_policy": {"policy": "least_conn"}`,
+		"lb_policy first":                   `"lb_policy": {"policy": "first"}`,
+		"lb_policy peak_ewma":               `"lb_policy": {"policy": "peak_ewma"}`,
+		"lb_policy hash":                    `"lb_policy": {"policy": "hash"}`,
+		"lb_policy hash user":               `"lb_policy": {"policy": "hash", "key": "user"}`,
+		"lb_policy hash setting app.tenant": `"lb_policy": {"policy": "hash", "key": "setting", "name": "app.tenant"}`,
+		"dynamic_upstreams a db.internal":   `"dynamic_upstreams": [{"source": "a", "host": "db.internal"}]`,
+		"dynamic_upstreams static 10.0.0.1:5432 unix//run:5433": `"dynamic_upstreams": [{"source": "static", "upstreams": [
+			{"address": "10.0.0.1:5432"}, {"address": "unix//run:5433"}]}]`,
+		`dynamic_upstreams patroni https://10.0.0.1:8008 https://10.0.0.2:8008 {
+			interval 1s
+			timeout 500ms
+			basic_auth pgmux {env.PATRONI}
+			ca /etc/ssl/patroni.pem
+			certificate /etc/ssl/us.pem
+			key /etc/ssl/us.key
+			server_name patroni.internal
+		}`: `"dynamic_upstreams": [{"source": "patroni", "urls": ["https://10.0.0.1:8008", "https://10.0.0.2:8008"],
+			"interval": 1000000000, "timeout": 500000000, "basic_auth": {"name": "pgmux", "secret": "{env.PATRONI}"},
+			"ca": "/etc/ssl/patroni.pem", "certificate": "/etc/ssl/us.pem", "key": "/etc/ssl/us.key", "server_name": "patroni.internal"}]`,
+		`dynamic_upstreams http http://inventory.internal/postgres.json {
+			interval 30s
+		}`: `"dynamic_upstreams": [{"source": "http", "url": "http://inventory.internal/postgres.json", "interval": 30000000000}]`,
+		"circuit_breaker 3": `"circuit_breaker": {"fails": 3}`,
+	} {
+		out, err := adapt(inPool("\t\t\t" + written))
+		if err != nil {
+			t.Errorf("%s: %v", written, err)
+			continue
+		}
+		var tree struct {
+			Apps struct {
+				Postgres struct{ Pools struct{ App json.RawMessage } }
+			}
+		}
+		if err := json.Unmarshal(out, &tree); err != nil {
+			t.Fatal(err)
+		}
+		want = `{"upstream": [{"address": "db:5432"}], "auth": {"method": "trust"}, ` + want + `}`
+		if got := canonical(t, tree.Apps.Postgres.Pools.App); got != canonical(t, []byte(want)) {
+			t.Errorf("%s:\n got %s\nwant %s", written, got, canonical(t, []byte(want)))
+		}
+	}
+}
+
 func canonical(t *testing.T, text []byte) string {
 	t.Helper()
 	var v any
@@ -209,7 +293,7 @@ func canonical(t *testing.T, text []byte) string {
 func TestWrongCaddyfilesNameTheLineAndTheCure(t *testing.T) {
 	for _, c := range []struct{ name, text, says, at string }{
 		{"unknown option", inPool("\t\t\tpol_size 5"), `pool app has no option "pol_size"; did you mean pool_size?`, ":8"},
-		{"nothing like it", inPool("\t\t\tfrobnicate"), "it has auth, client_idle_timeout, databases", ":8"},
+		{"nothing like it", inPool("\t\t\tfrobnicate"), "it has auth, circuit_breaker, client_idle_timeout, databases", ":8"},
 		{"unknown option of the app", "{\n\tpostgres {\n\t\tevent_loop 2\n\t}\n}\n", "did you mean event_loops?", ":3"},
 		{"bad duration", inPool("\t\t\tquery_wait_timeout 30"), `query_wait_timeout takes a duration, and "30" is none; write a number with its unit`, ":8"},
 		{"bad number", inPool("\t\t\tpool_size many"), `pool_size takes a whole number or auto, and "many" is neither; write digits only, or auto`, ":8"},
@@ -238,6 +322,28 @@ func TestWrongCaddyfilesNameTheLineAndTheCure(t *testing.T) {
 		{"bad pinning", inPool("\t\t\tpinning none"), `pool app pinning is "none", but must be one of on, off, error`, ":8"},
 		{"pinned servers below none", inPool("\t\t\tmax_pinned_servers -1"), "pool app max_pinned_servers is -1, but must be at least 0; 0 means no bound but pool_size", ":8"},
 		{"pinned servers without bound", inPool("\t\t\tmax_pinned_servers all"), `max_pinned_servers takes a whole number, and "all" is none`, ":8"},
+		{"split sessions", inPool("\t\t\tread_write_split on\n\t\t\tpool_mode session"), "pool app read_write_split is on, but pool_mode is session", ":8"},
+		{"weight of nothing", inPool("\t\t\tupstream x:1 {\n\t\t\t\tweight 0\n\t\t\t}"), "pool app upstream weight is 0, but must be 1 to 1000", ":9"},
+		{"no policy", inPool("\t\t\tlb_policy"), "lb_policy needs the name of a policy; there are first, hash, least_conn, peak_ewma, random, round_robin, weighted_round_robin", ":8"},
+		{"unknown policy", inPool("\t\t\tlb_policy roundrobin"), `there is no policy "roundrobin"; did you mean round_robin?`, ":8"},
+		{"a policy that takes nothing", inPool("\t\t\tlb_policy least_conn 2"), `lb_policy least_conn has "2" too many; remove it`, ":8"},
+		{"hash of nothing known", inPool("\t\t\tlb_policy hash tenant"), `lb_policy hash takes address, user, database, comment or setting, and "tenant" is none of them`, ":8"},
+		{"hash of a comment without a name", inPool("\t\t\tlb_policy hash comment"), "lb_policy hash comment needs a name", ":8"},
+		{"policy twice", inPool("\t\t\tlb_policy random\n\t\t\tlb_policy first"), "lb_policy is written twice", ":9"},
+		{"no source", inPool("\t\t\tdynamic_upstreams"), "dynamic_upstreams needs the name of a source; there are a, http, patroni, srv, static", ":8"},
+		{"unknown source", inPool("\t\t\tdynamic_upstreams consul x"), `there is no source "consul"`, ":8"},
+		{"srv of nothing", inPool("\t\t\tdynamic_upstreams srv"), "dynamic_upstreams srv needs a name", ":8"},
+		{"unknown option of a source", inPool("\t\t\tdynamic_upstreams srv x {\n\t\t\t\trefersh 1s\n\t\t\t}"), `dynamic_upstreams srv has no option "refersh"; did you mean refresh?`, ":9"},
+		{"an option behind a source", inPool("\t\t\tdynamic_upstreams srv x {\n\t\t\t\trefresh 1s\n\t\t\t}\n\t\t\tpol_size 3"), "did you mean pool_size?", ":11"},
+		{"a port that is none", inPool("\t\t\tdynamic_upstreams a db x"), `dynamic_upstreams a takes a port behind the name, and "x" is none`, ":8"},
+		{"a resolver by name", inPool("\t\t\tdynamic_upstreams a db {\n\t\t\t\tresolvers dns.internal\n\t\t\t}"), `resolvers has "dns.internal"; a resolver is an IP address`, ":9"},
+		{"no address of its own", inPool("\t\t\tdynamic_upstreams static"), "upstreams has no address", ":8"},
+		{"Patroni without a scheme", inPool("\t\t\tdynamic_upstreams patroni 10.0.0.1:8008"), `urls has "10.0.0.1:8008", which is no URL; write it like http://10.0.0.1:8008`, ":8"},
+		{"a list asked for too often", inPool("\t\t\tdynamic_upstreams http http://h/l {\n\t\t\t\tinterval 1ms\n\t\t\t}"), "interval is 1ms, but must be at least 100ms", ":9"},
+		{"breaker of a word", inPool("\t\t\tcircuit_breaker on"), "circuit_breaker takes off, or a number of failures and how long it then stays open, like `circuit_breaker 5 10s`", ":8"},
+		{"breaker without unit", inPool("\t\t\tcircuit_breaker 5 10"), `circuit_breaker takes a duration as its second word, and "10" is none; write a number with its unit, like 10s`, ":8"},
+		{"breaker too much", inPool("\t\t\tcircuit_breaker 5 10s 3"), `circuit_breaker has "3" too many`, ":8"},
+		{"breaker below none", inPool("\t\t\tcircuit_breaker -1"), "pool app circuit_breaker fails is -1, but must be 0 to 1000", ":8"},
 		{"bad tls mode", inPool("\t\t\ttls prefer"), `pool app tls mode is "prefer", but must be one of require, disable, allow`, ":8"},
 		{"tls verify without a ca", inPool("\t\t\ttls verify-ca {\n\t\t\t}"), "pool app tls is verify-ca, but nothing says whose certificates are good", ":8"},
 		{"unknown option of tls", inPool("\t\t\ttls {\n\t\t\t\tserver_name x\n\t\t\t}"), `tls has no option "server_name"; did you mean server_names?`, ":9"},

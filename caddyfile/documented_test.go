@@ -21,6 +21,10 @@ func TestCaddyfileAndJSONCarryTheSameNames(t *testing.T) {
 	same(t, "tls", append(tlsOptions.names(), "mode"), fields(config.ClientTLS{}), "connection_policy", "connection_policies")
 	same(t, "server_tls", append(serverTLSOptions.names(), "mode"), fields(config.ServerTLS{}))
 	same(t, "upstream", append(upstreamOptions.names(), "address"), fields(config.Upstream{})) // an argument
+	same(t, "a", append(aOptions.names(), "host", "port"), fields(config.AUpstreams{}))
+	same(t, "srv", append(srvOptions.names(), "name"), fields(config.SRVUpstreams{}))
+	same(t, "patroni", append(patroniOptions.names(), "urls"), fields(config.PatroniUpstreams{}))
+	same(t, "http", append(httpOptions.names(), "url"), fields(config.HTTPUpstreams{}))
 }
 
 func same(t *testing.T, what string, options, fields []string, renamed ...string) {
@@ -36,9 +40,16 @@ func same(t *testing.T, what string, options, fields []string, renamed ...string
 }
 
 // fields is the JSON names of a struct.
-func fields(of any) (names []string) {
-	for i := range reflect.TypeOf(of).NumField() {
-		name, _, _ := strings.Cut(reflect.TypeOf(of).Field(i).Tag.Get("json"), ",")
+func fields(of any) []string { return fieldsOf(reflect.TypeOf(of)) }
+
+func fieldsOf(of reflect.Type) (names []string) {
+	for i := range of.NumField() {
+		field := of.Field(i)
+		if field.Anonymous {
+			names = append(names, fieldsOf(field.Type)...)
+			continue
+		}
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		names = append(names, name)
 	}
 	return names
@@ -52,7 +63,8 @@ func TestEveryOptionIsDocumented(t *testing.T) {
 	}
 	all := make(map[string]bool)
 	for _, names := range [][]string{appOptions.names(), poolOptions.names(), authOptions.names(),
-		upstreamOptions.names(), tlsOptions.names(), serverTLSOptions.names()} {
+		upstreamOptions.names(), tlsOptions.names(), serverTLSOptions.names(),
+		aOptions.names(), srvOptions.names(), patroniOptions.names(), httpOptions.names()} {
 		for _, name := range names {
 			all[name] = true
 		}

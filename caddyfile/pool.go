@@ -12,8 +12,10 @@ import (
 //		databases <name|prefix*|*>...
 //		upstream  <host:port | unix//directory:port> {
 //			role                   auto|primary|replica
+//			weight                 <number>
 //			max_server_connections <number>
 //		}
+//		dynamic_upstreams <source> ...
 //
 //		pool_mode                      transaction|session|statement
 //		pool_size                      <number>|auto
@@ -47,6 +49,22 @@ import (
 //		track_parameters   *|none|<name>...
 //		pinning            on|off|error
 //		max_pinned_servers <number>
+//
+//		lb_policy         <policy> ...
+//		lb_slow_start     <duration>
+//		read_write_split  off|on
+//		defer_begin       off|on
+//		reads             prefer_replica|replica|primary|any
+//		max_replica_lag   <duration>
+//		read_your_writes  on|off
+//
+//		health_interval <duration>
+//		health_timeout  <duration>
+//		health_passes   <number>
+//		health_fails    <number>
+//		health_user     <name> [<secret>]
+//		health_database <name>
+//		circuit_breaker off|<fails> [<open>]
 //
 //		auth {
 //			…
@@ -86,6 +104,7 @@ func parsePool(p *parser, _ string, app *config.App) error {
 var poolOptions = options[config.Pool]{
 	"databases":                      {read: parseDatabases},
 	"upstream":                       {read: parseUpstream, repeats: true},
+	"dynamic_upstreams":              {read: parseDynamicUpstreams, repeats: true},
 	"pool_mode":                      word(func(p *config.Pool) *string { return &p.PoolMode }),
 	"pool_size":                      {read: parsePoolSize},
 	"min_pool_size":                  number(func(p *config.Pool) **int { return &p.MinPoolSize }),
@@ -115,6 +134,20 @@ var poolOptions = options[config.Pool]{
 	"track_parameters":               {read: parseTrackParameters},
 	"pinning":                        word(func(p *config.Pool) *string { return &p.Pinning }),
 	"max_pinned_servers":             number(func(p *config.Pool) **int { return &p.MaxPinnedServers }),
+	"lb_policy":                      {read: parsePolicy},
+	"lb_slow_start":                  duration(func(p *config.Pool) **caddyDuration { return &p.LBSlowStart }),
+	"read_write_split":               word(func(p *config.Pool) *string { return &p.ReadWriteSplit }),
+	"defer_begin":                    word(func(p *config.Pool) *string { return &p.DeferBegin }),
+	"reads":                          word(func(p *config.Pool) *string { return &p.Reads }),
+	"max_replica_lag":                duration(func(p *config.Pool) **caddyDuration { return &p.MaxReplicaLag }),
+	"read_your_writes":               word(func(p *config.Pool) *string { return &p.ReadYourWrites }),
+	"health_interval":                duration(func(p *config.Pool) **caddyDuration { return &p.HealthInterval }),
+	"health_timeout":                 duration(func(p *config.Pool) **caddyDuration { return &p.HealthTimeout }),
+	"health_passes":                  number(func(p *config.Pool) **int { return &p.HealthPasses }),
+	"health_fails":                   number(func(p *config.Pool) **int { return &p.HealthFails }),
+	"health_user":                    login(func(p *config.Pool) **config.ServerUser { return &p.HealthUser }),
+	"health_database":                word(func(p *config.Pool) *string { return &p.HealthDatabase }),
+	"circuit_breaker":                {read: parseCircuitBreaker},
 	"auth":                           {read: parseAuth},
 	"server_user":                    login(func(p *config.Pool) **config.ServerUser { return &p.ServerUser }),
 	"tls":                            {read: parseTLS},
@@ -136,6 +169,7 @@ func parseDatabases(p *parser, _ string, pool *config.Pool) error {
 //
 //	upstream <host:port | unix//directory:port> [{
 //		role                   auto|primary|replica
+//		weight                 <number>
 //		max_server_connections <number>
 //	}]
 func parseUpstream(p *parser, path string, pool *config.Pool) error {
@@ -155,6 +189,7 @@ func parseUpstream(p *parser, path string, pool *config.Pool) error {
 
 var upstreamOptions = options[config.Upstream]{
 	"role":                   word(func(u *config.Upstream) *string { return &u.Role }),
+	"weight":                 number(func(u *config.Upstream) **int { return &u.Weight }),
 	"max_server_connections": number(func(u *config.Upstream) **int { return &u.MaxServerConnections }),
 }
 

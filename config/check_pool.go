@@ -8,7 +8,7 @@ import (
 func (p *Pool) check(path string) *Problem {
 	return first(
 		checkDatabases(path+".databases", p.Databases),
-		checkUpstreams(path, p.Upstream),
+		p.checkUpstreams(path),
 		oneOf(path+".pool_mode", p.PoolMode, PoolModes),
 		p.checkSizes(path),
 		p.checkLimits(path),
@@ -18,6 +18,8 @@ func (p *Pool) check(path string) *Problem {
 		oneOf(path+".idle_server_order", p.IdleServerOrder, IdleServerOrders),
 		between(path+".max_prepared_statements", p.MaxPreparedStatements, 0, MaxMaxPreparedStatements, "0 means off"),
 		p.checkState(path),
+		p.checkRouting(path),
+		p.checkHealth(path),
 		p.TLS.check(path+".tls"),
 		p.ServerTLS.check(path+".server_tls"),
 		p.Auth.check(path, p.TLS),

@@ -7,12 +7,15 @@ import (
 	"strings"
 )
 
-func checkUpstreams(path string, upstreams []*Upstream) *Problem {
-	if len(upstreams) == 0 {
+func (p *Pool) checkUpstreams(path string) *Problem {
+	if len(p.Upstream) == 0 && len(p.DynamicUpstreams) == 0 {
 		return &Problem{path, "has no upstream; add a line like `upstream 127.0.0.1:5432`"}
 	}
-	seen := make(map[string]bool, len(upstreams))
-	for i, u := range upstreams {
+	if len(p.Upstream) > MaxUpstreams {
+		return &Problem{path + ".upstream", fmt.Sprintf("has %d addresses, but must have %d at most; make several pools of it", len(p.Upstream), MaxUpstreams)}
+	}
+	seen := make(map[string]bool, len(p.Upstream))
+	for i, u := range p.Upstream {
 		at := path + ".upstream." + strconv.Itoa(i)
 		if u == nil {
 			return &Problem{at, "is null; write its address"}
@@ -21,13 +24,30 @@ func checkUpstreams(path string, upstreams []*Upstream) *Problem {
 			return &Problem{at, fmt.Sprintf("has the address %s a second time; remove one", u.Address)}
 		}
 		seen[u.Address] = true
-		if p := first(
-			checkAddress(at, u.Address),
-			oneOf(at+".role", u.Role, Roles),
-			atLeast(at+".max_server_connections", u.MaxServerConnections, 0, "0 means the pool's"),
-		); p != nil {
+		if p := u.check(at); p != nil {
 			return p
 		}
+	}
+	return checkGuests(path+".dynamic_upstreams", "source", "dynamic_upstreams srv _postgresql._tcp.db.internal", p.DynamicUpstreams)
+}
+
+func (u *Upstream) check(path string) *Problem {
+	return first(
+		checkAddress(path, u.Address),
+		oneOf(path+".role", u.Role, Roles),
+		between(path+".weight", u.Weight, 1, MaxWeight, "one of weight 3 gets three times what one of weight 1 gets"),
+		atLeast(path+".max_server_connections", u.MaxServerConnections, 0, "0 means the pool's"),
+	)
+}
+
+// CheckUpstream returns what is wrong with an upstream that somebody has found, nil if nothing is. It stands for itself: no
+// placeholder will be resolved any more.
+func CheckUpstream(u *Upstream) error {
+	if HasPlaceholder(u.Address) {
+		return &Problem{"upstream", fmt.Sprintf("has the address %q, but placeholders are not resolved here; write host:port", u.Address)}
+	}
+	if p := u.check("upstream"); p != nil {
+		return p
 	}
 	return nil
 }

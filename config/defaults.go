@@ -23,6 +23,15 @@ const (
 	DefaultReservePoolTimeout    = 5 * time.Second
 	DefaultServerCheckInterval   = 30 * time.Second
 	DefaultQueryTTL              = 10 * time.Second
+	DefaultWeight                = 1
+	DefaultMaxReplicaLag         = 10 * time.Second
+	DefaultHealthInterval        = 2 * time.Second
+	DefaultHealthTimeout         = time.Second
+	DefaultHealthPasses          = 1
+	DefaultHealthFails           = 2
+	DefaultHealthDatabase        = "postgres"
+	DefaultBreakerFails          = 5
+	DefaultBreakerOpen           = 10 * time.Second
 	DefaultAuthQuery             = "SELECT rolname, rolpassword, rolvaliduntil FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolcanlogin"
 )
 
@@ -39,6 +48,10 @@ var (
 	ServerTLSModes   = []string{"prefer", "disable", "require", "verify-ca", "verify-full"}
 	PriorityKinds    = []string{"user", "database", "application_name"}
 	PriorityLevels   = []string{"normal", "high", "low"}
+	ReadWriteSplits  = []string{"off", "on"}
+	DeferBegins      = []string{"off", "on"}
+	ReadTargets      = []string{"prefer_replica", "replica", "primary", "any"}
+	ReadYourWrites   = []string{"on", "off"}
 )
 
 // The words that track_parameters takes in place of names.
@@ -53,6 +66,16 @@ const (
 	MaxEventLoops = 256
 	// MaxMaxPreparedStatements keeps a server's table of statements below some 100 MiB on the side of Postgres.
 	MaxMaxPreparedStatements = 100_000
+	// MaxWeight keeps the sum of all weights of a pool far from where its arithmetic ends.
+	MaxWeight = 1000
+	// MaxHealthCount bounds health_passes and health_fails: with more, nothing would ever change.
+	MaxHealthCount = 100
+	// MaxBreakerFails is far beyond what a pool tries in a row.
+	MaxBreakerFails = 1000
+	// LeastHealthInterval keeps probes from being the load of an upstream.
+	LeastHealthInterval = 10 * time.Millisecond
+	// MaxUpstreams bounds the upstreams of one pool, those that sources find included. Each is probed over a connection of its own.
+	MaxUpstreams = 1000
 )
 
 // Int is *p, or the default where nothing is written.

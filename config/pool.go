@@ -1,6 +1,8 @@
 package config
 
 import (
+	"encoding/json"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddytls"
 )
@@ -12,8 +14,16 @@ type Pool struct {
 	// with 3D000. The server is asked for the same name. Default: *.
 	Databases []string `json:"databases,omitempty"`
 
-	// Upstream are the addresses of Postgres. Required: at least one.
+	// Upstream are the addresses of Postgres. Required: at least one, unless there are dynamic_upstreams.
+	// (PgBouncer: host and port of a database.)
 	Upstream []*Upstream `json:"upstream,omitempty"`
+
+	// DynamicUpstreams are sources of more addresses, which find them while the pool runs: in DNS, in Patroni's view of its
+	// cluster, in a list that a web server has. What the sources find comes behind `upstream` in their order; an address that
+	// is there twice counts once, as it is written first. A source that fails, or is not reachable, leaves what it has found
+	// before. An upstream that a source no longer has gets no new transactions; those that run there end as they would.
+	// Default: none. (PgBouncer: none, but that a host name is looked up again after dns_max_ttl.)
+	DynamicUpstreams []json.RawMessage `json:"dynamic_upstreams,omitempty" caddy:"namespace=postgres.upstreams inline_key=source"`
 
 	// PoolMode says when a client gives its server back: `session` when it leaves, `transaction` at the end of each
 	// transaction, `statement` after each statement, where transactions of several statements are refused with 0A000.
@@ -21,8 +31,10 @@ type Pool struct {
 	PoolMode string `json:"pool_mode,omitempty"`
 
 	// PoolSize bounds the servers of one (database, user), over all event loops, hard at every instant. `auto` lets it
-	// follow the load, by Little's law, between min_pool_size (at least 1) and max_server_connections. Default: 20.
-	// At least 1. (PgBouncer: default_pool_size, pool_size.)
+	// follow the load, by Little's law, between min_pool_size (at least 1) and max_server_connections. With read_write_split
+	// it counts by upstream: servers of one (database, user) on the primary, and as many on each upstream that reads go to.
+	// So it does where several upstreams share the transactions. Default: 20. At least 1.
+	// (PgBouncer: default_pool_size, pool_size.)
 	PoolSize *PoolSize `json:"pool_size,omitempty"`
 
 	// MinPoolSize is how many servers of a (database, user) are kept, whoever uses them: once a client of it has come, and
@@ -146,6 +158,73 @@ type Pool struct {
 	// would have one more stay is refused with 53400. 0: no bound but pool_size. Default: 0.
 	MaxPinnedServers *int `json:"max_pinned_servers,omitempty"`
 
+	// LBPolicy picks the upstream where several may have a transaction: a module, by the name in its `policy`. Those to pick
+	// from are up, of the right role, fresh enough, and not full while another one is not. With one upstream, or without
+	// read_write_split and with one primary, there is nothing to pick. Default: least_conn.
+	// (PgBouncer: load_balance_hosts, server_round_robin.)
+	LBPolicy json.RawMessage `json:"lb_policy,omitempty" caddy:"namespace=postgres.selection_policies inline_key=policy"`
+
+	// LBSlowStart is how long an upstream that comes back from being down gets less than its share: from none to all of its
+	// weight, evenly in this time, so that its caches fill before its load is there. 0: its share at once. Default: 0.
+	LBSlowStart *caddy.Duration `json:"lb_slow_start,omitempty"`
+
+	// ReadWriteSplit `on` decides for each transaction whether it reads only, by the grammar of Postgres itself, and sends
+	// those that do to where `reads` says, all others to the primary. A SELECT reads if it locks no rows, writes in no WITH, and
+	// calls nothing that is volatile; BEGIN READ ONLY reads; any other explicit transaction, and all that cannot be told for
+	// certain, writes. A comment `/* route: primary */` or `/* route: replica */` in a transaction's first text goes before
+	// that. Not with pool_mode session: a session is not split. With `off` replicas get no transactions while there is a
+	// primary. Default: off.
+	ReadWriteSplit string `json:"read_write_split,omitempty"`
+
+	// DeferBegin `on` lets a BEGIN wait for the first statement of its transaction, which decides for the whole of it where it
+	// goes. A transaction whose first statement reads then runs on a replica to its end, and a write later in it fails there
+	// with 25006, read_only_sql_transaction: for applications that begin what they write with a write, or can begin anew.
+	// Needs read_write_split. Default: off, an explicit transaction that is not READ ONLY goes to the primary.
+	DeferBegin string `json:"defer_begin,omitempty"`
+
+	// Reads is where transactions go that only read, under read_write_split: `prefer_replica`, to the replicas, or to the
+	// primary while none of them can have them; `replica`, to the replicas, or they wait for one; `primary`, to the primary, for
+	// which the split is of no use but for hints; `any`, to the primary and the replicas alike. A session may choose
+	// for itself (SET pgmux.route). Default: prefer_replica.
+	Reads string `json:"reads,omitempty"`
+
+	// MaxReplicaLag is how late a replica may be to get reads: how long ago the primary has written what it has not replayed
+	// yet. A replica whose lag is not known counts as late while there is a primary. It is measured by probes, so not more finely
+	// than health_interval. 0: as late as it likes. Default: 10s.
+	MaxReplicaLag *caddy.Duration `json:"max_replica_lag,omitempty"`
+
+	// ReadYourWrites `on` sends the reads of a session that has written only to replicas that have replayed what it wrote, and
+	// to the primary until one is known to have. It costs no round trip, and no replica that lags is waited for. `off`: a read may
+	// not see what its session has just written. Default: on.
+	ReadYourWrites string `json:"read_your_writes,omitempty"`
+
+	// HealthInterval is how often each upstream is asked whether it is there, what it is, and how far it has written or
+	// replayed, over a connection of its own. A failover is followed within two of them. 0: never; roles are then
+	// those declared, lag is not known, and only connections that fail tell who is down. Default: 2s. At least 10ms.
+	HealthInterval *caddy.Duration `json:"health_interval,omitempty"`
+
+	// HealthTimeout is how long an upstream may take to answer. Default: 1s. At least 1ms.
+	HealthTimeout *caddy.Duration `json:"health_timeout,omitempty"`
+
+	// HealthPasses is how many times in a row an upstream that was down must answer to be up again. Default: 1. 1 to 100.
+	HealthPasses *int `json:"health_passes,omitempty"`
+
+	// HealthFails is how many times in a row an upstream must not answer to be down. Connections to it that fail, and servers
+	// that say they shut down, have it asked at once, beyond health_interval. Default: 2. 1 to 100.
+	HealthFails *int `json:"health_fails,omitempty"`
+
+	// HealthUser is who asks, and the password. It needs no rights but CONNECT. Default:
+	// server_user, or else auth's query_user. Where there is none of the three, or it may not log in, an upstream that
+	// answers at all is up, and its role has to be declared.
+	HealthUser *ServerUser `json:"health_user,omitempty"`
+
+	// HealthDatabase is the database that is logged in to for that. Default: postgres.
+	HealthDatabase string `json:"health_database,omitempty"`
+
+	// CircuitBreaker keeps clients from waiting for an upstream to which no connection can be made. Default: after 5
+	// connections in a row that failed, for 10s.
+	CircuitBreaker *CircuitBreaker `json:"circuit_breaker,omitempty"`
+
 	// Auth says who may log in, and how they prove it.
 	Auth *Auth `json:"auth,omitempty"`
 
@@ -226,12 +305,29 @@ type Upstream struct {
 	// Placeholders such as {env.PGHOST} are resolved when the configuration is loaded. Required.
 	Address string `json:"address"`
 
-	// Role is what the server is: `primary`, `replica`, or `auto`, to be found out. While reads are not routed,
-	// a replica gets no transactions beside a primary. Default: auto.
+	// Role is what the server is: `primary`, `replica`, or `auto`, to be found out, and again after each failover. One that is
+	// declared a replica never gets a write. One that is declared the primary gets them unless it says that it is in recovery, and no
+	// other is believed to be one; several may be declared so. Declare what never changes only. Without read_write_split a
+	// replica gets no transactions while there is a primary. Default: auto.
 	Role string `json:"role,omitempty"`
+
+	// Weight is its share of the transactions beside other upstreams that may have them, for the policies that go by weights:
+	// least_conn, weighted_round_robin, random, hash and peak_ewma. One of weight 3 gets three times what one of
+	// weight 1 gets. Default: 1. 1 to 1000.
+	Weight *int `json:"weight,omitempty"`
 
 	// MaxServerConnections overrides the pool's for this upstream. 0: the pool's. Default: 0.
 	MaxServerConnections *int `json:"max_server_connections,omitempty"`
+}
+
+// CircuitBreaker is when an upstream is given up for a while. While it is open, clients whose transactions could only go there
+// get an error at once instead of a place in a queue; then one connection is tried, and closes it, or opens it again.
+type CircuitBreaker struct {
+	// Fails is how many connections in a row must fail to open it. 0: it never opens. Default: 5. At most 1000.
+	Fails *int `json:"fails,omitempty"`
+
+	// Open is how long it stays open. Default: 10s. At least 1ms.
+	Open *caddy.Duration `json:"open,omitempty"`
 }
 
 // Auth says who may log in.

@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
 )
 
 func init() {
@@ -17,6 +20,7 @@ func init() {
 //
 //	GET /postgres/pools           every pool: size, available, max_size, utilization, waiting, clients, servers, …
 //	GET /postgres/pools/<name>    one pool, also by database and user, and by upstream
+//	GET /postgres/upstreams       every upstream of every pool, or of ?pool=<name>: role, health, lag, connections, …
 //
 // It is made before the apps of its configuration, so it looks at the process when it is asked.
 type Admin struct {
@@ -31,7 +35,10 @@ func (*Admin) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-const poolsPath = "/postgres/pools"
+const (
+	poolsPath     = "/postgres/pools"
+	upstreamsPath = "/postgres/upstreams"
+)
 
 // Routes implements caddy.AdminRouter.
 func (a *Admin) Routes() []caddy.AdminRoute {
@@ -43,8 +50,8 @@ func (a *Admin) Routes() []caddy.AdminRoute {
 func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 	path := strings.TrimSuffix(r.URL.Path, "/")
 	name, isPool := strings.CutPrefix(path, poolsPath+"/")
-	if path != poolsPath && !isPool {
-		return notFound("there is nothing at %s; there is %s and %s/<name>", r.URL.Path, poolsPath, poolsPath)
+	if path != poolsPath && path != upstreamsPath && !isPool {
+		return notFound("there is nothing at %s; there is %s, %s/<name> and %s", r.URL.Path, poolsPath, poolsPath, upstreamsPath)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -57,7 +64,10 @@ func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
 	}
-	all := details(a.process.current.Load(), s)
+	if path == upstreamsPath {
+		return a.serveUpstreams(w, r, s)
+	}
+	all := details(a.process.discoveries.inForce.Load(), s)
 	if !isPool {
 		list := make([]poolStatus, len(all))
 		for i, d := range all {
@@ -71,6 +81,19 @@ func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return notFound("there is no pool %q; GET %s lists them", name, poolsPath)
+}
+
+// serveUpstreams lists the upstreams of all pools, or of one.
+func (a *Admin) serveUpstreams(w http.ResponseWriter, r *http.Request, s engine.Snapshot) error {
+	all := a.process.upstreams(s)
+	name := r.URL.Query().Get("pool")
+	if name == "" {
+		return answer(w, all)
+	}
+	if plan := a.process.current.Load(); plan == nil || plan.pools[name] == nil {
+		return notFound("there is no pool %q; GET %s lists them", name, poolsPath)
+	}
+	return answer(w, slices.DeleteFunc(all, func(u upstreamStatus) bool { return u.Pool != name }))
 }
 
 func notFound(format string, args ...any) error {

@@ -54,6 +54,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.plan, err = newPlan(resolved, a.logger); err != nil {
 		return err
 	}
+	if err := a.plan.invite(ctx, resolved); err != nil {
+		return err
+	}
 	if err := a.plan.secure(ctx, resolved); err != nil {
 		return err
 	}

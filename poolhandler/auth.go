@@ -10,7 +10,7 @@ import (
 )
 
 // newAuth is how clients of a pool prove who they are, and whom that asks, if anybody. It reads the users file.
-func newAuth(pool *config.Pool, serverTLS *login.ServerTLS, logger *zap.Logger) (login.Auth, *login.AuthQuery, error) {
+func newAuth(pool *config.Pool, serverTLS *login.ServerTLS, found *foundAddresses, logger *zap.Logger) (login.Auth, *login.AuthQuery, error) {
 	c := pool.Auth
 	method, err := login.ParseMethod(config.Word(c.Method, config.AuthMethods))
 	if err != nil {
@@ -35,7 +35,7 @@ func newAuth(pool *config.Pool, serverTLS *login.ServerTLS, logger *zap.Logger) 
 	}
 	var query *login.AuthQuery
 	if c.QueryUser != nil {
-		if query, err = newAuthQuery(pool, serverTLS, logger); err != nil {
+		if query, err = newAuthQuery(pool, serverTLS, found, logger); err != nil {
 			return login.Auth{}, nil, err
 		}
 		credentials = append(credentials, query)
@@ -67,7 +67,7 @@ func parseUsers(written map[string]string, method login.Method) (login.Users, er
 }
 
 // newAuthQuery asks Postgres for the secrets that are written nowhere.
-func newAuthQuery(pool *config.Pool, serverTLS *login.ServerTLS, logger *zap.Logger) (*login.AuthQuery, error) {
+func newAuthQuery(pool *config.Pool, serverTLS *login.ServerTLS, found *foundAddresses, logger *zap.Logger) (*login.AuthQuery, error) {
 	c := pool.Auth
 	secret, err := login.ParseSecret(c.QueryUser.Secret)
 	if err != nil {
@@ -79,7 +79,7 @@ func newAuthQuery(pool *config.Pool, serverTLS *login.ServerTLS, logger *zap.Log
 	}
 	query, err := login.NewAuthQuery(login.AuthQueryConfig{
 		Query: c.Query, User: c.QueryUser.Name, Secret: secret, Database: c.QueryDatabase,
-		Upstreams: upstreams, TLS: serverTLS, TTL: config.Duration(c.QueryTTL, config.DefaultQueryTTL),
+		Upstreams: upstreams, Found: found.get, TLS: serverTLS, TTL: config.Duration(c.QueryTTL, config.DefaultQueryTTL),
 		OnError: func(err error) { logger.Error("asking Postgres for users' secrets", zap.Error(err)) },
 	})
 	if err != nil {

@@ -3,12 +3,14 @@ package poolhandler
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/zap"
 
 	"github.com/pgmux/caddy-pgmux/config"
 	"github.com/pgmux/caddy-pgmux/internal/engine"
+	"github.com/pgmux/caddy-pgmux/routing"
 )
 
 // fakePooler is an engine that remembers what it was told.
@@ -22,6 +24,16 @@ type fakePooler struct {
 	unwilling *engine.Refusal // of Attach
 	snapshot  engine.Snapshot
 	drained   chan struct{}
+
+	marks      atomic.Uint64
+	probed     []probed
+	topologies map[string]*routing.Topology
+}
+
+// probed is what the engine was told of a probe.
+type probed struct {
+	pool string
+	routing.Report
 }
 
 func newFakePooler() *fakePooler {
@@ -79,6 +91,16 @@ func (f *fakePooler) Snapshot() <-chan engine.Snapshot {
 	c <- f.snapshot
 	return c
 }
+
+func (f *fakePooler) Mark() uint64 { return f.marks.Add(1) }
+
+func (f *fakePooler) Probed(pool string, _ int64, r routing.Report) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.probed = append(f.probed, probed{pool, r})
+}
+
+func (f *fakePooler) Topology(pool string) *routing.Topology { return f.topologies[pool] }
 
 func (f *fakePooler) Drain() <-chan struct{} { return f.drained }
 

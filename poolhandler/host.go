@@ -9,7 +9,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pgmux/caddy-pgmux/internal/engine"
+	"github.com/pgmux/caddy-pgmux/internal/grammar"
 	"github.com/pgmux/caddy-pgmux/internal/login"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
 
 const (
@@ -27,6 +29,7 @@ type host struct {
 	engine  answered
 	notices *notices
 	cancels chan struct{} // holds one for each cancel on its way
+	texts   *classifier
 
 	mu    sync.Mutex
 	dials map[string]*dialSlots // by upstream, while somebody dials it
@@ -36,6 +39,7 @@ type host struct {
 type answered interface {
 	Dialed(engine.Ticket, engine.DialResult)
 	Cancelled(engine.Ticket)
+	Classified(engine.Ticket, *sql.Facts)
 }
 
 // dialSlots bounds the dials to one upstream.
@@ -51,6 +55,7 @@ func newHost(p *process) *host {
 		process: p,
 		notices: newNotices(p.logger),
 		cancels: make(chan struct{}, maxCancels),
+		texts:   newClassifier(grammar.Classify, p.logger),
 		dials:   make(map[string]*dialSlots),
 	}
 }
@@ -88,6 +93,9 @@ func (h *host) dial(ctx context.Context, req engine.DialRequest) engine.DialResu
 	}
 	setOptions(server.FD)
 	h.process.counts.connects.count("ok")
+	if req.Replication == "" {
+		h.process.probes.learn(req.Pool, identity{user: target.User, database: target.Database, secret: target.Secret})
+	}
 	result := engine.DialResult{FD: server.FD, PID: server.PID, Secret: server.Secret, Params: settings(server.Params)}
 	if server.Layer != nil {
 		result.Layer = server.Layer
@@ -149,6 +157,17 @@ func (h *host) cancelTLS(name string) *login.ServerTLS {
 	}
 	return pool.server.tls
 }
+
+// prepare has the grammar ready before the first text comes, which otherwise waits for it, as a write, for a second or more.
+func (h *host) prepare() { h.texts.classify([]byte("SELECT 1"), func(*sql.Facts) {}) }
+
+// Classify implements engine.Host.
+func (h *host) Classify(req engine.ClassifyRequest) {
+	h.texts.classify(req.Text, func(f *sql.Facts) { h.engine.Classified(req.Ticket, f) })
+}
+
+// ProbeSoon implements engine.Host.
+func (h *host) ProbeSoon(pool, address string) { h.process.probes.soon(pool, address) }
 
 // Log implements engine.Host.
 func (h *host) Log(n engine.Notice) { h.notices.add(n) }

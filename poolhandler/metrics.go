@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pgmux/caddy-pgmux/internal/engine"
+	"github.com/pgmux/caddy-pgmux/internal/session"
+	"github.com/pgmux/caddy-pgmux/routing"
 )
 
 // theMetrics is one for the process: its counters go on over reloads.
@@ -37,9 +39,13 @@ var (
 	waitingClients     = describe("waiting_clients", "Clients waiting for a server.", "pool")
 	acquireSeconds     = describe("acquire_seconds", "How long queries waited for a server.", "pool")
 	querySeconds       = describe("query_seconds", "How long queries took, from the first byte to ReadyForQuery.", "pool")
-	queriesTotal       = describe("queries_total", "Queries answered.", "pool")
+	queriesTotal       = describe("queries_total", "Queries answered, by the kind of statement and where it was sent.", "pool", "kind", "route")
 	serverConnects     = describe("server_connects_total", "Attempts to connect to a server, by result.", "result")
 	clientLogins       = describe("client_logins_total", "Clients that came, by result.", "result")
+	upstreamUp         = describe("upstream_up", "Whether an upstream gets new transactions.", "pool", "upstream")
+	upstreamLag        = describe("upstream_replica_lag_seconds", "How late a replica is.", "pool", "upstream")
+	upstreamRole       = describe("upstream_role", "What an upstream is: 1 for its role, 0 for the others.", "pool", "upstream", "role")
+	upstreamBreaker    = describe("upstream_breaker_open", "Whether an upstream's circuit breaker is open.", "pool", "upstream")
 	pinnedTotal        = describe("pinned_total", "How often a client kept its server beyond a transaction, by reason.", "reason")
 )
 
@@ -47,7 +53,7 @@ var (
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		poolConnections, poolMaxConnections, poolUtilization, clients, waitingClients, acquireSeconds, querySeconds,
-		queriesTotal, serverConnects, clientLogins, pinnedTotal,
+		queriesTotal, serverConnects, clientLogins, upstreamUp, upstreamLag, upstreamRole, upstreamBreaker, pinnedTotal,
 	} {
 		to <- d
 	}
@@ -61,6 +67,9 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	if err != nil {
 		to <- prometheus.NewInvalidMetric(poolConnections, err)
 		return
+	}
+	for _, u := range m.process.upstreams(s) {
+		collectUpstream(to, &u)
 	}
 	totals := make(map[string]*poolTotals)
 	for i := range s.Pools {
@@ -102,6 +111,25 @@ func collectUser(to chan<- prometheus.Metric, s *engine.PoolStats) {
 	to <- gauge(poolUtilization, utilization(sizeOf(s), s.ServersIdle, s.MaxSize), s.Pool, s.Database, s.User)
 }
 
+// collectUpstream tells of one upstream.
+func collectUpstream(to chan<- prometheus.Metric, u *upstreamStatus) {
+	to <- gauge(upstreamUp, oneIf(u.Up), u.Pool, u.Address)
+	to <- gauge(upstreamBreaker, oneIf(u.Breaker == routing.Open.String()), u.Pool, u.Address)
+	for _, role := range []string{routing.Primary.String(), routing.Replica.String(), unknownRole} {
+		to <- gauge(upstreamRole, oneIf(u.Role == role), u.Pool, u.Address, role)
+	}
+	if u.LagSeconds != nil {
+		to <- gauge(upstreamLag, *u.LagSeconds, u.Pool, u.Address)
+	}
+}
+
+func oneIf(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
 // poolTotals is what is told of a pool as a whole.
 type poolTotals struct {
 	idle, active, waiting int
@@ -120,7 +148,13 @@ func (t *poolTotals) collect(to chan<- prometheus.Metric, pool string) {
 	to <- gauge(clients, float64(t.active), pool, "active")
 	to <- gauge(clients, float64(t.waiting), pool, "waiting")
 	to <- gauge(waitingClients, float64(t.waiting), pool)
-	to <- counter(queriesTotal, t.Queries, pool)
+	for route := range t.Kinds {
+		for kind, n := range t.Kinds[route] {
+			if n > 0 || route == 0 && kind == int(session.KindSelect) { // at least one, so that nobody takes silence for a fault
+				to <- counter(queriesTotal, n, pool, session.QueryKind(kind).String(), engine.Route(route).String())
+			}
+		}
+	}
 	to <- histogram(acquireSeconds, &t.Acquire, t.AcquireSumNanos, pool)
 	to <- histogram(querySeconds, &t.Query, t.QuerySumNanos, pool)
 }

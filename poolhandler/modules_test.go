@@ -38,6 +38,10 @@ func TestValidate(t *testing.T) {
 		{"unknown field of the handler", strings.Replace(`{`+listener+`}`, `"pool":`, `"pools":`, 1), `unknown field "pools"`},
 		{"bad size", `{"postgres":{"pools":{"app":{"pool_size":0,"upstream":[{"address":"db:5432"}],"auth":{"method":"trust"}}}}}`, "pools.app.pool_size: is 0"},
 		{"missing variable", `{"postgres":{"pools":{"app":{"upstream":[{"address":"{env.PGMUX_TEST_MISSING}"}],"auth":{"method":"trust"}}}}}`, "{env.PGMUX_TEST_MISSING} is empty; set the environment variable"},
+		{"guests", `{"postgres":{"pools":{"app":{"dynamic_upstreams":[{"source":"srv","name":"x.internal"}],"lb_policy":{"policy":"hash","key":"user"},"auth":{"method":"trust"}}}},` + listener + `}`, ""},
+		{"unknown policy", `{"postgres":{"pools":{"app":{"upstream":[{"address":"db:5432"}],"lb_policy":{"policy":"best"},"auth":{"method":"trust"}}}}}`, "pools.app: lb_policy: loading module 'best': unknown module: postgres.selection_policies.best"},
+		{"a source that says nothing", `{"postgres":{"pools":{"app":{"dynamic_upstreams":[{"source":"srv"}],"auth":{"method":"trust"}}}}}`, "pools.app: dynamic_upstreams: position 0: loading module 'srv': provision postgres.upstreams.srv: name: is missing"},
+		{"missing variable of who asks", `{"postgres":{"pools":{"app":{"upstream":[{"address":"db:5432"}],"health_user":{"name":"x","secret":"{env.PGMUX_TEST_MISSING}"},"auth":{"method":"trust"}}}}}`, "pools.app.health_user: evaluated placeholder {env.PGMUX_TEST_MISSING} is empty"},
 	} {
 		err := validate(t, c.apps)
 		if c.says == "" && err != nil {

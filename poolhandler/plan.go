@@ -14,6 +14,7 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 	"github.com/pgmux/caddy-pgmux/internal/login"
 	"github.com/pgmux/caddy-pgmux/internal/session"
+	"github.com/pgmux/caddy-pgmux/routing"
 )
 
 // plan is one configuration, resolved and checked: all that connections need to know. It is immutable.
@@ -41,6 +42,10 @@ type pool struct {
 	priorities priorities
 	tls        clientTLS
 	query      *login.AuthQuery // nil: nobody is asked for secrets
+	upstreams  []routing.Declared
+	health     health
+	sources    []source // of upstreams; after invite
+	found      *foundAddresses
 }
 
 // close ends what the pools of a plan have open that nobody uses any more.
@@ -86,7 +91,8 @@ func newPool(name string, c *config.Pool, logger *zap.Logger) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	auth, query, err := newAuth(c, serverTLS, logger)
+	found := new(foundAddresses)
+	auth, query, err := newAuth(c, serverTLS, found, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -94,10 +100,39 @@ func newPool(name string, c *config.Pool, logger *zap.Logger) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	health, err := newHealth(c)
+	if err != nil {
+		return nil, err
+	}
 	return &pool{
 		name: name, databases: newDatabaseNames(c.Databases),
-		auth: auth, server: server, priorities: c.Priority, query: query,
+		auth: auth, server: server, priorities: c.Priority, query: query, found: found,
+		upstreams: declared(c.Upstream), health: health,
 	}, nil
+}
+
+// declared is what package routing is told of upstreams.
+func declared(upstreams []*config.Upstream) []routing.Declared {
+	out := make([]routing.Declared, len(upstreams))
+	for i, u := range upstreams {
+		role := routing.Role(roles[config.Word(u.Role, config.Roles)])
+		out[i] = routing.Declared{Address: u.Address, Role: role, Weight: config.Int(u.Weight, config.DefaultWeight)}
+	}
+	return out
+}
+
+// invite loads the guest modules of every pool: who picks upstreams, and who finds them.
+func (p *plan) invite(ctx caddy.Context, app *config.App) error {
+	for i, name := range p.names {
+		var err error
+		if p.engine.Pools[i].Policy, err = loadPolicy(ctx, app.Pools[name]); err != nil {
+			return fmt.Errorf("pools.%s: %w", name, err)
+		}
+		if p.pools[name].sources, err = loadSources(ctx, name, app.Pools[name]); err != nil {
+			return fmt.Errorf("pools.%s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // secure makes the TLS of every pool, which needs Caddy's TLS app.
@@ -151,6 +186,12 @@ func enginePool(name string, c *config.Pool) engine.PoolConfig {
 		Track:     tracked(c.TrackParameters),
 		Pinning:   pinnings[config.Word(c.Pinning, config.Pinnings)],
 		MaxPinned: config.Int(c.MaxPinnedServers, 0),
+
+		Split:          c.ReadWriteSplit == "on",
+		DeferBegin:     c.DeferBegin == "on",
+		Reads:          reads[config.Word(c.Reads, config.ReadTargets)],
+		ReadYourWrites: c.ReadYourWrites != "off",
+		Health:         trackerSettings(c),
 	}
 	if c.PoolSize != nil && *c.PoolSize == config.AutoPoolSize {
 		out.AutoSize, out.PoolSize = true, max(config.DefaultPoolSize, out.MinPoolSize)
@@ -161,13 +202,39 @@ func enginePool(name string, c *config.Pool) engine.PoolConfig {
 		}
 	}
 	for _, u := range c.Upstream {
-		out.Upstreams = append(out.Upstreams, engine.Upstream{
-			Address:              u.Address,
-			MaxServerConnections: config.Int(u.MaxServerConnections, 0),
-			Role:                 roles[config.Word(u.Role, config.Roles)],
-		})
+		out.Upstreams = append(out.Upstreams, engineUpstream(u))
 	}
 	return out
+}
+
+func engineUpstream(u *config.Upstream) engine.Upstream {
+	return engine.Upstream{
+		Address:              u.Address,
+		MaxServerConnections: config.Int(u.MaxServerConnections, 0),
+		Role:                 roles[config.Word(u.Role, config.Roles)],
+		Weight:               config.Int(u.Weight, config.DefaultWeight),
+	}
+}
+
+// trackerSettings is how upstreams are judged.
+func trackerSettings(c *config.Pool) routing.Settings {
+	breaker := c.CircuitBreaker
+	if breaker == nil {
+		breaker = new(config.CircuitBreaker)
+	}
+	interval := config.Duration(c.HealthInterval, config.DefaultHealthInterval)
+	if !isProbed(c) {
+		interval = 0
+	}
+	return routing.Settings{
+		Passes:       config.Int(c.HealthPasses, config.DefaultHealthPasses),
+		Fails:        config.Int(c.HealthFails, config.DefaultHealthFails),
+		Interval:     interval,
+		MaxLag:       config.Duration(c.MaxReplicaLag, config.DefaultMaxReplicaLag),
+		SlowStart:    config.Duration(c.LBSlowStart, 0),
+		BreakerFails: config.Int(breaker.Fails, config.DefaultBreakerFails),
+		BreakerOpen:  config.Duration(breaker.Open, config.DefaultBreakerOpen),
+	}
 }
 
 // tracked is the names of settings as the engine compares them; nil for all of them.
@@ -200,6 +267,13 @@ var pinnings = map[string]session.Pinning{
 	"on":    session.PinningOn,
 	"off":   session.PinningOff,
 	"error": session.PinningError,
+}
+
+var reads = map[string]routing.Reads{
+	"prefer_replica": routing.ReadsPreferReplica,
+	"replica":        routing.ReadsReplica,
+	"primary":        routing.ReadsPrimary,
+	"any":            routing.ReadsAny,
 }
 
 var roles = map[string]engine.Role{

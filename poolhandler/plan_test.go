@@ -26,7 +26,7 @@ func TestDefaultsAreTheContract(t *testing.T) {
 		t.Errorf("max_client_connections %d", p.engine.MaxClientConnections)
 	}
 	got := p.engine.Pools[0]
-	if len(got.Upstreams) != 1 || got.Upstreams[0] != (engine.Upstream{Address: "db:5432"}) {
+	if len(got.Upstreams) != 1 || got.Upstreams[0] != (engine.Upstream{Address: "db:5432", Weight: 1}) {
 		t.Errorf("upstreams %+v", got.Upstreams)
 	}
 	got.Upstreams = nil

@@ -180,7 +180,7 @@ func utilization(size, available, maxSize int) float64 {
 
 // details is every pool that is configured or still drains, sorted by name. A pool that nobody has used yet has the
 // size that its first user may have.
-func details(p *plan, s engine.Snapshot) []*poolDetail {
+func details(c *engine.Config, s engine.Snapshot) []*poolDetail {
 	found := make(map[string]*poolDetail)
 	get := func(name string) *poolDetail {
 		if found[name] == nil {
@@ -193,9 +193,9 @@ func details(p *plan, s engine.Snapshot) []*poolDetail {
 	for i := range s.Pools {
 		get(s.Pools[i].Pool).add(&s.Pools[i])
 	}
-	if p != nil {
-		for i := range p.engine.Pools {
-			get(p.engine.Pools[i].Name).configured(&p.engine.Pools[i])
+	if c != nil {
+		for i := range c.Pools {
+			get(c.Pools[i].Name).configured(&c.Pools[i])
 		}
 	}
 	for name, counts := range s.Forgotten {

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/pgmux/caddy-pgmux/config"
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 )
 
@@ -25,10 +26,14 @@ type process struct {
 	retired atomic.Pointer[plan]    // the one before it, whose removed pools may still dial while they drain
 	running atomic.Pointer[running] // nil before the first start and after the end
 
+	discoveries discoveries
+
 	// start begins an engine; startRunning, or a test's.
 	start func(*plan, *process) (*running, error)
 	// logins counts and bounds the clients that log in.
 	logins logins
+	// probes asks the upstreams of the pools in force what they are.
+	probes probes
 	// counts is what the metrics show of the control plane.
 	counts controlCounts
 }
@@ -37,7 +42,7 @@ type process struct {
 var theProcess = newProcess(startRunning)
 
 func newProcess(start func(*plan, *process) (*running, error)) *process {
-	p := &process{start: start}
+	p := &process{start: start, discoveries: discoveries{lists: make(map[sourceID][]config.Upstream)}}
 	p.logins.init()
 	p.counts.init()
 	return p
@@ -72,6 +77,7 @@ func (p *process) remove(old *plan) (last bool) {
 		return false
 	}
 	p.stack = slices.Delete(p.stack, i, i+1)
+	p.forget()
 	if len(p.stack) == 0 {
 		p.apply(p.running.Load(), old.withoutPools())
 		return true
@@ -87,7 +93,12 @@ func (p *process) remove(old *plan) (last bool) {
 func (p *process) apply(r *running, next *plan) {
 	before := p.retired.Swap(p.current.Load())
 	p.current.Store(next)
-	r.Apply(next.engine)
+	if r.prepare != nil && slices.ContainsFunc(next.engine.Pools, func(c engine.PoolConfig) bool { return c.Split }) {
+		r.prepare()
+	}
+	p.probes.apply(p, r.pooler, next)
+	p.tell(r, next)
+	p.discover(next)
 	if before != nil && before != next && !slices.Contains(p.stack, before) {
 		before.close()
 	}

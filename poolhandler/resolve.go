@@ -36,6 +36,8 @@ func (r *resolver) pool(path string, pool *config.Pool) *config.Pool {
 	}
 	out.Auth = r.auth(path+".auth", pool.Auth)
 	out.ServerUser = r.login(path+".server_user", pool.ServerUser)
+	out.HealthUser = r.login(path+".health_user", pool.HealthUser)
+	out.HealthDatabase = r.text(path+".health_database", pool.HealthDatabase)
 	out.TLS = r.clientTLS(path+".tls", pool.TLS)
 	out.ServerTLS = r.serverTLS(path+".server_tls", pool.ServerTLS)
 	return &out

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/routing"
 )
 
 // exitGrace is what loops get beyond drain_timeout to close what is left.
@@ -25,12 +26,16 @@ type pooler interface {
 	Cancel(pid uint32, secret []byte) <-chan struct{}
 	Snapshot() <-chan engine.Snapshot
 	Drain() <-chan struct{}
+	Mark() uint64
+	Probed(pool string, now int64, r routing.Report)
+	Topology(pool string) *routing.Topology
 }
 
 // running is an engine whose loops run.
 type running struct {
 	pooler
 	notices *notices
+	prepare func() // gets the grammar ready; nil: there is none
 	loops   int
 	driver  string // io_uring or epoll
 	asked   string // io_driver, as it was when the loops were started
@@ -53,7 +58,7 @@ func startRunning(first *plan, p *process) (*running, error) {
 	h := newHost(p)
 	e := engine.New(r.loops, h)
 	h.engine = e
-	r.pooler, r.notices = e, h.notices
+	r.pooler, r.notices, r.prepare = e, h.notices, h.prepare
 
 	// A loop that wakes while every P is busy waits 15 to 40 ms for one, and 25 µs with one to spare (measured).
 	runtime.GOMAXPROCS(cpus + r.loops)

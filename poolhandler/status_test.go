@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/pgmux/caddy-pgmux/internal/engine"
+	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
 // busyProcess has pool app with two users, and pool idle that nobody has used.
@@ -27,14 +28,14 @@ func busyProcess(t *testing.T) *process {
 		ClientsIdle: 5, ClientsActive: 3, ClientsWaiting: 2,
 		ServersIdle: 1, ServersActive: 3, ServersConnecting: 1, MaxWait: 1500 * time.Millisecond,
 		Upstreams: map[string]int{"127.0.0.1:5432": 4},
-		Counts:    engine.Counts{Queries: 60, PinnedTotal: map[string]uint64{"temp_table": 2}, QuerySumNanos: 3e9},
+		Counts:    engine.Counts{Queries: 60, Kinds: kinds(20, 40, 0), PinnedTotal: map[string]uint64{"temp_table": 2}, QuerySumNanos: 3e9},
 	}
 	alice.Query[0], alice.Query[2], alice.Query[engine.HistogramBuckets-1] = 5, 3, 1
 	bob := engine.PoolStats{Pool: "app", Database: "app", User: "bob", MaxSize: 10, ServersIdle: 1,
-		Upstreams: map[string]int{"127.0.0.1:5432": 1}, Counts: engine.Counts{Queries: 1}}
+		Upstreams: map[string]int{"127.0.0.1:5432": 1}, Counts: engine.Counts{Queries: 1, Kinds: kinds(0, 0, 1)}}
 	f.snapshot = engine.Snapshot{
 		Pools:     []engine.PoolStats{alice, bob},
-		Forgotten: map[string]*engine.Counts{"app": {Queries: 40}},
+		Forgotten: map[string]*engine.Counts{"app": {Queries: 40, Kinds: kinds(0, 0, 40)}},
 	}
 	p.counts.logins.count("ok")
 	return p
@@ -136,9 +137,11 @@ caddy_postgres_pool_max_connections{database="app",pool="app",user="bob"} 10
 # TYPE caddy_postgres_pool_utilization gauge
 caddy_postgres_pool_utilization{database="app",pool="app",user="alice"} 0.3
 caddy_postgres_pool_utilization{database="app",pool="app",user="bob"} 0
-# HELP caddy_postgres_queries_total Queries answered.
+# HELP caddy_postgres_queries_total Queries answered, by the kind of statement and where it was sent.
 # TYPE caddy_postgres_queries_total counter
-caddy_postgres_queries_total{pool="app"} 101
+caddy_postgres_queries_total{kind="insert",pool="app",route="primary"} 41
+caddy_postgres_queries_total{kind="select",pool="app",route="primary"} 20
+caddy_postgres_queries_total{kind="select",pool="app",route="replica"} 40
 # HELP caddy_postgres_waiting_clients Clients waiting for a server.
 # TYPE caddy_postgres_waiting_clients gauge
 caddy_postgres_waiting_clients{pool="app"} 2
@@ -185,4 +188,12 @@ func TestMetricsCanBeRegisteredAtEveryReload(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// kinds is so many SELECTs at the primary, and at replicas, and so many INSERTs.
+func kinds(primary, replica, inserts uint64) (k engine.Kinds) {
+	k[engine.RoutePrimary][session.KindSelect] = primary
+	k[engine.RouteReplica][session.KindSelect] = replica
+	k[engine.RoutePrimary][session.KindInsert] = inserts
+	return k
 }

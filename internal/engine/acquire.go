@@ -12,7 +12,8 @@ import (
 // acquire gets a client a server. It reports true if the client has it now; otherwise the client waits, or was
 // refused.
 func (s *Shard) acquire(c *client) bool {
-	p := s.pools[c.pool]
+	p := s.route(c)
+	c.at = p.index
 	if s.hopeless(c, p) {
 		return false
 	}
@@ -41,7 +42,8 @@ func (s *Shard) acquire(c *client) bool {
 
 // again gets a client another server that lost one before it used it: its wait goes on as if it had not been over.
 func (s *Shard) again(c *client) {
-	p := s.pools[c.pool]
+	p := s.route(c)
+	c.at = p.index
 	if s.hopeless(c, p) {
 		s.proceed(c)
 		return
@@ -56,6 +58,10 @@ func (s *Shard) again(c *client) {
 
 // hopeless refuses a client that needs a server where none is going to come.
 func (s *Shard) hopeless(c *client, p *shardPool) bool {
+	if r := s.broken(p); r != nil {
+		s.refuse(c, r)
+		return true
+	}
 	r := p.refusal
 	if r == nil || !r.Permanent || s.now >= p.retryAt || p.hasServers() {
 		return false
@@ -69,7 +75,7 @@ func (p *shardPool) hasServers() bool { return p.shared.shared.Size.Staying() > 
 
 // await has a client wait for its turn.
 func (s *Shard) await(c *client, ticket uint64) {
-	p := s.pools[c.pool]
+	p := s.pools[c.at]
 	c.ticket = ticket
 	c.state = clientWaiting
 	if !c.welcomed {
@@ -190,7 +196,7 @@ func (s *Shard) cancelNext(srv *server) {
 // go on as if nothing had happened.
 func (s *Shard) misfitted(srv *server, c *client) {
 	message := settingsFailed(srv.Failure)
-	srv.pool.linking(s.now, -1)
+	srv.linking(s.now, -1)
 	srv.client, c.server = 0, 0
 	c.state = clientIdle
 	s.closeServer(srv)
@@ -225,6 +231,8 @@ func (s *Shard) link(c *client, srv *server) {
 	srv.Channels = session.Channels{}
 	c.blocked = session.More
 	s.linkSequences(c, srv)
+	srv.Wrote, srv.ReadsOnly = false, srv.readsOnly()
+	srv.NewUnit()
 	if srv.soiledFor(c) {
 		srv.soiledBy = 0 // it has just been cleaned, or that is on its way
 	}
@@ -237,7 +245,7 @@ func (s *Shard) link(c *client, srv *server) {
 		srv.Pins |= session.PinSession
 	}
 	p.starts++
-	p.linking(s.now, 1)
+	srv.linking(s.now, 1)
 	s.startClock(srv)
 	srv.used, srv.dirty = max(s.now, 1), true
 	if c.congested {
@@ -291,6 +299,15 @@ func (s *Shard) waitedTooLong(p *shardPool, since int64) *Refusal {
 			strconv.Itoa(p.shared.shared.Size.Limit()) + " servers (pool_size) are in use.",
 		Hint: "Try again; raise pool_size, or shorten transactions.",
 	}
+	if why := s.unserved(p); why != "" {
+		r.Message = why + " within " + seconds(p.config().QueryWaitTimeout) + " (query_wait_timeout)"
+		r.Detail = "Waited " + seconds(waited.Round(time.Millisecond)) + "; " + p.shared.template.view.Load().describe()
+		r.Hint = "Try again; see GET /postgres/upstreams."
+		if len(p.shared.template.view.Load().upstreams) == 0 {
+			r.Hint = "Can the source of dynamic_upstreams be reached? The log tells."
+		}
+		return r
+	}
 	if p.refusal != nil && (p.refusedAt >= since || s.now < p.retryAt) {
 		r.Detail = "Waited " + seconds(waited.Round(time.Millisecond)) + "; the last attempt to connect to Postgres failed: " + p.refusal.Error()
 		r.Hint = "See whether Postgres is up and accepts connections."
@@ -303,7 +320,7 @@ func (s *Shard) waitedTooLong(p *shardPool, since int64) *Refusal {
 
 // cancelWait ends a client's wait because it was cancelled.
 func (s *Shard) cancelWait(c *client) {
-	p := s.pools[c.pool]
+	p := s.pools[c.at]
 	p.ledger.Leave(c.ticket)
 	p.counts.Cancels++
 	s.refuse(c, cancelledByUser)

@@ -220,3 +220,6 @@ func benchmarkAsk(b *testing.B, query, answer []byte) {
 
 func BenchmarkSimpleQuery(b *testing.B)   { benchmarkAsk(b, simpleQuery, simpleAnswer) }
 func BenchmarkPreparedQuery(b *testing.B) { benchmarkAsk(b, execute, executeAnswer) }
+
+func (h *benchHost) Classify(q ClassifyRequest) {}
+func (h *benchHost) ProbeSoon(string, string)   {}

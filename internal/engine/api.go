@@ -92,11 +92,21 @@ type CancelRequest struct {
 	Timeout        time.Duration
 }
 
+// ClassifyRequest asks for what the grammar says of a text, which is the Host's.
+type ClassifyRequest struct {
+	Ticket Ticket
+	Text   []byte
+}
+
 // Host is the world around the engine: what blocks, and what people read. Its methods are called from the loops,
 // return at once, and may be called from several loops at the same time.
 type Host interface {
 	Dial(DialRequest)
 	Cancel(CancelRequest)
+	// Classify asks what the grammar says of a text. The Host answers with Engine.Classified, once.
+	Classify(ClassifyRequest)
+	// ProbeSoon asks for a probe of an upstream of a pool out of turn: something has gone wrong with it.
+	ProbeSoon(pool, address string)
 	// Log takes a notice for operators.
 	Log(Notice)
 	// CloseFD closes a descriptor that no driver has taken yet.

@@ -23,10 +23,14 @@ func (e *Engine) Apply(c *Config) {
 			e.templates[p.Name] = t
 		}
 		t.apply(p, len(e.shards))
+		e.declare(t, p)
 	}
 	used := map[*template]bool{}
 	for _, p := range e.pools {
 		p.resize()
+		for _, branch := range p.branches {
+			branch.resize()
+		}
 		used[p.template] = true
 	}
 	for name, t := range e.templates {
@@ -61,6 +65,7 @@ func (t *template) apply(p *PoolConfig, shards int) {
 				have.removed.Store(true)
 			}
 			have = &upstream{address: u.Address, role: u.Role, allowance: t.allowance(u.Address, shards)}
+			have.serves.Store(servesRoot | servesBranch)
 		}
 		delete(before, u.Address)
 		limit := u.MaxServerConnections
@@ -121,14 +126,42 @@ func (e *Engine) joined(k poolKey, t *template) *sharedPool {
 	return p
 }
 
+// joinedBranch counts a shard in to a branch; it is made where it is not there.
+func (e *Engine) joinedBranch(root *sharedPool, upstream string) *sharedPool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := root.branches[upstream]
+	if p == nil {
+		p = &sharedPool{poolKey: root.poolKey, upstream: upstream, root: root, template: root.template,
+			shared: pool.NewShared(len(e.shards), root.template.config.Load().PoolSize), catalog: root.catalog, hearers: root.hearers,
+			listenerShard: root.listenerShard}
+		p.resize()
+		if root.branches == nil {
+			root.branches = map[string]*sharedPool{}
+		}
+		root.branches[upstream] = p
+	}
+	p.shards++
+	return p
+}
+
 // part gives up a shard's part of a pool. The last forgets it, unless a server of it is between shards: its count has
 // to go on with whoever joins next.
 func (e *Engine) part(p *sharedPool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if p.shards--; p.shards == 0 && p.shared.Size.Taken() == 0 {
+	p.shards--
+	if p.root != nil && p.isOver() {
+		delete(p.root.branches, p.upstream)
+		p = p.root
+	}
+	if p.root == nil && p.isOver() && e.pools[p.poolKey] == p {
 		delete(e.pools, p.poolKey)
 		e.leaveCatalog(p.catalog)
 		e.leaveHearers(p)
 	}
+}
+
+func (p *sharedPool) isOver() bool {
+	return p.shards == 0 && p.shared.Size.Taken() == 0 && len(p.branches) == 0
 }

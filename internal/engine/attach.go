@@ -9,6 +9,9 @@ func (e *Engine) Attach(c Client) *Refusal {
 	if c.Replication != "" && t.config.Load().Mode != Session {
 		return refusedReplication(c.Pool)
 	}
+	if refusal := refusedSetting(c.Startup); refusal != nil {
+		return refusal
+	}
 	login, refusal := e.logIn(t, &c)
 	if refusal != nil {
 		return refusal

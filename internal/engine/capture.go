@@ -7,6 +7,7 @@ import (
 
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
 	"github.com/pgmux/caddy-pgmux/internal/session"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
 
 // When a client may have changed its session, and its transaction is over, Postgres is asked what the session is now: the
@@ -93,7 +94,7 @@ func (s *Shard) untracked(srv *server, c *client, p *profile) bool {
 
 // question is what Postgres is asked: one row with a column for each kind of state, whether it is there; one row for each
 // setting, and, where that is not known, whether it is as the session began, which is nine times as dear; and, where settings
-// of any name may have changed, one row for each that has, in this session.
+// of any name may have changed, one row for each that has, in this session. A causal token is taken away with that.
 func (s *Shard) question(srv *server, c *client) string {
 	var b strings.Builder
 	b.WriteString("SELECT ''")
@@ -106,6 +107,8 @@ func (s *Shard) question(srv *server, c *client) string {
 	for _, name := range names {
 		b.WriteString(";SELECT " + quote(name) + ",pg_catalog.current_setting(" + quote(name) + ",true)")
 		switch {
+		case name == session.TokenSetting:
+			b.WriteString(";SET " + session.TokenSetting + " TO ''")
 		case !srv.pool.config().tracks(name):
 			b.WriteString(",(SELECT setting OPERATOR(pg_catalog.=) reset_val" + ofSetting(name))
 		case !s.knowsDefault(srv, c, name):
@@ -128,7 +131,7 @@ func (s *Shard) knowsDefault(srv *server, c *client, name string) bool {
 	if isIdentity(name) || strings.Contains(name, ".") || s.profiles[c.Settings].has(name) || s.profiles[c.Startup].has(name) {
 		return true
 	}
-	_, ok := srv.pool.shared.greetings.begin(name)
+	_, ok := srv.pool.top().shared.greetings.begin(name)
 	return ok
 }
 
@@ -257,11 +260,15 @@ func (s *Shard) answer(srv *server, c *client) (found session.Pins, settings []S
 			return
 		}
 		value := string(columns[1])
+		if name == session.TokenSetting {
+			s.follow(c, value)
+			return
+		}
 		was, had := values[name]
 		switch given, named := set[name]; {
 		case had && was == value: // it has not changed
 		case len(columns) > 2 && string(columns[2]) == "t" && !begun.has(name):
-			srv.pool.shared.greetings.beginsWith(name, value)
+			srv.pool.top().shared.greetings.beginsWith(name, value)
 			delete(values, name)
 		case s.isDefault(srv, name, value) && !begun.has(name):
 			delete(values, name)
@@ -309,7 +316,7 @@ func (s *Shard) isDefault(srv *server, name, value string) bool {
 	case strings.Contains(name, "."):
 		return value == "" // what is left of one that has been taken back
 	}
-	was, ok := srv.pool.shared.greetings.begin(name)
+	was, ok := srv.pool.top().shared.greetings.begin(name)
 	return ok && was == value
 }
 
@@ -340,13 +347,13 @@ func converted(srv *server, settings []Setting) bool {
 
 // tracks reports whether a setting follows the client.
 func (cfg *PoolConfig) tracks(name string) bool {
-	return cfg.Track == nil || slices.Contains(cfg.Track, name)
+	return cfg.Track == nil || slices.Contains(cfg.Track, name) || sql.IsPoolers([]byte(name))
 }
 
 // remember keeps what a statement has made of a session.
 func (s *Shard) remember(srv *server, c *client, p *profile) {
 	text, ok := srv.Touched.Once()
-	if !ok || p.key == 0 {
+	if !ok || p.key == 0 || touches(&srv.Server, session.TokenSetting) {
 		return
 	}
 	if len(s.outcomes) >= maxOutcomes {

@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/session"
+	"github.com/pgmux/caddy-pgmux/routing"
 )
 
 // clientState is where a client is in its life; see the diagram in package session.
@@ -48,15 +50,20 @@ const addressLen = 56
 // client is one client connection: the protocol machine, and what the engine knows besides. Without pointers.
 type client struct {
 	session.Client
-	pool   uint32 // index in Shard.pools
+	pool   uint32 // index in Shard.pools, of the root
+	at     uint32 // of the pool it waits in or has its server of: the root or a branch
 	server uint32 // slot of its server; 0: none
 	held   uint32 // what it has sent and nobody took yet, in Shard.held
 	need   uint32 // how much must be held before it is worth a look
 	secret uint32
 	gen    uint32
+	// userKey is of whom it has logged in as, for policies that ask for that.
+	userKey uint32
 
 	state     clientState
 	priority  Priority
+	want      want // of the transaction that it has, or has asked for
+	wrote     bool // that may have written
 	paused    pause
 	congested bool
 	welcomed  bool
@@ -69,6 +76,8 @@ type client struct {
 	blocked   session.Verdict // Blocked or Await while it waits for its server's answers
 
 	ticket     uint64 // its place in the queue
+	mark       uint64 // the newest when it last wrote; 0: it has not
+	key        uint64 // of a comment, for policies that ask for that
 	told       uint64 // the sum of what it knows of its session's parameters
 	since      int64  // when it began to wait, or to be idle
 	address    [addressLen]byte
@@ -91,10 +100,11 @@ func (s *Shard) attach(in *Client, login loginID) {
 	s.clients++
 	p := s.join(poolKey{in.Pool, in.Database, in.User})
 	c := &sl.client
-	*c = client{pool: p.index, gen: sl.gen, secret: uint32(s.engine.host.Random()), login: login,
+	*c = client{pool: p.index, at: p.index, gen: sl.gen, secret: uint32(s.engine.host.Random()), login: login,
 		longKey: in.LongKey}
 	c.Slot, c.Conn = i, uint64(loop.MakeID(i, sl.gen))
 	c.priority = in.Priority
+	c.userKey = uint32(routing.Sum(cmp.Or(in.Login, in.User)))
 	c.addressLen = uint8(copy(c.address[:], in.Address))
 	p.clients++
 	s.reaches.set(i, reachKey(s.pid(c), in.Pool, in.User))
@@ -106,7 +116,9 @@ func (s *Shard) attach(in *Client, login loginID) {
 		s.seek(c, in)
 		return
 	}
-	profile := s.profile(in.Startup)
+	startup, token := withoutToken(lastOfEach(in.Startup))
+	s.follow(c, token)
+	profile := s.profileOf(inOrder(startup))
 	c.Startup = profile.key
 	c.wear(profile)
 	c.ListensAlone = s.listensAlone(c, profile)
@@ -116,6 +128,8 @@ func (s *Shard) attach(in *Client, login loginID) {
 
 func (p *shardPool) configureClient(c *client) {
 	cfg := p.config()
+	c.Splits = cfg.Split
+	c.Defers = cfg.Split && cfg.DeferBegin && cfg.Mode == Transaction
 	c.NoTransactions = cfg.Mode == Statement
 	c.NoPrepared = cfg.MaxPreparedStatements <= 0
 	c.Pinning = cfg.Pinning
@@ -201,7 +215,7 @@ func (s *Shard) process(c *client, data []byte) {
 		used, verdict, need := c.Feed(s.env, machine, data)
 		data = data[used:]
 		if srv != nil {
-			srv.fresh = srv.fresh && used == 0
+			srv.fresh = srv.fresh && used == 0 && !srv.Began
 			s.asked(srv)
 			s.countPins(srv)
 		}
@@ -221,6 +235,7 @@ func (s *Shard) process(c *client, data []byte) {
 			}
 			return
 		case session.NeedServer:
+			c.want = s.wanted(c, data)
 			if !s.acquire(c) {
 				if c.state == clientWaiting || c.state == clientPreparing {
 					s.hold(c, data)
@@ -235,7 +250,12 @@ func (s *Shard) process(c *client, data []byte) {
 			s.hold(c, data)
 			return
 		case session.Yield:
-			if s.yieldNumbers(srv, c); c.state != clientIdle && c.state != clientLinked {
+			if s.yield(srv, c); c.state != clientIdle && c.state != clientLinked {
+				return
+			}
+			if c.state == clientLinked && srv.ReadsOnly {
+				c.blocked = session.Await // it is released as soon as all has left that was sent to it
+				s.hold(c, data)
 				return
 			}
 		case session.Quit:
@@ -311,20 +331,19 @@ func (s *Shard) finishClient(c *client, message []byte) {
 
 // unhook takes a client out of the queue, or from its server.
 func (s *Shard) unhook(c *client) {
-	p := s.pools[c.pool]
 	switch c.state {
 	case clientWaiting, clientWelcoming:
-		p.ledger.Leave(c.ticket)
+		s.pools[c.at].ledger.Leave(c.ticket)
 	case clientPreparing:
 		srv := s.serverOf(c)
 		srv.client, c.server = 0, 0
 		if srv.purpose == asking {
-			p.linking(s.now, -1)
+			srv.linking(s.now, -1)
 		}
 	case clientLinked:
 		srv := s.serverOf(c)
 		srv.client, c.server = 0, 0
-		p.linking(s.now, -1)
+		srv.linking(s.now, -1)
 		if srv.straight != nil {
 			s.closeServer(srv)
 			break
@@ -366,6 +385,7 @@ func (s *Shard) refuse(c *client, r *Refusal) {
 	}
 	c.state, c.cancelled, c.since = clientIdle, false, s.now
 	s.Send(c.Conn, r.message("ERROR"))
+	c.FailDeferred()
 	c.Refuse()
 }
 

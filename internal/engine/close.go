@@ -92,6 +92,9 @@ func (s *Shard) serverEnded(srv *server) {
 		return // its next shard will notice
 	}
 	if srv.purpose != closing {
+		if !srv.Dying { // without a word: it, or what is between, is gone
+			s.upstreamEnds(srv.pool.shared.template, srv.upstream)
+		}
 		s.serverLost(srv)
 	}
 	s.serverClosed(srv)
@@ -110,6 +113,9 @@ func (s *Shard) serverLost(srv *server) {
 	c := s.clientOf(srv)
 	was := srv.purpose
 	mid, dying, resting := srv.MidMessage(), srv.Dying, srv.restsNow()
+	if srv.ShutDown {
+		s.upstreamEnds(srv.pool.shared.template, srv.upstream)
+	}
 	if was == checking {
 		srv.pool.counts.ChecksFailed++
 	}
@@ -130,7 +136,7 @@ func (s *Shard) serverLost(srv *server) {
 		}
 		s.again(c)
 	case linked, asking:
-		srv.pool.linking(s.now, -1)
+		srv.linking(s.now, -1)
 		c.state = clientIdle
 		switch {
 		case resting && !c.quits:

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/session"
+	"github.com/pgmux/caddy-pgmux/routing"
 )
 
 // Mode says when a server returns to its pool.
@@ -105,6 +106,14 @@ type PoolConfig struct {
 	// MaxPinned bounds the servers of one (database, user) that stay with their clients for such state. Not positive: no
 	// bound but PoolSize.
 	MaxPinned int
+	// Split sends what reads to replicas, as Reads prefers, and ReadYourWrites only to those that have replayed what the session has
+	// written. DeferBegin: BEGIN waits for the first statement of its transaction, which decides.
+	Split, DeferBegin, ReadYourWrites bool
+	Reads                             routing.Reads
+	// Policy picks an upstream where several would do; nil: LeastConn.
+	Policy routing.Policy
+	// Health is what the roles and the health of upstreams are found out by.
+	Health routing.Settings
 	// MaxPreparedStatements bounds the statements kept prepared on one server; the least recently used are closed.
 	// 0: clients' prepared statements are passed through and pin their server.
 	MaxPreparedStatements int
@@ -143,16 +152,18 @@ type Upstream struct {
 	MaxServerConnections int
 	// Role is what the configuration says it is.
 	Role Role
+	// Weight is its share, where the policy goes by it. Not positive: 1.
+	Weight int
 }
 
-// Role is what an upstream is, as far as known.
-type Role uint8
+// Role is what the configuration says that an upstream is.
+type Role = routing.Role
 
 const (
 	// RoleAuto is found out: a server in recovery is a replica.
-	RoleAuto Role = iota
+	RoleAuto = routing.Unknown
 	// RolePrimary takes writes.
-	RolePrimary
-	// RoleReplica takes reads only; until reads are routed, it gets no transactions beside a primary.
-	RoleReplica
+	RolePrimary = routing.Primary
+	// RoleReplica takes reads only; where reads are not split from writes, it gets no transactions beside a primary.
+	RoleReplica = routing.Replica
 )

@@ -224,7 +224,7 @@ func (s *Shard) sever(srv *server, c *client, message []byte) {
 		message = nil
 	}
 	srv.client, c.server = 0, 0
-	srv.pool.linking(s.now, -1)
+	srv.linking(s.now, -1)
 	c.state = clientIdle
 	s.closeServer(srv)
 	s.finishClient(c, message)

@@ -44,8 +44,11 @@ func (s *Shard) supply(p *shardPool) {
 	for ; missing > 0 && s.now >= p.retryAt; missing-- {
 		u := s.choose(p)
 		if u == nil || !p.takePermits(u) && !s.takeReserve(p, u) {
-			s.starve(p)
-			return
+			if !s.spill(p) {
+				s.starve(p)
+				return
+			}
+			continue
 		}
 		s.dial(p, u)
 	}
@@ -62,21 +65,20 @@ func (s *Shard) dial(p *shardPool, u *upstream) {
 		Upstream: u.address, Timeout: cfg.ServerConnectTimeout})
 }
 
-// choose is the upstream for the next server: of those that take writes, the one with the fewest servers. nil if
-// none has a permit left.
+// choose is the upstream for the next server: of those that the pool may have servers of, the one with the fewest. nil if none
+// has a permit left, or all are out of reach.
 func (s *Shard) choose(p *shardPool) *upstream {
 	return s.chooseIf(p, func(*upstream) bool { return true })
 }
 
 func (s *Shard) chooseIf(p *shardPool, good func(*upstream) bool) (best *upstream) {
 	var fewest int
-	list := *p.shared.template.upstreams.Load()
-	for _, u := range list {
-		if !u.takesTransactions(list) || s.now < u.replicaUntil.Load() {
+	for _, u := range *p.shared.template.upstreams.Load() {
+		if !u.mayServe(p) || p.root == nil && s.now < u.replicaUntil.Load() {
 			continue
 		}
 		n, limit := u.servers.Taken(), u.servers.Limit()
-		if limit > 0 && n >= limit || !good(u) {
+		if limit > 0 && n >= limit || !good(u) || !u.isClosed() && !s.admits(p.shared.template, u) {
 			continue
 		}
 		if best == nil || n < fewest {
@@ -86,11 +88,7 @@ func (s *Shard) chooseIf(p *shardPool, good func(*upstream) bool) (best *upstrea
 	return best
 }
 
-// takesTransactions reports whether an upstream of a list is for more than reads.
-func (u *upstream) takesTransactions(list []*upstream) bool {
-	return u.role != RoleReplica || !hasPrimary(list)
-}
-
+// hasPrimary reports whether any of them is declared to be, or may turn out to be, a primary.
 func hasPrimary(list []*upstream) bool {
 	for _, u := range list {
 		if u.role != RoleReplica {
@@ -114,7 +112,7 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		if r.Refused == nil {
 			s.engine.host.CloseFD(r.FD)
 		}
-		p := s.join(d.pool.shared.poolKey)
+		p := s.joinShared(d.pool.shared)
 		if d.listens {
 			p.giveListenerBack(s, d.upstream)
 		} else {
@@ -149,6 +147,7 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		s.supply(p)
 		return
 	}
+	srv.standsIn()
 	for _, q := range srv.params {
 		srv.sum += paramSum(q.Name, q.Value)
 	}
@@ -157,9 +156,8 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		return
 	}
 	p.fails, p.retryAt, p.refusal = 0, 0, nil
-	if p.shared.greetings.learn(srv.params) {
-		s.greetAll(p)
-	}
+	s.connected(p.shared.template, d.upstream)
+	s.introduce(srv)
 	p.shared.warm.Store(true)
 	s.release(srv)
 	s.supply(p)
@@ -189,12 +187,13 @@ func (s *Shard) adopt(srv *server, fd int) bool {
 // is to be found out, and there are others.
 func (s *Shard) isWrongReplica(p *shardPool, u *upstream, params []Setting) bool {
 	list := *p.shared.template.upstreams.Load()
-	if u.role != RoleAuto || len(list) < 2 {
+	if p.root != nil || u.role != RoleAuto || len(list) < 2 {
 		return false
 	}
 	for _, q := range params {
 		if q.Name == "in_hot_standby" && q.Value == "on" {
 			u.replicaUntil.Store(s.now + int64(replicaFor))
+			s.engine.host.ProbeSoon(p.shared.template.name, u.address)
 			return true
 		}
 	}
@@ -211,15 +210,27 @@ func (s *Shard) dialFailed(p *shardPool, u *upstream, r *Refusal) {
 		p.retryAt = s.now + pause
 		s.timers.Set(loop.Timer{At: p.retryAt, Kind: timerRetry, Ref: uint64(p.index)})
 	}
+	switch {
+	case r.countsForBreaker():
+		s.connectFailed(p.shared.template, u)
+	case r.SQLState == "57P03":
+		s.upstreamEnds(p.shared.template, u)
+	}
 	k := p.shared.poolKey
 	s.engine.host.Log(Notice{Level: Warn, Message: "connecting to Postgres failed", Pool: k.pool, Database: k.database,
 		User: k.user, Upstream: u.address, Cause: r.Error()})
+	s.reroute(p)
 	if r.Permanent && !p.hasServers() {
-		for p.ledger.Waiting() > 0 {
-			c := s.client(p.ledger.PopWaiter().Client)
-			s.refuse(c, r)
-			s.proceed(c)
-		}
+		s.refuseWaiters(p, r)
+	}
+}
+
+// refuseWaiters tells all who wait in a pool here why there is no server.
+func (s *Shard) refuseWaiters(p *shardPool, r *Refusal) {
+	for p.ledger.Waiting() > 0 {
+		c := s.client(p.ledger.PopWaiter().Client)
+		s.refuse(c, r)
+		s.proceed(c)
 	}
 }
 
@@ -263,7 +274,7 @@ func (s *Shard) freed(shared *sharedPool) {
 	for _, p := range lacking {
 		s.supply(p)
 	}
-	if p := s.byKey[shared.poolKey]; p != nil {
+	if p := s.partOf(shared); p != nil {
 		s.refill(p)
 	}
 }
@@ -276,7 +287,7 @@ func (s *Shard) starve(p *shardPool) {
 	}
 	asked := p.evictedAt
 	for _, u := range *p.shared.template.upstreams.Load() {
-		if limit := u.servers.Limit(); limit <= 0 || u.servers.Taken() < limit {
+		if limit := u.servers.Limit(); limit <= 0 || u.servers.Taken() < limit || !u.mayServe(p) {
 			continue
 		}
 		if first, ok := p.ledger.FirstWaiter(); ok {

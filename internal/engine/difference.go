@@ -97,7 +97,7 @@ func sureToBeTaken(name string) bool {
 		"default_transaction_deferrable", "idle_in_transaction_session_timeout", "idle_session_timeout", "jit", "plan_cache_mode",
 		"random_page_cost", "effective_cache_size", "constraint_exclusion", "geqo", "from_collapse_limit", "join_collapse_limit",
 		"default_statistics_target", "check_function_bodies", "transform_null_equals", "quote_all_identifiers", "escape_string_warning",
-		"backslash_quote", "xmloption", "xmlbinary", "max_parallel_workers_per_gather", "debug_parallel_query", "force_parallel_mode":
+		"backslash_quote", routeSetting, "xmloption", "xmlbinary", "max_parallel_workers_per_gather", "debug_parallel_query", "force_parallel_mode":
 		return true
 	}
 	return strings.HasPrefix(name, "enable_")

@@ -150,6 +150,9 @@ func (s *Shard) Crash(message string, stack []byte) {
 			p.listener.ends(s.engine, p.shared)
 		}
 		for srv := range p.servers {
+			if srv.purpose == linked || srv.purpose == asking {
+				srv.upstream.busy.Add(-1)
+			}
 			srv.givePermits()
 			s.engine.senders.remove(srv)
 			s.unpinned(srv)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pgmux/caddy-pgmux/internal/pool"
 	"github.com/pgmux/caddy-pgmux/internal/session"
+	"github.com/pgmux/caddy-pgmux/routing"
 )
 
 // Engine is a fixed number of shards and what they share.
@@ -25,6 +26,8 @@ type Engine struct {
 	drained  chan struct{}
 	running  atomic.Int64 // shards that have not stopped
 
+	marks   atomic.Uint64 // see Mark
+	process func() uint64 // whose marks these are, in causal tokens
 	keys    keys
 	schema  session.Schema
 	senders senders
@@ -51,6 +54,10 @@ type template struct {
 	seekers    atomic.Int32 // replication clients that wait for a server, of all its pools
 	// upstreams are those configured now; servers hold on to theirs.
 	upstreams atomic.Pointer[[]*upstream]
+	// view is what is known of them; see topology.go. tracker and clock, the latest time it has been told, are under Engine.mu.
+	view    atomic.Pointer[view]
+	tracker *routing.Tracker
+	clock   int64
 	// allowances has one for each address that was ever configured: those of servers that are still there count. Under
 	// Engine.mu.
 	allowances map[string]*allowance
@@ -61,6 +68,7 @@ type upstream struct {
 	address string
 	role    Role
 	*allowance
+	standing
 	// removed: no longer configured; its servers leave when they are released.
 	removed atomic.Bool
 	// replicaUntil: until then it is taken for a replica, because a server of it said that it is in recovery.
@@ -77,6 +85,9 @@ type allowance struct {
 	turn []atomic.Int64
 	// listeners counts those among the servers that listen for clients: all but one at most, or nobody could be served.
 	listeners pool.Budget
+	// busy is how many of them clients have now, and latency how long queries take there: what policies go by.
+	busy    atomic.Int32
+	latency routing.Latency
 }
 
 type poolKey struct{ pool, database, user string }
@@ -84,6 +95,11 @@ type poolKey struct{ pool, database, user string }
 // sharedPool is one (pool, database, user) over all shards.
 type sharedPool struct {
 	poolKey
+	// upstream is the address of a branch; root and branches are under Engine.mu. See branches.go.
+	upstream string
+	root     *sharedPool
+	branches map[string]*sharedPool
+
 	template  *template
 	shared    *pool.Shared
 	greetings greetings
@@ -112,8 +128,10 @@ func New(shards int, host Host) *Engine {
 		hearers:   map[string]*hearers{},
 
 		markerChannel: newMarkerChannel(host),
+		process:       sync.OnceValue(host.Random),
 	}
 	e.config.Store(&Config{})
+	e.marks.Store(1) // 0 is of sessions that have not written
 	e.running.Store(int64(shards))
 	for i := range shards {
 		e.shards = append(e.shards, newShard(e, i))

@@ -39,6 +39,13 @@ func (g *greetings) learn(params []Setting) bool {
 	return true
 }
 
+// known reports whether a server has said it.
+func (g *greetings) known() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.base != nil
+}
+
 // tried notes what a server reports to clients of a profile, and returns what they are told.
 func (g *greetings) tried(p *profile, params []Setting, notices []byte) []byte {
 	g.mu.Lock()
@@ -150,6 +157,8 @@ func sureToKeep(base []Setting, q Setting) bool {
 		return isReported && (q.Value == was || strings.EqualFold(q.Value, "ISO") && strings.HasPrefix(was, "ISO, "))
 	case "timezone", "intervalstyle", "standard_conforming_strings":
 		return isReported && q.Value == was
+	case routeSetting:
+		return true // it has been looked at
 	case "extra_float_digits":
 		n, err := strconv.Atoi(q.Value)
 		return err == nil && -15 <= n && n <= 3

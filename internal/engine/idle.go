@@ -28,10 +28,10 @@ func (s *Shard) watchIdle() {
 	s.timers.Set(loop.Timer{At: s.now, Kind: timerIdle})
 }
 
-// closesIdle reports whether any pool has a client_idle_timeout.
+// closesIdle reports whether any pool has a client_idle_timeout, or timeouts of transactions that no server knows of.
 func (e *Engine) closesIdle() bool {
 	for i := range e.config.Load().Pools {
-		if e.config.Load().Pools[i].ClientIdleTimeout > 0 {
+		if cfg := &e.config.Load().Pools[i]; cfg.ClientIdleTimeout > 0 || cfg.DeferBegin && cfg.TransactionTimeout+cfg.IdleTransactionTimeout > 0 {
 			return true
 		}
 	}
@@ -59,12 +59,27 @@ func (s *Shard) stepIdle() {
 
 // closeIdle closes a client that has asked nothing for too long.
 func (s *Shard) closeIdle(c *client) {
+	if c.state == clientIdle && c.Deferred() {
+		s.closeDeferred(c)
+		return
+	}
 	timeout := s.pools[c.pool].config().ClientIdleTimeout
 	if timeout <= 0 {
 		return
 	}
 	if since, idle := s.idleSince(c); idle && s.now-since >= int64(timeout) {
 		s.finishClient(c, idleTooLong(timeout).message("FATAL"))
+	}
+}
+
+// closeDeferred closes a client that lets a transaction rest whose BEGIN has been deferred.
+func (s *Shard) closeDeferred(c *client) {
+	cfg := s.pools[c.pool].config()
+	switch rests := s.now - c.since; {
+	case cfg.TransactionTimeout > 0 && rests >= int64(cfg.TransactionTimeout):
+		s.finishClient(c, transactionTooLong(cfg).message("FATAL"))
+	case cfg.IdleTransactionTimeout > 0 && rests >= int64(cfg.IdleTransactionTimeout):
+		s.finishClient(c, restsTooLong(cfg).message("FATAL"))
 	}
 }
 

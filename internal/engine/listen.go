@@ -166,7 +166,7 @@ func (s *Shard) listensAlone(c *client, p *profile) bool {
 
 // otherEncoding reports whether an encoding is not the listener's.
 func (s *Shard) otherEncoding(p *shardPool, encoding string) bool {
-	begun, known := p.shared.greetings.begin("client_encoding")
+	begun, known := p.top().shared.greetings.begin("client_encoding")
 	if !known {
 		begun = "UTF8"
 	}

@@ -71,7 +71,7 @@ func (s *Shard) deliver(c *client, m []byte) {
 
 // mayTell reports whether a client is between two transactions, and reads.
 func (s *Shard) mayTell(c *client) bool {
-	if c.unready || c.congested || c.AmidBatch() {
+	if c.unready || c.congested || c.AmidBatch() || c.Deferred() {
 		return false
 	}
 	srv := s.serverOf(c)

@@ -304,7 +304,7 @@ func TestListenDoesNotPin(t *testing.T) {
 
 // newRigAgain is another rig that writes on.
 func newRigAgain(r *rig, p PoolConfig) *rig {
-	next := newRig(r.T, 1, p)
+	next := newRig(r.TB, 1, p)
 	next.log = r.log
 	next.params = append(next.params, Setting{"client_encoding", "UTF8"})
 	return next

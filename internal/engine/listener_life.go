@@ -172,7 +172,7 @@ func (s *Shard) tendListener(p *shardPool) {
 		case srv == nil && !l.dialing && !p.roomToListen():
 			s.endListening(p)
 		case srv == nil || !srv.Settled():
-		case srv.upstream.removed.Load(), srv.upstream.listeners.Taken() > srv.upstream.mostListeners(): // there is no room for it any more
+		case srv.unwanted(), srv.upstream.listeners.Taken() > srv.upstream.mostListeners(): // there is no room for it any more
 			s.listenerLost(srv)
 		case s.mustCheck(srv):
 			s.tellListener(srv, "")

@@ -36,6 +36,17 @@ type Sizing struct {
 	Window time.Duration
 }
 
+// add adds that of another pool, with servers of its own.
+func (z *Sizing) add(other *Sizing) {
+	z.Window = other.Window
+	z.Recommended += other.Recommended
+	z.BusyServers += other.BusyServers
+	z.ArrivalsPerSecond += other.ArrivalsPerSecond
+	if z.ServiceSeconds = other.ServiceSeconds; z.ArrivalsPerSecond > other.ArrivalsPerSecond {
+		z.ServiceSeconds = z.BusyServers / z.ArrivalsPerSecond
+	}
+}
+
 // load is what is measured of a pool, over all shards. Shards add to it once a second; no query takes its lock.
 type load struct {
 	mu                sync.Mutex
@@ -88,6 +99,12 @@ func (l *load) sizing() Sizing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.recently.sizing(sizingWindow)
+}
+
+// linking counts a client in that has got a server, or out.
+func (srv *server) linking(now int64, by int) {
+	srv.pool.linking(now, by)
+	srv.upstream.busy.Add(int32(by))
 }
 
 // linking counts a client in that has got its server, or out, and the time that servers are in use.

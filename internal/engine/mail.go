@@ -1,5 +1,7 @@
 package engine
 
+import "github.com/pgmux/caddy-pgmux/internal/sql"
+
 // mailKind says what a message to a shard is.
 type mailKind uint8
 
@@ -25,6 +27,9 @@ const (
 	mailDeaf                       // it is lost
 	mailUnheard                    // there is no room for one any more
 	mailCrashed                    // another shard has, and knows nothing any more
+	mailUpstreams                  // something has become known of the upstreams of a declared pool
+	mailFacts                      // what the grammar says of a text
+	mailText                       // what it has said of a text to another shard
 )
 
 // mail is a message to a shard.
@@ -41,6 +46,8 @@ type mail struct {
 	moved    *movedServer
 	collect  *collector
 	upstream *upstream
+	template *template
+	facts    *sql.Facts
 	listen   *listenRequest
 	heard    []byte        // messages, which nobody may change
 	done     chan struct{} // closed when a cancel has been delivered, or there was nothing to cancel
@@ -68,7 +75,7 @@ func (s *Shard) receive(m *mail) {
 	case mailEvict:
 		s.evict(m.pool, m.upstream)
 	case mailLearned:
-		if p := s.byKey[m.pool.poolKey]; p != nil {
+		if p := s.partOf(m.pool); p != nil {
 			s.greetHere(p)
 		}
 	case mailSnapshot:
@@ -82,23 +89,29 @@ func (s *Shard) receive(m *mail) {
 	case mailListen:
 		s.listenFor(m.pool, m.shard, m.listen)
 	case mailListening:
-		if p := s.byKey[m.pool.poolKey]; p != nil {
+		if p := s.partOf(m.pool); p != nil {
 			s.heardUpTo(p, m.ticket)
 		}
 	case mailHeard:
-		if p := s.byKey[m.pool.poolKey]; p != nil {
+		if p := s.partOf(m.pool); p != nil {
 			s.passOn(p, m.heard)
 		}
 	case mailDeaf:
-		if p := s.byKey[m.pool.poolKey]; p != nil {
+		if p := s.partOf(m.pool); p != nil {
 			s.deaf(p)
 		}
 	case mailUnheard:
-		if p := s.byKey[m.pool.poolKey]; p != nil {
+		if p := s.partOf(m.pool); p != nil {
 			s.unheard(p)
 		}
 	case mailCrashed:
 		s.crashed(m.shard)
+	case mailUpstreams:
+		s.regroup(m.template)
+	case mailFacts:
+		s.classified(m.ticket, m.facts)
+	case mailText:
+		s.env.Learn(m.ticket, m.facts)
 	}
 }
 

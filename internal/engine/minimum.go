@@ -1,15 +1,24 @@
 package engine
 
+import "slices"
+
 // min_pool_size is a floor over all shards, kept with the same permits as pool_size, so that it is not overshot: a server
 // is dialed for it while fewer permits are out. Who needs a permit of the upstream goes before it, and may take servers
 // below it; dials that are refused pause for it too.
 
 // minimum is how many servers the pool keeps whoever uses them.
 func (p *shardPool) minimum() int {
-	if !p.shared.warm.Load() || p.leaving() {
+	if !p.shared.warm.Load() || p.leaving() || p.isGone() || p.root == nil && p.shared.template.view.Load().mode == routeBalanced {
 		return 0
 	}
 	return min(p.config().MinPoolSize, p.shared.shared.Size.Limit())
+}
+
+// isGone reports whether a branch is of an upstream that is configured no longer.
+func (p *shardPool) isGone() bool {
+	return p.root != nil && !slices.ContainsFunc(p.shared.template.view.Load().upstreams, func(u *upstream) bool {
+		return u.address == p.shared.upstream
+	})
 }
 
 // kept reports whether min_pool_size is reason enough for the pool to be there: not where Postgres has refused it for
@@ -46,6 +55,17 @@ func (s *Shard) spare(p *shardPool) *upstream {
 	return nil
 }
 
+// warmBranches is for a root whose servers are all in branches.
+func (s *Shard) warmBranches(root *shardPool) {
+	v := root.shared.template.view.Load()
+	if v.mode != routeBalanced {
+		return
+	}
+	for _, u := range v.upstreams {
+		s.branch(root, u.address).shared.warm.Store(true)
+	}
+}
+
 // warm makes this shard's share of the pools that have min_pool_size servers from the start.
 func (s *Shard) warm() {
 	if s.stopping {
@@ -61,6 +81,7 @@ func (s *Shard) warm() {
 				continue
 			}
 			if p := s.joinDeclared(poolKey{cfg.Name, id.Database, id.User}); p != nil {
+				s.warmBranches(p)
 				p.shared.warm.Store(true)
 				if s.now >= p.retryAt {
 					p.refusal = nil // somebody may have seen to it

@@ -15,7 +15,7 @@ type movedServer struct {
 
 // lend gives another shard an idle server, if there is one to spare.
 func (s *Shard) lend(shared *sharedPool, to int) {
-	p := s.byKey[shared.poolKey]
+	p := s.partOf(shared)
 	if p != nil {
 		if slot, ok := p.ledger.Lend(to); ok {
 			s.leave(s.server(slot), to)
@@ -63,7 +63,7 @@ func (s *Shard) depart(srv *server, ev *loop.Event) {
 // arrive takes a server over from another shard.
 func (s *Shard) arrive(m *movedServer) {
 	srv := m.server
-	p := s.join(srv.pool.shared.poolKey)
+	p := s.joinShared(srv.pool.shared)
 	srv.pool = p
 	srv.purpose = idle
 	if _, known := s.profiles[srv.Settings]; !known {

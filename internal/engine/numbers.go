@@ -163,8 +163,8 @@ func (s *Shard) endRest(c *client) {
 	}
 }
 
-// yieldNumbers takes a server that rested from its client, which goes on with something else while others wait.
-func (s *Shard) yieldNumbers(srv *server, c *client) {
+// yield takes a server from its client, which goes on with something else: it rested while others wait, or only reads.
+func (s *Shard) yield(srv *server, c *client) {
 	if s.mayRelease(srv, c) {
 		s.unlink(srv, c)
 	}

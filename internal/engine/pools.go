@@ -1,16 +1,23 @@
 package engine
 
-import "github.com/pgmux/caddy-pgmux/internal/pool"
+import (
+	"slices"
+
+	"github.com/pgmux/caddy-pgmux/internal/pool"
+)
 
 // shardPool is one shard's part of a (pool, database, user). It is made when the first client of it comes to the shard,
 // or because it has servers from the start, and forgotten when nobody uses it any more.
 type shardPool struct {
-	index   uint32
-	shared  *sharedPool
-	ledger  *pool.Ledger
-	servers map[*server]struct{}
-	clients int
-	linked  int // of them, those that have a server; changed by linking
+	index  uint32
+	shared *sharedPool
+	// root is nil of one that is no branch; branches are those of a root on this shard.
+	root     *shardPool
+	branches []*shardPool
+	ledger   *pool.Ledger
+	servers  map[*server]struct{}
+	clients  int
+	linked   int // of them, those that have a server; changed by linking
 
 	// What measure has not added to the pool's load yet: how often a server was asked for, and got, and for how long servers
 	// were in use until busyAt.
@@ -41,7 +48,7 @@ type shardPool struct {
 	counts   Counts // its loop's thread alone writes them
 }
 
-// join is this shard's part of a pool.
+// join is this shard's part of the root of a pool.
 func (s *Shard) join(k poolKey) *shardPool {
 	if p := s.byKey[k]; p != nil {
 		return p
@@ -78,7 +85,9 @@ func (s *Shard) part(shared *sharedPool) *shardPool {
 		p.index = uint32(len(s.pools))
 		s.pools = append(s.pools, p)
 	}
-	s.byKey[shared.poolKey] = p
+	if shared.root == nil {
+		s.byKey[shared.poolKey] = p
+	}
 	return p
 }
 
@@ -105,18 +114,32 @@ func (s *Shard) forgetPools() {
 			}
 			s.forgotten[name].Add(&p.counts)
 		}
-		delete(s.byKey, p.shared.poolKey)
-		s.pools[p.index] = nil
-		s.gaps = append(s.gaps, p.index)
-		s.engine.part(p.shared)
+		s.forget(p)
 	}
+}
+
+// forget takes a pool out.
+func (s *Shard) forget(p *shardPool) {
+	if p.root == nil {
+		delete(s.byKey, p.shared.poolKey)
+	} else {
+		p.root.branches = slices.DeleteFunc(p.root.branches, func(b *shardPool) bool { return b == p })
+	}
+	s.pools[p.index] = nil
+	s.gaps = append(s.gaps, p.index)
+	s.engine.part(p.shared)
 }
 
 // unused reports whether nothing would be lost with a pool: it has no client, no server here, elsewhere or between
 // shards, no pause before the next dial to keep, and no min_pool_size.
 func (p *shardPool) unused(now int64) bool {
-	return p.clients == 0 && p.dialing == 0 && len(p.servers) == 0 && p.shared.shared.Size.Taken() == 0 && now >= p.retryAt &&
+	return p.clients == 0 && len(p.branches) == 0 && p.ledger.Waiting() == 0 && p.dialing == 0 && len(p.servers) == 0 && p.shared.shared.Size.Taken() == 0 && now >= p.retryAt &&
 		!p.kept() && p.listener == nil && (p.hub == nil || len(p.hub.waits) == 0)
+}
+
+// isRefused reports whether the pool has no server, and it is not the time to try for one again.
+func (p *shardPool) isRefused(now int64) bool {
+	return p.refusal != nil && now < p.retryAt && !p.hasServers()
 }
 
 func (p *shardPool) config() *PoolConfig { return p.shared.template.config.Load() }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pgmux/caddy-pgmux/internal/session"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
 
 // profile is what a session is set to, beyond what any session of the pool begins with; equal ones are one. A client begins
@@ -20,6 +21,11 @@ type profile struct {
 	backslashQuotes bool
 	// ready: Postgres takes all of it again, having taken it once, so that a query may follow without waiting for that.
 	ready bool
+
+	// route is where the session wants to go: its pgmux.route.
+	route sql.Route
+	// serializable: it is its default_transaction_isolation.
+	serializable bool
 
 	// named: it has an application_name that Postgres takes as it is; asked is the key of its other settings.
 	named bool
@@ -125,6 +131,10 @@ func newProfile(key uint64, settings []Setting) *profile {
 			if plainName(q.Value) {
 				p.named, p.asked = true, keyOf(settings, func(name string) bool { return name == applicationName })
 			}
+		case routeSetting:
+			p.route = sql.RouteOf([]byte(q.Value))
+		case "default_transaction_isolation":
+			p.serializable = strings.EqualFold(q.Value, "serializable")
 		case "client_encoding":
 			p.unreadable = unreadable(q.Value)
 		case "standard_conforming_strings":
@@ -133,6 +143,9 @@ func newProfile(key uint64, settings []Setting) *profile {
 	}
 	return p
 }
+
+// routeSetting is the setting of the pooler's own that says where a session's transactions go: primary, replica, or auto.
+const routeSetting = session.RouteSetting
 
 // isOff reports whether Postgres reads a value as false.
 func isOff(v string) bool {

@@ -22,11 +22,12 @@ func (s *Shard) mayRelease(srv *server, c *client) bool {
 
 // unlink takes a server from its client, and passes it on.
 func (s *Shard) unlink(srv *server, c *client) {
-	srv.pool.linking(s.now, -1)
+	srv.linking(s.now, -1)
 	srv.used = max(s.now, 1)
 	srv.client, c.server = 0, 0
 	s.countPinned(srv)
 	srv.noteUse(&c.Client)
+	s.noteWrite(c, srv)
 	s.hasHeard(c, srv)
 	c.state, c.since = clientIdle, s.now
 	c.blocked = session.More
@@ -147,6 +148,9 @@ func (s *Shard) release(srv *server) {
 		if srv.keepsNumbers() {
 			p.ledger.TakeLast(srv.slot)
 		}
+		if p.root != nil {
+			s.draw(p)
+		}
 	}
 }
 
@@ -154,7 +158,15 @@ func (s *Shard) release(srv *server) {
 // nobody waits any more; or others need its place.
 func (s *Shard) mustGo(srv *server) bool {
 	p := srv.pool
-	return srv.upstream.removed.Load() || srv.outlived() ||
+	return srv.unwanted() || srv.outlived() ||
 		p.leaving() && p.shared.shared.Waiting() == 0 ||
 		s.yields(srv)
+}
+
+// unwanted reports whether the upstream of a server has been removed, or is not what the server was dialed for any more, or
+// transactions are balanced now, and it is of the root.
+func (srv *server) unwanted() bool {
+	p := srv.pool
+	return srv.upstream.removed.Load() || !srv.upstream.mayServe(p) ||
+		p.root == nil && !srv.listens && srv.straight == nil && p.shared.template.view.Load().mode == routeBalanced
 }

@@ -48,7 +48,7 @@ func (s *Shard) missed(srv *server) bool {
 func (s *Shard) renew() {
 	for _, srv := range s.slots.servers {
 		if srv == nil || srv.renewed || srv.purpose == closing || srv.purpose == leaving || srv.purpose == hearing || s.now < srv.renewal() ||
-			srv.upstream.removed.Load() || !s.missed(srv) {
+			srv.unwanted() || !s.missed(srv) {
 			continue
 		}
 		srv.renewed = s.replace(srv.pool)

@@ -33,6 +33,7 @@ func (s *rigSession) change(text string) (tag string, ok bool) {
 	if s.settings == nil {
 		s.settings = map[string]string{}
 	}
+	text, _, _ = strings.Cut(text, ";SELECT CASE") // what checks settings of the pooler's own
 	switch m := setsOne.FindStringSubmatch(text); {
 	case m != nil:
 		s.settings[m[1]] = m[2]
@@ -112,6 +113,9 @@ func (s *rigSession) answer(text string) (rows [][]byte) {
 	rows = append(rows, dataRow(first...))
 	for _, m := range asksFor.FindAllStringSubmatch(text, -1) {
 		rows = append(rows, dataRow(m[1], s.settings[m[1]]))
+	}
+	if strings.Contains(text, "SET pgmux.causal_token TO ''") {
+		delete(s.settings, "pgmux.causal_token")
 	}
 	if strings.Contains(text, "pg_settings") {
 		for name, value := range s.settings {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
 
 var update = flag.Bool("update", false, "rewrite the transcripts with what happens now")
@@ -21,7 +22,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts with what happe
 // it and sockets, a Host whose dials reach scripted servers, and a time that passes when it is told to. What everybody
 // receives, and what the Host is asked for, is written down.
 type rig struct {
-	*testing.T
+	testing.TB
 	e       *Engine
 	loops   []*rigLoop
 	now     int64
@@ -37,7 +38,8 @@ type rig struct {
 	random                 func() uint64
 	params                 []Setting
 	quiet                  bool
-	most                   int // servers there were at once
+	most                   int      // servers there were at once
+	soon                   []string // upstreams that are to be probed
 	notices                []Notice
 	crashes                bool       // bugs may be met
 	layer                  loop.Layer // of servers
@@ -47,6 +49,10 @@ type rig struct {
 	// deniesCatalog: it says so with an error; mutesCatalog: it says nothing.
 	deniesCatalog, mutesCatalog bool
 	watch                       *watch
+	// facts is what the grammar says; nil: it says nothing.
+	facts func(text string) *sql.Facts
+	// byUpstream: servers are called by their upstreams.
+	byUpstream bool
 	// reports: servers report the settings in params that change.
 	reports bool
 }
@@ -103,9 +109,9 @@ type rigServer struct {
 	channels rigChannels
 }
 
-func newRig(t *testing.T, shards int, pools ...PoolConfig) *rig {
+func newRig(t testing.TB, shards int, pools ...PoolConfig) *rig {
 	t.Helper()
-	r := &rig{T: t, now: int64(time.Hour), params: []Setting{{"server_version", "15"}}}
+	r := &rig{TB: t, now: int64(time.Hour), params: []Setting{{"server_version", "15"}}}
 	r.watch = newWatch(t)
 	r.e = New(shards, (*rigHost)(r))
 	for i := range shards {
@@ -258,6 +264,9 @@ func (r *rig) answerDials() bool {
 		}
 		srv := &rigServer{number: len(r.servers) + 1, status: 'I', dialed: q, rig: r, texts: map[string]string{}}
 		srv.socket = r.socket(fmt.Sprintf("s%d", srv.number))
+		if r.byUpstream {
+			srv.socket.name = fmt.Sprintf("%s:%d", strings.TrimSuffix(q.Upstream, ":5432"), srv.number)
+		}
 		srv.socket.server = srv
 		r.servers = append(r.servers, srv)
 		r.e.Dialed(q.Ticket, DialResult{FD: srv.socket.fd, Layer: r.layer, PID: uint32(srv.number), Secret: []byte{1, 2, 3, 4}, Params: r.params})
@@ -546,7 +555,7 @@ func frame(typ byte, parts ...string) []byte {
 	return b
 }
 
-// clientSays builds a message: "Parse: name text", "Bind: name", "Execute:", "Sync:", "CopyData: …", or a Query.
+// clientSays builds a message: "Parse: name text", also of the name unnamed, "Bind: name", "Execute:", "Sync:", "CopyData: …", or a Query.
 func clientSays(m string) []byte {
 	kind, rest, ok := strings.Cut(m, ":")
 	if !ok {
@@ -554,8 +563,11 @@ func clientSays(m string) []byte {
 	}
 	rest = strings.TrimSpace(rest)
 	switch kind {
+	case "Query":
+		return frame(pgwire.Query, rest, "\x00")
 	case "Parse":
 		name, text, _ := strings.Cut(rest, " ")
+		name = strings.TrimPrefix(name, "unnamed")
 		return frame(pgwire.Parse, name, "\x00", text, "\x00\x00\x00")
 	case "Bind":
 		return frame(pgwire.Bind, "\x00", rest, "\x00\x00\x00\x00\x00\x00\x00")
@@ -665,6 +677,11 @@ func (s *rigServer) message(typ byte, body string) {
 		s.bound = s.texts[strings.Split(body+"\x00\x00", "\x00")[1]]
 		s.answer(frame(pgwire.BindComplete))
 	case pgwire.Execute:
+		if strings.HasPrefix(strings.ToLower(s.bound), "begin") {
+			s.status = 'T'
+			s.answer(frame(pgwire.CommandComplete, "BEGIN\x00"))
+			return
+		}
 		s.session.change(s.bound)
 		s.answer(frame(pgwire.CommandComplete, "SELECT 1\x00"))
 	case pgwire.Close:
@@ -708,7 +725,7 @@ func (s *rigServer) query(text string) {
 	}
 	tag, changes := s.session.change(text)
 	switch {
-	case text == "begin":
+	case text == "begin", text == "begin read only":
 		s.status = 'T'
 		s.answer(frame(pgwire.CommandComplete, "BEGIN\x00"))
 	case text == "commit", strings.EqualFold(text, "rollback"):
@@ -739,3 +756,13 @@ func (s *rigServer) query(text string) {
 
 // pid is the process ID that the engine gave it.
 func (s *rigSocket) pid() uint32 { return s.loop.shard.pid(s.loop.shard.client(s.id.Slot())) }
+
+func (h *rigHost) Classify(q ClassifyRequest) {
+	var f *sql.Facts
+	if h.facts != nil {
+		f = h.facts(string(q.Text))
+	}
+	h.e.Classified(q.Ticket, f)
+}
+
+func (h *rigHost) ProbeSoon(_, address string) { (*rig)(h).soon = append((*rig)(h).soon, address) }

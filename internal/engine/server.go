@@ -153,6 +153,7 @@ func (s *Shard) fromServer(srv *server, data []byte) {
 	}
 	if srv.started != 0 && !srv.Owes() {
 		srv.pool.counts.queryTime(s.now - srv.started)
+		srv.upstream.latency.Observe(s.now, s.now-srv.started)
 		srv.started = 0
 	}
 	if machine != nil && srv.purpose == linked {
@@ -190,14 +191,14 @@ func (s *Shard) countPinned(srv *server) {
 	if pinned {
 		by = 1
 	}
-	srv.pool.shared.pinned.Add(by)
+	srv.pool.top().shared.pinned.Add(by)
 }
 
 // unpinned counts a server out that goes.
 func (s *Shard) unpinned(srv *server) {
 	if srv.pinned {
 		srv.pinned = false
-		srv.pool.shared.pinned.Add(-1)
+		srv.pool.top().shared.pinned.Add(-1)
 	}
 }
 
@@ -209,7 +210,7 @@ func (s *Shard) mayPin(machine *session.Server) bool {
 	}
 	p := sl.server(s).pool
 	most := p.config().MaxPinned
-	return most <= 0 || p.shared.pinned.Load() < int64(most)
+	return most <= 0 || p.top().shared.pinned.Load() < int64(most)
 }
 
 // settled decides what a server does next, when what it was told has been answered. It is the one place where a server

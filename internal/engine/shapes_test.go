@@ -33,7 +33,7 @@ func TestTheCatalogTellsOfChangesElsewhere(t *testing.T) {
 		conn := connect()
 		defer conn.Close(context.Background())
 		var known catalog
-		changed := func() bool { return known.changed(countOf(t, conn)) }
+		changed := func() bool { return known.changed("pg:5432", countOf(t, conn)) }
 
 		elsewhere("CREATE TABLE t (a int)")
 		if changed() {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
 	"github.com/pgmux/caddy-pgmux/internal/session"
+	"github.com/pgmux/caddy-pgmux/routing"
 )
 
 // Shard is the core of one event loop (a [loop.Core]): its clients, its servers, its part of every pool.
@@ -39,8 +40,17 @@ type Shard struct {
 	forgotten map[string]*Counts
 	dials     map[uint64]dial
 	cancels   map[uint64]*cancelling
-	seq       uint64
-	rested    []*server // used in closeRested and checkOthers only
+	// asking is the fingerprints of which the grammar is asked.
+	asking map[uint64]uint64
+	seq    uint64
+	rested []*server // used in closeRested, checkOthers and closeUnwanted only
+	moving []uint64  // used in reroute only
+	// candidates is what a policy chooses from, and offered which upstreams these are; eligible is who may serve a read.
+	candidates        []routing.Candidate
+	offered, eligible []int
+	refusing          *shardPool // a branch that would be a candidate, but has refused
+	request           routing.Request
+	seed              uint64 // of random
 	// profiles is what clients' sessions are set to, by key.
 	profiles    map[uint64]*profile
 	profilesMax int
@@ -80,13 +90,15 @@ func (s *Shard) reset() {
 	s.env = session.NewEnv(s)
 	s.env.Startup, s.env.MayPin, s.env.OnDefaults = s, s.mayPin, s.changedDefaults
 	s.env.Schema, s.env.OnSignal, s.env.Defines = &s.engine.schema, s.signal, s.defines
-	s.env.Awaited = s.awaited
+	s.env.Awaited, s.env.Own = s.awaited, s.own
 	s.env.Listeners = s
 	s.slots.reset()
 	s.held, s.heldMax = chunks{}, maxHeldTotal
 	s.pools, s.gaps, s.byKey = nil, nil, map[poolKey]*shardPool{}
 	s.forgotten = map[string]*Counts{}
-	s.dials, s.cancels = map[uint64]dial{}, map[uint64]*cancelling{}
+	s.env.Ask = s.ask
+	s.dials, s.cancels, s.asking = map[uint64]dial{}, map[uint64]*cancelling{}, map[uint64]uint64{}
+	s.seed = s.engine.host.Random() | 1
 	s.differences, s.outcomes, s.knowing = map[[2]uint64]string{}, map[outcome]uint64{}, map[uint64][]Setting{}
 	s.profiles, s.profilesMax = map[uint64]*profile{0: {ready: true}}, minProfiles
 	s.clients, s.servers = 0, 0

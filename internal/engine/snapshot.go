@@ -23,7 +23,7 @@ type PoolStats struct {
 	ServersIdle, ServersActive, ServersResetting, ServersBeingCanceled, ServersConnecting int
 	// ServersChecking are asked whether they are still there; ServersDraining are closed, or will be when they are released.
 	ServersChecking, ServersDraining int
-	// MaxSize is the pool's size limit.
+	// MaxSize is the pool's size limit; where transactions are sent to several upstreams, the sum of those there.
 	MaxSize int
 	// Reserve is how many servers there are beyond it, of reserve_pool_size.
 	Reserve int
@@ -37,6 +37,8 @@ type PoolStats struct {
 	Pinned map[string]int
 	// Upstreams is the servers by upstream address.
 	Upstreams map[string]int
+	// UpstreamsActive is those of them that clients have.
+	UpstreamsActive map[string]int
 	Counts
 }
 
@@ -51,6 +53,7 @@ type collector struct {
 	mu        sync.Mutex
 	missing   int
 	pools     map[poolKey]*PoolStats
+	seen      map[*sharedPool]bool // what is known of a pool over all loops has been added
 	forgotten map[string]*Counts
 	loops     []LoopStats
 	out       chan Snapshot
@@ -61,6 +64,7 @@ func (e *Engine) Snapshot() <-chan Snapshot {
 	c := &collector{
 		missing:   len(e.shards),
 		pools:     map[poolKey]*PoolStats{},
+		seen:      map[*sharedPool]bool{},
 		forgotten: map[string]*Counts{},
 		loops:     make([]LoopStats, len(e.shards)),
 		out:       make(chan Snapshot, 1),
@@ -85,10 +89,12 @@ func (s *Shard) addTo(c *collector) {
 		k := p.shared.poolKey
 		out := c.pools[k]
 		if out == nil {
-			out = &PoolStats{Pool: k.pool, Database: k.database, User: k.user, MaxSize: p.shared.shared.Size.Limit(),
-				Reserve: p.shared.shared.InReserve(), Sizing: p.shared.load.sizing(),
-				Pinned: map[string]int{}, Upstreams: map[string]int{}}
+			out = &PoolStats{Pool: k.pool, Database: k.database, User: k.user, Pinned: map[string]int{}, Upstreams: map[string]int{}}
 			c.pools[k] = out
+		}
+		if !c.seen[p.shared] {
+			c.seen[p.shared] = true
+			p.shared.addTo(out)
 		}
 		p.addTo(out, s.now)
 	}
@@ -100,6 +106,14 @@ func (s *Shard) addTo(c *collector) {
 		}
 		out.Add(counts)
 	}
+}
+
+// active counts a server of an upstream that a client has.
+func (p *PoolStats) active(upstream string) {
+	if p.UpstreamsActive == nil {
+		p.UpstreamsActive = map[string]int{}
+	}
+	p.UpstreamsActive[upstream]++
 }
 
 // answered completes the snapshot when the last shard has.
@@ -114,6 +128,17 @@ func (c *collector) answered() {
 		snap.Pools = append(snap.Pools, *p)
 	}
 	c.out <- snap
+}
+
+// addTo adds what is known of a pool, root or branch, over all loops. The sizes of those that never have servers do not count.
+func (p *sharedPool) addTo(out *PoolStats) {
+	balanced := p.root == nil && p.template.view.Load().mode == routeBalanced
+	if p.upstream != lobby && !(balanced && p.shared.Size.Taken() == 0) {
+		out.MaxSize += p.shared.Size.Limit()
+	}
+	out.Reserve += p.shared.InReserve()
+	sizing := p.load.sizing()
+	out.Sizing.add(&sizing)
 }
 
 // addTo adds this shard's part of a pool.
@@ -133,6 +158,7 @@ func (p *shardPool) addTo(out *PoolStats, now int64) {
 			continue
 		}
 		out.Queries += srv.Queries
+		out.Kinds.count(srv)
 		out.Transactions += srv.Transactions
 		switch {
 		case srv.purpose == closing:
@@ -141,12 +167,13 @@ func (p *shardPool) addTo(out *PoolStats, now int64) {
 			out.ServersBeingCanceled++
 		case srv.purpose == idle || srv.purpose == leaving:
 			out.ServersIdle++
-		case srv.upstream.removed.Load() || p.leaving() || now >= srv.expires():
+		case srv.unwanted() || p.leaving() || now >= srv.expires():
 			out.ServersDraining++
 		case srv.purpose == checking || srv.purpose == studying:
 			out.ServersChecking++
 		case srv.purpose == linked || srv.purpose == preparing || srv.purpose == asking:
 			out.ServersActive++
+			out.active(srv.upstream.address)
 		default:
 			out.ServersResetting++
 		}

@@ -1,10 +1,15 @@
 package engine
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/pgmux/caddy-pgmux/internal/session"
+)
 
 // Counts is what is counted of a pool since the start.
 type Counts struct {
 	Queries, Transactions    uint64
+	Kinds                    Kinds  // Queries by route and kind
 	BytesReceived, BytesSent uint64 // from and to clients
 	Connects, ConnectsFailed uint64 // to servers
 	WaitTimeouts, Cancels    uint64
@@ -27,6 +32,7 @@ const HistogramBuckets = 28
 // Add adds what other has counted.
 func (t *Counts) Add(other *Counts) {
 	t.Queries += other.Queries
+	t.Kinds.add(&other.Kinds)
 	t.Transactions += other.Transactions
 	t.BytesReceived += other.BytesReceived
 	t.BytesSent += other.BytesSent
@@ -73,5 +79,6 @@ func bucket(d int64) int { return min(bits.Len64(uint64(max(d, 0))/1000), Histog
 func (t *Counts) retire(srv *server) {
 	t.Queries += srv.Queries
 	t.Transactions += srv.Transactions
-	srv.Queries, srv.Transactions = 0, 0
+	t.Kinds.count(srv)
+	srv.Queries, srv.Transactions, srv.Server.Kinds = 0, 0, [session.QueryKinds]uint64{}
 }

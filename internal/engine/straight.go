@@ -176,7 +176,7 @@ func (s *Shard) giveUpOne(p *shardPool) {
 
 // giveUp closes the server of a pool that has rested longest.
 func (s *Shard) giveUp(shared *sharedPool) {
-	p := s.byKey[shared.poolKey]
+	p := s.partOf(shared)
 	if p == nil || p.ledger.Waiting() > 0 || shared.shared.Size.Leaving() > 0 {
 		return
 	}
@@ -239,7 +239,7 @@ func (s *Shard) pair(c *client, srv *server) {
 	s.seekNoMore(c)
 	srv.client, c.server = c.Slot, srv.slot
 	srv.purpose, c.state = linked, clientLinked
-	srv.pool.linking(s.now, 1)
+	srv.linking(s.now, 1)
 	srv.Pins = session.PinStraight
 	s.sends(srv, c)
 	s.countPins(srv)
@@ -289,7 +289,7 @@ func (s *Shard) straightLost(srv *server) {
 		return
 	}
 	srv.client, c.server = 0, 0
-	srv.pool.linking(s.now, -1)
+	srv.linking(s.now, -1)
 	c.state = clientIdle
 	s.closeServer(srv)
 	s.finishClient(c, nil)

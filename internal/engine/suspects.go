@@ -46,8 +46,6 @@ type catalog struct {
 	// due is when the next server that is free asks; loop.Never: one is asking, or that would be of no use yet.
 	due   atomic.Int64
 	pools int // that use it; under Engine.mu
-	// changes is how often the columns of tables had been changed by the last answer, as Postgres counts it.
-	changes atomic.Pointer[string]
 	// habit is whether clients ask for the numbers that they draw from sequences.
 	habit session.Habit
 
@@ -57,6 +55,8 @@ type catalog struct {
 	defined  uint64
 	// until is how long suspects is believed.
 	until int64
+	// changes is how often the columns of tables had been changed by the last answer, as the server of each upstream counts it.
+	changes map[string]string
 	// beginnings is what is known of what new sessions begin with.
 	beginnings map[beginning]begun
 }
@@ -97,6 +97,9 @@ func (p *shardPool) suspects() *session.SuspectList {
 
 // mustStudy reports whether a server that is free is to ask the catalog now.
 func (s *Shard) mustStudy(p *shardPool) bool {
+	if p.root != nil && p.config().Split {
+		return false // what a replica says may be of before a change that the primary has made
+	}
 	return p.shared.catalog.asks(s.now, p.config())
 }
 
@@ -227,7 +230,7 @@ func (s *Shard) learnedSuspects(srv *server) {
 	x := session.Everything
 	if !srv.Failed {
 		x = suspectsIn(srv)
-		if srv.pool.shared.catalog.changed(changesIn(srv)) {
+		if srv.pool.shared.catalog.changed(srv.upstream.address, changesIn(srv)) {
 			s.engine.schema.Doubt()
 		}
 	} else {
@@ -256,7 +259,7 @@ func suspectsIn(srv *server) *session.Suspects {
 	x := &session.Suspects{}
 	n := 0
 	srv.Rows(func(columns [][]byte) {
-		if len(columns) != 3 || (beginning{sort: string(columns[0])}).isOne() {
+		if len(columns) != 3 || (beginning{sort: string(columns[0])}).isOne() || learnReader(x, columns[0], columns[1]) {
 			return
 		}
 		kinds, err := strconv.ParseUint(string(columns[2]), 10, 32)
@@ -304,10 +307,19 @@ func changesIn(srv *server) (count string) {
 
 // changed takes that, and reports whether it is another count than the last: then columns may have been changed, perhaps by
 // somebody who does not go through us.
-func (g *catalog) changed(count string) bool {
-	was := g.changes.Swap(&count)
-	return was != nil && *was != count
+func (g *catalog) changed(upstream, count string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	was, known := g.changes[upstream]
+	if g.changes == nil || !known && len(g.changes) >= maxCounted {
+		g.changes = map[string]string{}
+	}
+	g.changes[upstream] = count
+	return known && was != count
 }
+
+// maxCounted bounds the upstreams of which a catalog remembers the count.
+const maxCounted = 64
 
 // expireSuspects looks after the answers that this shard's pools believe in.
 func (s *Shard) expireSuspects() {

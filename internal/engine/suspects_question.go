@@ -67,7 +67,7 @@ const notifyInRule = `\{NOTIFY(STMT)? `
 // own, which Postgres lists nowhere; or 'two-phase': transactions can be prepared; or 'drawer', and the name is that of a function
 // or view that may draw from a sequence; or 'writers': changes of tables may. One row is of the sort 'changes': its name is a number
 // that grows when somebody makes, changes or drops columns or functions, temporary ones included. Before them come rows about what new
-// sessions begin with; see elsewhere.go.
+// sessions begin with; see elsewhere.go; and about what only reads; see readers_question.go.
 //
 // Who may draw is told roughly, for it costs little to be wrong: every volatile function, what views call such, and all tables,
 // if any has a trigger or a rule. INSERT does not have to be told.
@@ -98,7 +98,7 @@ func buildSuspectsQuestion() string {
 			" WHERE pronamespace='pg_catalog'::regnamespace AND proname IN (" + q.names + ")")
 	}
 	by.WriteString(" UNION ALL SELECT " + number(session.Notifying) + "," + literal(notifyInRule))
-	r := strings.NewReplacer("$BEGINNINGS", beginningsSQL, "$KINDS", kinds.String(), "$SETTERS", by.String(), "$ANY", number(hiddenInDynamic),
+	r := strings.NewReplacer("$BEGINNINGS", beginningsSQL, "$READERS", readersQuestion, "$KINDS", kinds.String(), "$SETTERS", by.String(), "$ANY", number(hiddenInDynamic),
 		"$MOST", strconv.Itoa(maxSuspects+maxDrawers+maxOwnSettings+1), "$DRAWERS", strconv.Itoa(maxDrawers))
 	return r.Replace(suspectsSQL)
 }
@@ -112,6 +112,7 @@ func literal(v string) string {
 
 const suspectsSQL = `SET LOCAL search_path TO pg_catalog,pg_temp;SET LOCAL jit TO off;SET LOCAL join_collapse_limit TO 1;SET LOCAL statement_timeout TO '20s';
 $BEGINNINGS;
+$READERS;
 WITH RECURSIVE code AS MATERIALIZED (
  SELECT p.oid, l.lanname, lower((CASE WHEN l.lanname='sql' AND p.prosrc='' AND p.prokind IN ('f','p')
    THEN pg_get_functiondef(p.oid) ELSE p.prosrc END) COLLATE "C") AS src

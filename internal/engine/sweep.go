@@ -44,6 +44,7 @@ func (s *Shard) due(t loop.Timer) {
 	case timerRetry:
 		if p := s.pools[t.Ref]; p != nil {
 			s.supply(p)
+			s.leaveLobby(p)
 		}
 	case timerFinish:
 		if sl := s.slots.at(loop.ID(t.Ref)); sl != nil && sl.kind == slotClient {
@@ -117,7 +118,7 @@ func (s *Shard) closeRested(p *shardPool) {
 	timeout := int64(p.config().ServerIdleTimeout)
 	p.ledger.EachIdle(func(r pool.Idle) bool {
 		srv := s.server(r.Server)
-		if srv.upstream.removed.Load() || p.leaving() || srv.outlived() || s.expired(srv) || timeout > 0 && s.now-r.Since >= timeout {
+		if srv.unwanted() || p.leaving() || srv.outlived() || s.expired(srv) || timeout > 0 && s.now-r.Since >= timeout {
 			s.rested = append(s.rested, srv)
 		}
 		return true
@@ -125,7 +126,7 @@ func (s *Shard) closeRested(p *shardPool) {
 	minimum := p.minimum()
 	for _, srv := range s.rested {
 		switch {
-		case srv.upstream.removed.Load() || p.leaving() || srv.outlived():
+		case srv.unwanted() || p.leaving() || srv.outlived():
 			s.closeServer(srv)
 		case s.expired(srv):
 			s.closeExpired(srv)

@@ -49,7 +49,7 @@ type (
 	}
 )
 
-func newWatch(t *testing.T) *watch {
+func newWatch(t testing.TB) *watch {
 	w := &watch{clients: map[*rigLoop]map[uint32]watched{}, servers: map[*server]held{}, seen: map[string]bool{}}
 	t.Cleanup(func() {
 		transitions.Lock()

@@ -37,19 +37,21 @@ func (s *Shard) greetAll(p *shardPool) {
 	}
 }
 
-func (s *Shard) greetHere(p *shardPool) {
+func (s *Shard) greetHere(root *shardPool) {
 	var welcoming []*client
-	p.ledger.EachWaiter(func(w pool.Waiter) {
-		if c := s.client(w.Client); c.state == clientWelcoming {
-			welcoming = append(welcoming, c)
-		}
-	})
+	for p := range root.family {
+		p.ledger.EachWaiter(func(w pool.Waiter) {
+			if c := s.client(w.Client); c.state == clientWelcoming {
+				welcoming = append(welcoming, c)
+			}
+		})
+	}
 	for _, c := range welcoming {
 		if c.state != clientWelcoming {
 			continue
 		}
 		if block := s.greeting(c); block != nil {
-			p.ledger.Leave(c.ticket)
+			s.pools[c.at].ledger.Leave(c.ticket)
 			c.state = clientIdle
 			s.admit(c, block)
 		}
@@ -78,13 +80,28 @@ func (s *Shard) news(srv *server) {
 		return
 	}
 	srv.reported = false
-	if p := srv.pool; srv.Settings == 0 && p.shared.greetings.learn(srv.params) {
-		s.greetAll(p)
+	if srv.Settings == 0 {
+		s.introduce(srv)
+	}
+}
+
+// introduce takes what a server with nobody's settings in it reports for what clients are told at login. Where reads are split
+// from writes, a replica only stands in for a primary of which nothing is known yet: a session is one with the primary.
+func (s *Shard) introduce(srv *server) {
+	root := srv.pool.top()
+	if srv.readsOnly() && root.shared.greetings.known() {
+		return
+	}
+	if root.shared.greetings.learn(srv.params) {
+		s.greetAll(root)
 	}
 }
 
 // reports takes what a server reports.
 func (s *Shard) reports(srv *server, name, value []byte) {
+	if srv.readsOnly() && isOfServer(string(name)) {
+		return
+	}
 	srv.parameter(name, value)
 	c := s.clientOf(srv)
 	if c == nil || srv.purpose != linked || srv.Asked() {

@@ -208,3 +208,7 @@ func descriptors(t *testing.T) int {
 	}
 	return len(list)
 }
+
+func (w *world) Classify(r engine.ClassifyRequest) { w.engine.Classified(r.Ticket, nil) }
+
+func (w *world) ProbeSoon(string, string) {}

@@ -91,11 +91,11 @@ func (r *Run) reckonClients(d *declared) {
 func (r *Run) possible(d *declared) int {
 	servers := 0
 	for i := range d.config.Upstreams {
-		if u := &d.config.Upstreams[i]; d.takesWrites(u) {
+		if u := &d.config.Upstreams[i]; d.takesTransactions(u) {
 			servers += min(smallest(d.limit(u)), d.config.PoolSize)
 		}
 	}
-	return min(servers, smallest(d.config.PoolSize, d.config.MaxClientConnections, r.Config.MaxClientConnections))
+	return min(servers, smallest(d.sizes()*d.config.PoolSize, d.config.MaxClientConnections, r.Config.MaxClientConnections))
 }
 
 // smallest is the smallest limit; one that is not positive is none.

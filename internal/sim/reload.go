@@ -8,6 +8,9 @@ import (
 
 // declared is a pool as the configuration has it, or had it last.
 type declared struct {
+	// most is how many times pool_size it may have, by any configuration so far; changed: these differ.
+	most    int
+	changed bool
 	config  engine.PoolConfig
 	removed bool
 	// statements: it was pool_mode statement at first, and its clients know no transactions.
@@ -173,10 +176,38 @@ func (d *declared) upstream(address string) *engine.Upstream {
 	return nil
 }
 
-// takesWrites reports whether an upstream gets servers: replicas do not, beside one that is none.
-func (d *declared) takesWrites(u *engine.Upstream) bool {
-	return u.Role != engine.RoleReplica ||
-		!slices.ContainsFunc(d.config.Upstreams, func(v engine.Upstream) bool { return v.Role != engine.RoleReplica })
+// takesTransactions reports whether an upstream gets servers: where some are declared primary, those; or else all that may be; or
+// all, where all are replicas.
+func (d *declared) takesTransactions(u *engine.Upstream) bool {
+	switch {
+	case d.declares(engine.RolePrimary) > 0:
+		return u.Role == engine.RolePrimary
+	case d.declares(engine.RoleAuto) > 0:
+		return u.Role == engine.RoleAuto
+	}
+	return true
+}
+
+// declares is how many upstreams there are of a role.
+func (d *declared) declares(role engine.Role) (n int) {
+	for i := range d.config.Upstreams {
+		if d.config.Upstreams[i].Role == role {
+			n++
+		}
+	}
+	return n
+}
+
+// sizes is how many times pool_size a pool may have: once for each upstream among which transactions are balanced.
+func (d *declared) sizes() int {
+	n, primaries := len(d.config.Upstreams), d.declares(engine.RolePrimary)
+	switch {
+	case primaries > 1:
+		return primaries
+	case d.declares(engine.RoleReplica) == n:
+		return n
+	}
+	return 1
 }
 
 // limit is how many servers a pool may have of an upstream; 0 is no limit.
