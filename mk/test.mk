@@ -5,19 +5,20 @@
 STATICCHECK := bin/staticcheck
 # The packages where goroutines, or memory that the kernel writes, meet. -short leaves out variants of drivers that differ
 # in what the kernel is asked for, not in how threads meet.
-RACE := ./internal/engine/... ./internal/loop/... ./internal/epoll/... ./internal/login/... ./internal/enginetest/... \
+RACE := ./internal/engine/... ./internal/loop/... ./internal/epoll/... ./internal/login/... ./internal/prober/... ./internal/enginetest/... \
 	./internal/pool/... ./uring/... ./poolhandler/...
 step = printf '\n== %s\n' "$(1)"
 
 test: test-deps lint unit race checkptr test-giouring build e2e test-xcaddy ## everything: lint, unit, race, both rings, real Postgres over both drivers, xcaddy
 	@printf '\nAll is well.\n'
 
-test-deps: bin/pgmux-dev ## what the tests need: Postgres, a newer one, drivers of other languages, where missing and possible
+test-deps: bin/pgmux-dev ## what the tests need: Postgres, a newer one, drivers of other languages, Patroni, where missing and possible
 	@$(call step,what the tests need)
 	@bin/pgmux-dev install
 	@bin/pgmux-dev postgres18
 	@bin/pgmux-dev drivers
 	@bin/pgmux-dev pipeline
+	@bin/pgmux-dev patroni
 
 lint: $(STATICCHECK) ## gofmt, go vet, staticcheck
 	@$(call step,lint: gofmt$(comma) vet$(comma) staticcheck)
@@ -51,7 +52,7 @@ checkptr: ## the drivers' conformance suites with unsafe pointers checked
 
 e2e: build test-deps ## bin/caddy, over io_uring and epoll, with real Postgres, psql, pgbench and drivers of four languages (ARGS="-run Trap -v")
 	@$(call step,end to end: $$(ls bin/caddy) over both drivers)
-	go test -tags e2e -timeout 15m ./test $(ARGS)
+	go test -tags e2e -timeout 20m ./test $(ARGS)
 
 test-xcaddy: xcaddy ## the program as users build it, driven from outside
 	@$(call step,what xcaddy builds)

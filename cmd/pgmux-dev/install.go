@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgtest"
@@ -32,21 +33,29 @@ func aptInstall(ctx context.Context, names []string, before ...string) error {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return cure
 	}
-	var asRoot []string
-	if os.Getuid() != 0 {
-		if exec.CommandContext(ctx, "sudo", "-n", "true").Run() != nil {
-			return cure
-		}
-		asRoot = []string{"sudo", "-n"}
+	sudo, err := asRoot(ctx)
+	if err != nil {
+		return cure
 	}
 	fmt.Printf("installing %s with apt-get\n", strings.Join(names, ", "))
 	steps := append([]string{"apt-get update -qq"}, before...)
 	for _, step := range append(steps, "apt-get install -y -qq --no-install-recommends "+strings.Join(names, " ")) {
-		line := append(append([]string{}, asRoot...), "env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", step)
+		line := append(slices.Clone(sudo), "env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", step)
 		cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", step, err, out)
 		}
 	}
 	return nil
+}
+
+// asRoot is what comes before a command that only root may run: nothing if we are root, or a sudo that asks for no password.
+func asRoot(ctx context.Context) ([]string, error) {
+	if os.Getuid() == 0 {
+		return nil, nil
+	}
+	if err := exec.CommandContext(ctx, "sudo", "-n", "true").Run(); err != nil {
+		return nil, fmt.Errorf("asking sudo: %w", err)
+	}
+	return []string{"sudo", "-n"}, nil
 }

@@ -26,6 +26,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"install":    install,
 	"postgres18": postgres18,
 	"drivers":    drivers,
+	"patroni":    patroni,
 	"pipeline":   pipeline,
 	"run":        run,
 	"load":       load,

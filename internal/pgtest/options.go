@@ -29,7 +29,7 @@ type Options struct {
 	Roles []Role
 	// Databases are made with the first of Roles, if any, as their owner.
 	Databases []string
-	// Replication prepares the server to have a Replica: needs no more than a few WAL senders.
+	// Replication prepares the server to have replicas, and to change places with one of them.
 	Replication bool
 }
 
@@ -70,8 +70,15 @@ func (o Options) conf(port int, socketDir string) string {
 	}
 	if o.Replication {
 		settings["wal_level"] = "replica"
-		settings["max_wal_senders"] = "4"
+		settings["max_wal_senders"] = "8"
 		settings["wal_keep_size"] = "64MB"
+		// What its walreceiver calls itself, which synchronous_standby_names names.
+		settings["cluster_name"] = standbyName(port)
+		// A replica that has lost its primary looks for it again soon, and is promoted as soon: the default is 5s.
+		settings["wal_retrieve_retry_interval"] = "100ms"
+		// Both are what pg_rewind needs.
+		settings["wal_log_hints"] = "on"
+		settings["full_page_writes"] = "on"
 		// Otherwise a commit is acknowledged before it is written, and CaughtUp would not wait for it.
 		settings["synchronous_commit"] = "on"
 	}

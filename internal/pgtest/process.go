@@ -14,8 +14,9 @@ import (
 
 // process is the postmaster while it runs.
 type process struct {
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
+	cmd    *exec.Cmd
+	done   chan struct{} // closed when it has ended
+	paused []int         // what Pause has stopped, in that order
 }
 
 // StopMode is how a server is told to stop, as pg_ctl names it.
@@ -118,6 +119,7 @@ func (s *Server) signal(sig syscall.Signal) error {
 	if p == nil {
 		return nil
 	}
+	p.resume() // who is stopped hears no other signal than SIGKILL
 	select {
 	case <-p.done:
 	default:

@@ -3,8 +3,6 @@ package pgtest
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -22,31 +20,28 @@ func (s *Server) Replica(t testing.TB) *Server {
 	return r
 }
 
-// LaunchReplica copies the running server with pg_basebackup and starts the copy as its streaming replica.
+// LaunchReplica copies the running server and starts the copy as its streaming replica.
 func (s *Server) LaunchReplica(ctx context.Context) (*Server, error) {
-	basebackup := filepath.Join(s.Install.Bin, "pg_basebackup")
-	if _, err := os.Stat(basebackup); err != nil {
-		return nil, fmt.Errorf("a replica of Postgres %d needs its pg_basebackup: %w", s.Install.Major, err)
-	}
 	r, err := newServer(s.Install, s.who, s.options)
 	if err != nil {
 		return nil, err
 	}
-	copying := s.who.command(ctx, r.root, basebackup, "--host="+s.SocketDir, fmt.Sprintf("--port=%d", s.Port),
-		"--username=postgres", "--pgdata="+r.data, "--checkpoint=fast", "--no-sync", "--write-recovery-conf")
-	if out, err := copying.CombinedOutput(); err != nil {
-		r.Close()
-		return nil, fmt.Errorf("pg_basebackup: %w: %s", err, out)
-	}
-	if err := r.configure(); err != nil {
-		r.Close()
-		return nil, err
-	}
-	if err := r.StartAgain(ctx); err != nil {
+	if err := r.becomeCopy(ctx, s); err != nil {
 		r.Close()
 		return nil, err
 	}
 	return r, nil
+}
+
+// becomeCopy fills the data directory from a running primary, and starts as its replica.
+func (s *Server) becomeCopy(ctx context.Context, primary *Server) error {
+	if err := primary.backUp(ctx, s); err != nil {
+		return err
+	}
+	if err := s.configure(); err != nil {
+		return err
+	}
+	return s.startStandby(ctx, primary)
 }
 
 // CaughtUp waits until the replica has replayed what its primary has written by now.
@@ -81,7 +76,12 @@ func (s *Server) Connections(ctx context.Context, database string) (int, error) 
 
 // ask runs a query with one answer as superuser.
 func (s *Server) ask(ctx context.Context, query string, answer any, args ...any) error {
-	conn, err := s.Super(ctx, "postgres")
+	return s.askIn(ctx, "postgres", query, answer, args...)
+}
+
+// askIn asks in a database.
+func (s *Server) askIn(ctx context.Context, database, query string, answer any, args ...any) error {
+	conn, err := s.Super(ctx, database)
 	if err != nil {
 		return err
 	}

@@ -124,11 +124,7 @@ func (s *Server) populate(ctx context.Context, from string) error {
 // configure writes the configuration files.
 func (s *Server) configure() error {
 	for name, text := range s.options.files(s.Port, s.SocketDir) {
-		path := filepath.Join(s.data, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			return fmt.Errorf("configuring Postgres: %w", err)
-		}
-		if err := s.who.own(path); err != nil {
+		if err := s.write(name, text); err != nil {
 			return err
 		}
 	}
