@@ -48,7 +48,7 @@ type settings struct {
 	Global, Pool string
 	// Auth is the auth block's content; everybody is let in by default.
 	Auth string
-	// Upstreams defaults to the server alone.
+	// Upstreams defaults to the server alone; an empty list is none.
 	Upstreams []string
 	// Before is the layer4 handlers that connections go through before they reach the pool, one a line.
 	Before string
@@ -77,7 +77,7 @@ func startPooler(t *testing.T, driver string, server *pgtest.Server, s settings)
 func newPooler(t *testing.T, driver string, server *pgtest.Server, s settings) *pooler {
 	t.Helper()
 	p := &pooler{t: t, driver: driver, upstreams: []string{server.Addr()}, dir: t.TempDir(), out: &logBuffer{}}
-	if len(s.Upstreams) > 0 {
+	if s.Upstreams != nil {
 		p.upstreams = s.Upstreams
 	}
 	if driver != "direct" {

@@ -123,4 +123,7 @@ func tearDown() {
 			fmt.Fprintln(os.Stderr, "e2e: stopping Postgres:", err)
 		}
 	}
+	if err := stopCommonCluster(); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: stopping Postgres:", err)
+	}
 }

@@ -232,7 +232,7 @@ func TestReplicaBesideAPrimaryGetsNoTransactions(t *testing.T) {
 				if direct() {
 					t.Skip("one upstream only")
 				}
-				p := startPooler(t, driver, primary, settings{Pool: "pool_size 4", Upstreams: upstreams})
+				p := startPooler(t, driver, primary, settings{Pool: "pool_size 4\nhealth_database postgres", Upstreams: upstreams})
 				onReplica := takeCensus(t, replica, "datname = 'app' AND (state <> 'idle' OR xact_start IS NOT NULL OR query <> '')")
 				w := startWork(t, p.dsn("app"), 12, write)
 				// Servers that go are replaced: each time the upstream is chosen anew.
