@@ -50,9 +50,18 @@ checkptr: ## the drivers' conformance suites with unsafe pointers checked
 	@$(call step,conformance with -d=checkptr)
 	go test -short -gcflags=all=-d=checkptr ./uring/... ./internal/epoll/...
 
+# Most of the time these tests wait, so two halves run side by side, every other test in each. With ARGS it is one run.
 e2e: build test-deps ## bin/caddy, over io_uring and epoll, with real Postgres, psql, pgbench and drivers of four languages (ARGS="-run Trap -v")
 	@$(call step,end to end: $$(ls bin/caddy) over both drivers)
+ifdef ARGS
 	go test -tags e2e -timeout 20m ./test $(ARGS)
+else
+	go test -tags e2e -c -o bin/e2e.test ./test
+	@cd test; half() { ../bin/e2e.test -test.list . | grep ^Test | awk "NR % 2 == $$1" | paste -sd '|'; }; \
+	run() { ../bin/e2e.test -test.timeout 15m -test.run "^($$(half $$1))$$"; }; \
+	run 0 >../bin/e2e.log 2>&1 & other=$$!; one=0; two=0; run 1 || one=$$?; wait $$other || two=$$?; \
+	cat ../bin/e2e.log; test $$one = 0 -a $$two = 0
+endif
 
 test-xcaddy: xcaddy ## the program as users build it, driven from outside
 	@$(call step,what xcaddy builds)
