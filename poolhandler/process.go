@@ -93,11 +93,12 @@ func (p *process) remove(old *plan) (last bool) {
 func (p *process) apply(r *running, next *plan) {
 	before := p.retired.Swap(p.current.Load())
 	p.current.Store(next)
+	p.tell(r, next) // first: clients may come as soon as the plan is in force
+	p.probes.apply(p, r.pooler, next)
+	p.probes.follow(p.discoveries.inForce.Load())
 	if r.prepare != nil && slices.ContainsFunc(next.engine.Pools, func(c engine.PoolConfig) bool { return c.Split }) {
 		r.prepare()
 	}
-	p.probes.apply(p, r.pooler, next)
-	p.tell(r, next)
 	p.discover(next)
 	if before != nil && before != next && !slices.Contains(p.stack, before) {
 		before.close()
