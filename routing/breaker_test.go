@@ -39,7 +39,7 @@ func TestDialsThatFailInARowOpenTheBreaker(t *testing.T) {
 	r := broken(t)
 	r.happenedTo("a", EventBreakerOpened)
 	r.admits(false)
-	if got, open := r.Topology(r.now).TransactionCandidates(nil); len(got) > 0 || !open {
+	if got, open := r.Topology(r.now).transactionCandidates(nil); len(got) > 0 || !open {
 		t.Errorf("candidates %v, open %v", got, open)
 	}
 	if target := r.Topology(r.now).WriteTarget(); target != 0 {

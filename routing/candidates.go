@@ -50,19 +50,17 @@ func (t *Topology) WriteTarget() int {
 	return -1
 }
 
-// TransactionCandidates are those who may have a transaction of a pool that does not tell reads from writes. Where there are none,
-// open tells that there would be but for their circuit breakers: then nobody waits.
-func (t *Topology) TransactionCandidates(dst []int) (candidates []int, open bool) {
-	n, unknown, replicas := len(dst), t.unknown(), t.replicasOnly()
-	for i := range t.Upstreams {
-		s := &t.Upstreams[i]
-		stands := s.Role == Primary || unknown && t.standsIn(s) || replicas && s.Role == Replica
-		if stands && s.serves() {
-			dst = append(dst, i)
-		}
-		open = open || stands && s.Up && s.Breaker == Open
-	}
-	return dst, open && len(dst) == n
+// TakesWrites reports whether an upstream may have connections for writes, whatever its circuit breaker says of new ones: rules 2
+// and 4.
+func (t *Topology) TakesWrites(i int) bool {
+	s := &t.Upstreams[i]
+	return s.Up && (i == t.Primary || s.Role == Primary || t.unknown() && t.standsIn(s))
+}
+
+// TakesTransactions is that for a pool that does not tell reads from writes: rules 2, 4 and 5.
+func (t *Topology) TakesTransactions(i int) bool {
+	s := &t.Upstreams[i]
+	return t.TakesWrites(i) || s.Up && s.Role == Replica && t.replicasOnly()
 }
 
 // unknown is rule 4: nobody is, or claims to be, primary, and none of those that may turn out to be one has been found to be a

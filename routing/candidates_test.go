@@ -98,12 +98,12 @@ func TestThoseThatAreDownOrBrokenAreNoCandidates(t *testing.T) {
 func TestCandidatesAreAppendedWithoutAllocation(t *testing.T) {
 	r := trio(t, usual)
 	topology, room := r.Topology(r.now), make([]int, 0, 8)
-	if got, _ := topology.TransactionCandidates([]int{9}); len(got) != 2 || got[0] != 9 || got[1] != 0 {
+	if got, _ := topology.transactionCandidates([]int{9}); len(got) != 2 || got[0] != 9 || got[1] != 0 {
 		t.Error(got)
 	}
 	n := testing.AllocsPerRun(100, func() {
 		topology.ReadCandidates(room, 1, ReadsAny)
-		topology.TransactionCandidates(room)
+		topology.transactionCandidates(room)
 		topology.WriteTarget()
 	})
 	if n != 0 {

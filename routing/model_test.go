@@ -115,7 +115,7 @@ func structure(t *Topology) error {
 
 // checkCandidates: nobody gets anything who must not.
 func (t *Topology) checkCandidates() error {
-	transactions, _ := t.TransactionCandidates(nil)
+	transactions, _ := t.transactionCandidates(nil)
 	for prefer := ReadsPreferReplica; prefer <= ReadsAny; prefer++ {
 		for _, mark := range []uint64{0, 5} {
 			readers, _ := t.ReadCandidates(nil, mark, prefer)

@@ -97,7 +97,7 @@ func (r *rig) readersAre(mark uint64, prefer Reads, want ...string) {
 // transactionsGoTo checks who may have a transaction of a pool that does not split.
 func (r *rig) transactionsGoTo(want ...string) {
 	r.t.Helper()
-	got, _ := r.Topology(r.now).TransactionCandidates(nil)
+	got, _ := r.Topology(r.now).transactionCandidates(nil)
 	if names := r.names(got); !slices.Equal(names, want) {
 		r.t.Fatalf("transactions may go to %q and not to %q", names, want)
 	}
@@ -125,4 +125,18 @@ func (r *rig) happenedTo(address string, want ...EventKind) {
 	if !slices.Equal(got, want) {
 		r.t.Fatalf("of %s there were %v and not %v", address, got, want)
 	}
+}
+
+// transactionCandidates are those of whom TakesTransactions says so, and that may be dialed. Where there are none, open tells that there
+// would be but for their circuit breakers.
+func (t *Topology) transactionCandidates(dst []int) (candidates []int, open bool) {
+	n := len(dst)
+	for i := range t.Upstreams {
+		s := &t.Upstreams[i]
+		if t.TakesTransactions(i) && s.serves() {
+			dst = append(dst, i)
+		}
+		open = open || t.TakesTransactions(i) && s.Breaker == Open
+	}
+	return dst, open && len(dst) == n
 }
