@@ -140,6 +140,7 @@ func (s *Shard) serverLost(srv *server) {
 		c.state = clientIdle
 		switch {
 		case resting && !c.quits:
+			s.noteWrite(c, srv)
 			c.since, c.blocked = s.now, session.More
 			s.resumeClient(c, pauseServerFull)
 			s.proceed(c) // it has asked for nothing, and need not know

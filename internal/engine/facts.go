@@ -41,9 +41,9 @@ func (s *Shard) classified(ticket uint64, f *sql.Facts) {
 }
 
 // noteWrite notes, when a server leaves its client, that the client may have written there: what it reads from now on it reads from
-// who has replayed that.
+// who has replayed that. Where reads are not split from writes nobody looks what is which, but the next configuration may split them.
 func (s *Shard) noteWrite(c *client, srv *server) {
-	if c.Splits && !srv.ReadsOnly && (c.wrote || srv.Wrote) {
+	if !srv.ReadsOnly && (!c.Splits || c.wrote || srv.Wrote) {
 		c.mark = s.engine.marks.Load()
 	}
 }

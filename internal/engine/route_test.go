@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,36 @@ func TestASessionReadsWhatItHasWritten(t *testing.T) {
 	r.says(d, "select 1")
 	r.says(d, "select 1")
 	r.compare()
+}
+
+// A write counts also where its server ends before it has left the client.
+func TestAWriteWhoseServerEndsWhileItRests(t *testing.T) {
+	r := splitRig(t, 1, nil)
+	c := r.client("c")
+	r.says(c, "insert") // the server rests with the client for its numbers
+	r.servers[0].socket.ended = true
+	r.settle()
+	r.says(c, "select 1")
+	if last := r.servers[len(r.servers)-1]; last.dialed.Upstream != "one:5432" || !slices.Contains(last.queries, "select 1") {
+		t.Errorf("the read behind the write is sent to %s", last.dialed.Upstream)
+	}
+}
+
+// So does one from before reads were split from writes.
+func TestAWriteBeforeTheSplit(t *testing.T) {
+	var split PoolConfig
+	r := splitRig(t, 1, func(p *PoolConfig) { split = *p; p.Split = false })
+	c := r.client("c")
+	r.says(c, "insert")
+	r.pass(50 * time.Millisecond)
+	split.Policy = new(routing.RoundRobin)
+	r.apply(split)
+	r.says(c, "select 1")
+	for _, srv := range r.servers {
+		if srv.dialed.Upstream != "one:5432" && slices.Contains(srv.queries, "select 1") {
+			t.Errorf("the read behind the write is sent to %s", srv.dialed.Upstream)
+		}
+	}
 }
 
 // Pipelined behind a read, a write waits for the answer, and then for the primary; answers come in order.
