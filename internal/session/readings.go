@@ -84,15 +84,6 @@ func (r *Readings) Forget(fingerprint uint64) {
 	}
 }
 
-// Facts is what the grammar says of a text; false if that is not known.
-func (r *Readings) Facts(fingerprint uint64) (*sql.Facts, bool) {
-	i, found := r.at[fingerprint]
-	if !found || !r.entries[i].known {
-		return nil, false
-	}
-	return &r.entries[i].facts, true
-}
-
 // reads is what a list says of a text, found out once as long as the list is the same.
 func (r *Readings) reads(e *remembered, x *Suspects, text []byte) bool {
 	if x == nil {

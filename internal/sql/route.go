@@ -146,31 +146,3 @@ func skipSpace(b []byte, i int) int {
 	}
 	return i
 }
-
-// comment passes the comment at i, if there is one, and notes where it asks to go.
-func (s *scanner) comment(i int) int {
-	end := commentEnd(s.text, i)
-	if s.st.Route == RouteNone && end > i {
-		s.st.Route = RouteOf(valueIn(s.text[i:end], "route"))
-	}
-	return end
-}
-
-// blank passes white space and comments.
-func (s *scanner) blank(i int) int {
-	for i < len(s.text) {
-		if classes[s.text[i]] == classSpace {
-			i++
-			continue
-		}
-		end := s.comment(i)
-		if end == i {
-			return i
-		}
-		if end < 0 {
-			return len(s.text)
-		}
-		i = end
-	}
-	return i
-}

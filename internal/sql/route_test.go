@@ -37,11 +37,8 @@ func TestRoutesInComments(t *testing.T) {
 		{"/* route: */ select 1", RouteNone},
 		{"/* route=' */ select 1", RouteNone},
 	} {
-		if got := scan(c.text).Route; got != c.want {
-			t.Errorf("%q: %q, want %q", c.text, got, c.want)
-		}
 		if got := RouteOf(CommentValue([]byte(c.text), "route")); got != c.want {
-			t.Errorf("%q: by CommentValue %q, want %q", c.text, got, c.want)
+			t.Errorf("%q: %q, want %q", c.text, got, c.want)
 		}
 	}
 }

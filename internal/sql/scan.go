@@ -97,9 +97,13 @@ func (s *scanner) pass(k class, i int) int {
 		return s.quoted(i)
 	case classDollar:
 		return skipDollar(s.text, i)
-	case classMinus, classSlash:
-		if end := s.comment(i); end != i {
-			return end
+	case classMinus:
+		if isLineComment(s.text, i) {
+			return skipLineComment(s.text, i)
+		}
+	case classSlash:
+		if isBlockComment(s.text, i) {
+			return skipBlockComment(s.text, i)
 		}
 	}
 	return i + 1

@@ -19,8 +19,6 @@ type Statement struct {
 	Kind Kind
 	// Defines is the union over all statements.
 	Defines Defines
-	// Route is where a comment asks to go.
-	Route Route
 
 	names    [MaxNames]Name
 	mentions int
@@ -87,7 +85,7 @@ var kindNames = [...]string{
 func (k Kind) String() string { return kindNames[k] }
 
 func (s *Statement) reset() {
-	s.Effects, s.Kind, s.Defines, s.Route, s.mentions, s.changed, s.nulled, s.buf = 0, Empty, 0, RouteNone, 0, 0, 0, s.buf[:0]
+	s.Effects, s.Kind, s.Defines, s.mentions, s.changed, s.nulled, s.buf = 0, Empty, 0, 0, 0, 0, s.buf[:0]
 	if s.Truncated {
 		s.Effects = Unknown
 	}

@@ -20,7 +20,7 @@ const (
 // next is the token at or behind i. The look ahead has a bound; beyond it the text is Unknown.
 func (s *scanner) next(i int) token {
 	begin := i
-	i = s.blank(i)
+	i = skipBlank(s.text, i)
 	t := s.cut(i)
 	s.ahead -= t.end - begin
 	if s.ahead < 0 {
