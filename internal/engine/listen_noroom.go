@@ -8,9 +8,10 @@ import "slices"
 // roomToListen reports whether max_server_connections allows of a listener at all, however many servers there are now.
 func (p *shardPool) roomToListen() bool {
 	list := *p.shared.template.upstreams.Load()
+	declared := slices.ContainsFunc(list, func(u *upstream) bool { return u.role == RolePrimary })
 	primaries := hasPrimary(list)
 	return slices.ContainsFunc(list, func(u *upstream) bool {
-		return u.mostListeners() > 0 && (u.role != RoleReplica || !primaries)
+		return u.mostListeners() > 0 && (u.role == RolePrimary || !declared && (u.role != RoleReplica || !primaries))
 	})
 }
 
