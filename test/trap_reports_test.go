@@ -182,6 +182,7 @@ func TestTrap43ReloadedDefaultsAreTold(t *testing.T) {
 			server := pgtest.Start(t, commonOptions(versions()[0]))
 			p := startPooler(t, driver, server, settings{Pool: "pool_size 2"})
 			plain, own := hears(connect(t, p.Addr)), hears(connect(t, p.Addr, "DateStyle", "German"))
+			other := connect(t, p.Addr)
 			for _, style := range []string{"SQL, DMY", "ISO, YMD", "SQL, DMY"} {
 				if err := server.Exec(within(t), "postgres", "ALTER SYSTEM SET DateStyle = '"+style+"'", "SELECT pg_reload_conf()"); err != nil {
 					t.Fatal(err)
@@ -193,8 +194,15 @@ func TestTrap43ReloadedDefaultsAreTold(t *testing.T) {
 					}
 					return nil
 				})
+				if source := plain.value("SELECT source FROM pg_settings WHERE name = 'DateStyle'"); source != "configuration file" {
+					t.Errorf("one who has chosen nothing has it from: %s", source)
+				}
 				own.query("SELECT 1")
 				own.mustKnowItself(t, "one who has chosen")
+				simply(other, "BEGIN") // on the server that the one who has chosen nothing had
+				plain.query("SELECT 1")
+				plain.mustKnowItself(t, "one who has chosen nothing, on another server")
+				simply(other, "COMMIT")
 				if own.told["DateStyle"] != "German, DMY" {
 					t.Errorf("one who has chosen German is told %s", own.told["DateStyle"])
 				}

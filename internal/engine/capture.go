@@ -23,8 +23,13 @@ const askTimeout = 30 * time.Second
 // maxOutcomes bounds the statements whose outcome is remembered.
 const maxOutcomes = 4096
 
-// outcome is a statement that changes settings, and the session it is executed in; text is its hash.
-type outcome struct{ settings, startup, text uint64 }
+// outcome is a statement that changes settings, and the session it is executed in; text is its hash, and begins what sessions begin
+// with.
+type outcome struct{ settings, startup, text, begins uint64 }
+
+func outcomeOf(srv *server, c *client, text uint64) outcome {
+	return outcome{c.Settings, c.Startup, text, srv.pool.top().shared.greetings.version()}
+}
 
 // uncertain reports whether Postgres has to be asked before the server may be released, and that would help: nothing keeps it
 // with its client anyway.
@@ -36,7 +41,7 @@ func (srv *server) uncertain() bool {
 // asked.
 func (s *Shard) learn(srv *server, c *client) bool {
 	if text, ok := srv.Touched.Once(); ok && srv.Touched.State == 0 {
-		if p := s.profiles[s.outcomes[outcome{c.Settings, c.Startup, text}]]; p != nil && p.key != 0 {
+		if p := s.profiles[s.outcomes[outcomeOf(srv, c, text)]]; p != nil && p.key != 0 {
 			s.known(srv, c, p)
 			return false
 		}
@@ -103,15 +108,15 @@ func (s *Shard) question(srv *server, c *client) string {
 			b.WriteString("," + q.sql)
 		}
 	}
-	names := s.settingsToAsk(srv, c)
-	for _, name := range names {
+	touched := touchedBy(srv)
+	for _, name := range s.settingsToAsk(srv, c) {
 		b.WriteString(";SELECT " + quote(name) + ",pg_catalog.current_setting(" + quote(name) + ",true)")
 		switch {
 		case name == session.TokenSetting:
 			b.WriteString(";SET " + session.TokenSetting + " TO ''")
 		case !srv.pool.config().tracks(name):
 			b.WriteString(",(SELECT setting OPERATOR(pg_catalog.=) reset_val" + ofSetting(name))
-		case !s.knowsDefault(srv, c, name):
+		case !s.knowsDefault(srv, c, name, touched[name]):
 			b.WriteString(",(SELECT source OPERATOR(pg_catalog.<>) 'session'" + ofSetting(name))
 		}
 	}
@@ -121,14 +126,21 @@ func (s *Shard) question(srv *server, c *client) string {
 	return b.String()
 }
 
-// ofSetting ends a question about a setting in the view of settings.
+// ofSetting ends a question about a setting in the view of settings, where some have capitals.
 func ofSetting(name string) string {
-	return " FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=)" + quote(name) + ")"
+	return " FROM pg_catalog.pg_settings WHERE pg_catalog.lower(name) OPERATOR(pg_catalog.=)" + quote(name) + ")"
 }
 
-// knowsDefault reports whether it will be known from its value alone whether a setting has been given one.
-func (s *Shard) knowsDefault(srv *server, c *client, name string) bool {
-	if isIdentity(name) || strings.Contains(name, ".") || s.profiles[c.Settings].has(name) || s.profiles[c.Startup].has(name) {
+// knowsDefault reports whether it will be known from its value alone whether a setting has been given one. Of one that has changed
+// without a text of its client it is not: a function may have set it, or the configuration of Postgres been loaded anew.
+func (s *Shard) knowsDefault(srv *server, c *client, name string, how session.TouchedHow) bool {
+	if isIdentity(name) || strings.Contains(name, ".") {
+		return true
+	}
+	if how == session.TouchedReported {
+		return false
+	}
+	if s.profiles[c.Settings].has(name) || s.profiles[c.Startup].has(name) {
 		return true
 	}
 	_, ok := srv.pool.top().shared.greetings.begin(name)
@@ -154,7 +166,7 @@ var stateQuestions = []struct {
 // settingsToAsk is the names of the settings that may have changed: those named, and, where others may have, all that the
 // client has set.
 func (s *Shard) settingsToAsk(srv *server, c *client) (names []string) {
-	srv.Touched.Each(func(name []byte, _ bool) { names = append(names, string(name)) })
+	srv.Touched.Each(func(name []byte, _ session.TouchedHow) { names = append(names, string(name)) })
 	add := func(name string) {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
@@ -235,8 +247,7 @@ func (s *Shard) learned(srv *server, c *client) {
 
 // answer reads the answer: the state found, and what the client's settings are.
 func (s *Shard) answer(srv *server, c *client) (found session.Pins, settings []Setting) {
-	set := map[string]bool{}
-	srv.Touched.Each(func(name []byte, given bool) { set[string(name)] = given })
+	touched := touchedBy(srv)
 	values := map[string]string{}
 	for _, q := range s.profiles[c.Settings].settings {
 		values[q.Name] = q.Value
@@ -265,14 +276,14 @@ func (s *Shard) answer(srv *server, c *client) (found session.Pins, settings []S
 			return
 		}
 		was, had := values[name]
-		switch given, named := set[name]; {
+		switch how := touched[name]; {
 		case had && was == value: // it has not changed
 		case len(columns) > 2 && string(columns[2]) == "t" && !begun.has(name):
-			srv.pool.top().shared.greetings.beginsWith(name, value)
+			s.beginsWith(srv, name, value)
 			delete(values, name)
 		case s.isDefault(srv, name, value) && !begun.has(name):
 			delete(values, name)
-		case named && given || srv.Touched.Unknown:
+		case how == session.TouchedSet, how == session.TouchedReported, srv.Touched.Unknown:
 			values[name] = value
 		default: // it has been reset, to what the client began with, or else the server
 			if begun.has(name) {
@@ -286,6 +297,21 @@ func (s *Shard) answer(srv *server, c *client) (found session.Pins, settings []S
 		settings = append(settings, Setting{name, value})
 	}
 	return found, inOrder(settings)
+}
+
+// touchedBy is how each setting that may have changed was touched.
+func touchedBy(srv *server) map[string]session.TouchedHow {
+	touched := map[string]session.TouchedHow{}
+	srv.Touched.Each(func(name []byte, how session.TouchedHow) { touched[string(name)] = how })
+	return touched
+}
+
+// beginsWith notes what sessions begin with. Of what is reported, a replica that stands in for the primary tells only its own.
+func (s *Shard) beginsWith(srv *server, name, value string) {
+	if _, ok := reported(srv.params, name); ok && srv.readsOnly() {
+		return
+	}
+	srv.pool.top().shared.greetings.beginsWith(name, value)
 }
 
 // ofTransaction reports whether a setting is that of a transaction, and no session's.
@@ -359,5 +385,5 @@ func (s *Shard) remember(srv *server, c *client, p *profile) {
 	if len(s.outcomes) >= maxOutcomes {
 		clear(s.outcomes)
 	}
-	s.outcomes[outcome{c.Settings, c.Startup, text}] = p.key
+	s.outcomes[outcomeOf(srv, c, text)] = p.key
 }

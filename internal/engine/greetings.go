@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 )
@@ -16,6 +18,20 @@ type greetings struct {
 	base    []Setting           // what a fresh server reports; nil: there has been none
 	others  map[string]string   // what settings that are not reported begin with, as far as known
 	learned map[uint64]greeting // what a server says with settings that had to be tried, by profile.asked
+	begins  uint64              // changes when what sessions begin with does; no two pools have the same
+}
+
+// beginnings numbers what sessions begin with.
+var beginnings atomic.Uint64
+
+// version identifies what sessions begin with, as far as that is known.
+func (g *greetings) version() uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.begins == 0 {
+		g.begins = beginnings.Add(1)
+	}
+	return g.begins
 }
 
 // greeting is what a server reports, and the notices before that, whole messages.
@@ -35,7 +51,7 @@ func (g *greetings) learn(params []Setting) bool {
 	if sameSettings(g.base, params) {
 		return false
 	}
-	g.base, g.learned = append([]Setting{}, params...), nil
+	g.base, g.learned, g.begins = append([]Setting{}, params...), nil, 0
 	return true
 }
 
@@ -61,14 +77,14 @@ func (g *greetings) tried(p *profile, params []Setting, notices []byte) []byte {
 func (g *greetings) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.base, g.learned, g.others = nil, nil, nil
+	g.base, g.learned, g.others, g.begins = nil, nil, nil, 0
 }
 
 // forgetOthers has what is not reported learned again.
 func (g *greetings) forgetOthers() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.others = nil
+	g.others, g.begins = nil, 0
 }
 
 // begin is the value of a parameter, its name in lower case, that a session begins with; false if it is not reported.
@@ -85,10 +101,24 @@ func (g *greetings) begin(name string) (string, bool) {
 // maxOthers bounds the settings of which is remembered what they begin with.
 const maxOthers = 1024
 
-// beginsWith notes what a setting that is not reported begins with.
+// beginsWith notes what a setting, its name in lower case, begins with.
 func (g *greetings) beginsWith(name, value string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	for i, q := range g.base {
+		if !strings.EqualFold(q.Name, name) {
+			continue
+		}
+		if q.Value != value {
+			g.base = slices.Clone(g.base)
+			g.base[i].Value = value
+			g.learned, g.begins = nil, 0
+		}
+		return
+	}
+	if was, known := g.others[name]; known && was != value {
+		g.begins = 0
+	}
 	if g.others == nil || len(g.others) >= maxOthers {
 		g.others = map[string]string{}
 	}

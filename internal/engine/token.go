@@ -53,7 +53,7 @@ func (s *Shard) own(of *session.Client, on *session.Server) []string {
 
 // touches reports whether the client of a server may have changed a setting since that was last asked about.
 func touches(on *session.Server, setting string) (may bool) {
-	on.Touched.Each(func(name []byte, _ bool) { may = may || string(name) == setting })
+	on.Touched.Each(func(name []byte, _ session.TouchedHow) { may = may || string(name) == setting })
 	return may
 }
 

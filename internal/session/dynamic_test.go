@@ -77,7 +77,7 @@ func TestWhatIsGivenToDynamicSQLIsLookedThrough(t *testing.T) {
 				t.Fatalf("%d of %d bytes were used: %v", used, len(c.says), v)
 			}
 			var names []string
-			s.Touched.Each(func(name []byte, _ bool) { names = append(names, string(name)) })
+			s.Touched.Each(func(name []byte, _ TouchedHow) { names = append(names, string(name)) })
 			if strings.Join(names, " ") != c.names || s.Pins != c.pins {
 				t.Fatalf("found %q, pinned by %b, want %q and %b", names, s.Pins, c.names, c.pins)
 			}

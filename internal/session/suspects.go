@@ -320,7 +320,7 @@ func (t *Touched) ownSettings(text []byte) (all bool) {
 		}
 		if letter := text[begin] | 0x20; dots > 0 && i-begin <= maxNameLen && (letter >= 'a' && letter <= 'z' || text[begin] == '_') {
 			var lower [maxNameLen]byte
-			all = utf8.Valid(text[begin:i]) && t.add(appendLower(lower[:0], text[begin:i]), true, maxGuessed) && all
+			all = utf8.Valid(text[begin:i]) && t.add(appendLower(lower[:0], text[begin:i]), TouchedSet, maxGuessed) && all
 		}
 	}
 	return all

@@ -107,7 +107,7 @@ func TestSettingsOfOnesOwnInCode(t *testing.T) {
 		var touched Touched
 		touched.ownSettings([]byte(text))
 		var got []string
-		touched.Each(func(name []byte, _ bool) { got = append(got, string(name)) })
+		touched.Each(func(name []byte, _ TouchedHow) { got = append(got, string(name)) })
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}

@@ -19,7 +19,7 @@ type Touched struct {
 	// State is the kinds of state to ask about: that may have come, or gone.
 	State Pins
 
-	names []byte // a kind, a name, a zero byte; each name once
+	names []byte // how, a name, a zero byte; each name once
 	count int
 	// once: one text alone has done it, of which Postgres makes the same whenever it is executed in the same session.
 	// text is its hash.
@@ -47,13 +47,21 @@ func (t *Touched) Named() bool { return t.count > 0 }
 // Any reports whether anything may have changed.
 func (t *Touched) Any() bool { return t.Settings() || t.State != 0 }
 
-// Each calls f with the name of every setting that a text has named, in lower case, and whether it may have been given a
-// value; if not, it has only been reset. The name is valid during the call.
-func (t *Touched) Each(f func(name []byte, set bool)) {
+// TouchedHow is what has shown that a setting may have changed.
+type TouchedHow byte
+
+// A text has reset it; a text has given it a value; or Postgres has reported that it changed, and no text has named it.
+const (
+	TouchedReset    TouchedHow = 'r'
+	TouchedSet      TouchedHow = 's'
+	TouchedReported TouchedHow = 'o'
+)
+
+// Each calls f with the name of every setting that may have changed, in lower case. The name is valid during the call.
+func (t *Touched) Each(f func(name []byte, how TouchedHow)) {
 	for rest := t.names; len(rest) > 0; {
-		set := rest[0] == 's'
 		i := bytes.IndexByte(rest, 0)
-		f(rest[1:i], set)
+		f(rest[1:i], TouchedHow(rest[0]))
 		rest = rest[i+1:]
 	}
 }
@@ -64,27 +72,28 @@ func (t *Touched) Once() (text uint64, ok bool) { return t.text, t.once }
 // Forget begins anew: all is known.
 func (t *Touched) Forget() { *t = Touched{names: t.names[:0]} }
 
-// Touch adds a setting that something else than a text has shown to have changed. Where a text has named it, that is no news.
+// Touch adds a setting that Postgres has reported to have changed. Where a text has named it, that is no news.
 func (t *Touched) Touch(name []byte) {
 	named := t.count
-	t.Unknown = !t.name(name, true) || t.Unknown
+	t.Unknown = !t.add(name, TouchedReported, maxTouched) || t.Unknown
 	t.once = t.once && t.count == named && !t.Unknown
 }
 
-// name adds a setting; false if there is no room.
-func (t *Touched) name(name []byte, set bool) bool { return t.add(name, set, maxTouched) }
+// name adds a setting that a text has named; false if there is no room.
+func (t *Touched) name(name []byte, set bool) bool {
+	if set {
+		return t.add(name, TouchedSet, maxTouched)
+	}
+	return t.add(name, TouchedReset, maxTouched)
+}
 
 // add adds a setting, if there are fewer than most.
-func (t *Touched) add(name []byte, set bool, most int) bool {
-	kind := byte('r')
-	if set {
-		kind = 's'
-	}
+func (t *Touched) add(name []byte, how TouchedHow, most int) bool {
 	for rest := t.names; len(rest) > 0; {
 		i := bytes.IndexByte(rest, 0)
 		if bytes.Equal(rest[1:i], name) {
-			if set {
-				rest[0] = kind
+			if how == TouchedSet || how == TouchedReset && rest[0] == byte(TouchedReported) {
+				rest[0] = byte(how)
 			}
 			return true
 		}
@@ -94,7 +103,7 @@ func (t *Touched) add(name []byte, set bool, most int) bool {
 		return false
 	}
 	t.count++
-	t.names = append(append(append(t.names, kind), name...), 0)
+	t.names = append(append(append(t.names, byte(how)), name...), 0)
 	return true
 }
 
