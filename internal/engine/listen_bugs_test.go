@@ -176,3 +176,31 @@ func TestWhoHasNotified(t *testing.T) {
 		}
 	}
 }
+
+// A client whose batch was answered in part and then refused is between transactions again, and is told what comes at once.
+func TestNotificationsBehindARefusedBatch(t *testing.T) {
+	p := onePool(1)
+	p.QueryWaitTimeout = time.Second
+	r := newRig(t, 1, p)
+	a, b := r.client("a"), r.client("b")
+	r.says(a, "listen x")
+	parse := func(name string) []byte {
+		return pgwire.AppendParse(nil, []byte(name), []byte("select 1"), []byte{0, 0})
+	}
+	sync := frame(pgwire.Sync)
+	a.in = append(append(a.in, parse("one")...), sync...)
+	r.settle()
+	r.says(b, "begin")
+	r.log = nil
+	a.in = append(append(append(a.in, parse("two")...), frame(pgwire.Execute, "\x00\x00\x00\x00\x00")...), sync...)
+	r.settle()
+	r.pass(2 * time.Second)
+	if told := strings.Join(r.log, "\n"); !strings.Contains(told, "→ a  1") || !strings.Contains(told, "08006") || !strings.Contains(told, "ready I") {
+		t.Fatalf("the batch of a was to be refused; it was told\n%s", told)
+	}
+	r.log = nil
+	r.says(b, "notify x hello", "commit")
+	if told := strings.Join(r.log, "\n"); !strings.Contains(told, "hello") {
+		t.Errorf("a is told\n%s", told)
+	}
+}

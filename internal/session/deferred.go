@@ -147,7 +147,6 @@ func (f *feed) deferred(typ byte, length int, rest []byte) bool {
 		if !c.Deferred() {
 			return false
 		}
-		c.local = false
 		f.discard(length)
 		f.ready()
 		return true
@@ -208,7 +207,6 @@ func (f *feed) completes(length int, in *oneText, tag string) {
 	out = append(out, pgwire.CommandComplete, 0, 0, 0, byte(4+len(tag)+1))
 	out = append(append(out, tag...), 0)
 	e.Wire.Send(f.c.Conn, e.keep(out))
-	f.c.local = false
 	f.discard(length)
 	f.ready()
 }

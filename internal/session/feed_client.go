@@ -244,8 +244,9 @@ func (f *feed) ignore(typ byte, length int) {
 	}
 }
 
-// ready tells the client that it may go on, after an error of ours.
+// ready tells the client that it may go on, after an answer or an error of ours.
 func (f *feed) ready() {
+	f.c.local = false
 	status := f.c.status()
 	if f.s != nil {
 		status = f.s.Status

@@ -26,7 +26,6 @@ func (f *feed) local(typ byte, length int, rest []byte) bool {
 		if !f.c.local || length > pgwire.HeaderLen {
 			return false
 		}
-		f.c.local = false
 		f.discard(length)
 		f.ready()
 		return true

@@ -87,7 +87,7 @@ func (c *Client) connect() {
 		n := c.w.random.IntN(len(c.out) + 1)
 		in.Unread, c.out = bytes.Clone(c.out[:n]), c.out[n:]
 	}
-	c.w.Note("c%d logs in as %s, descriptor %d, %v", c.id, c.key.user, in.FD, c.startup)
+	c.w.Note("c%d logs in to %s as %s, descriptor %d, %v", c.id, c.key.pool, c.key.user, in.FD, c.startup)
 	if r := c.engine.Attach(in); r != nil {
 		c.engine.Leave(c.key.pool, c.address())
 		theirs.close()
