@@ -200,7 +200,7 @@ func TestNotificationsBehindARefusedBatch(t *testing.T) {
 	}
 	r.log = nil
 	r.says(b, "notify x hello", "commit")
-	if told := strings.Join(r.log, "\n"); !strings.Contains(told, "hello") {
+	if told := strings.Join(r.log, "\n"); !strings.Contains(told, "→ a  x \"\\x00hello\"") {
 		t.Errorf("a is told\n%s", told)
 	}
 }

@@ -26,8 +26,9 @@ type hearing struct {
 	knowsOf map[int]bool
 	// deaf: the listener was lost, and it has not been warned. lost: it has been, at any time.
 	deaf, lost bool
-	// vague: that was while it was about to be told that it listens; nobody knows which of the two was first.
-	vague bool
+	// vague: that was while it was about to be told that it listens; nobody knows which of the two was first. again: the next one
+	// was lost before it was warned of this, so that the warning it gets may be about either.
+	vague, again bool
 	// sent is how many notifications there were when it has last said anything; exempt: that was not all a server's to answer.
 	sent   int
 	exempt bool
@@ -104,7 +105,7 @@ func (h *hearing) knows() {
 	}
 	h.may, h.sure = maps.Clone(s.listening), maps.Clone(s.listening)
 	if len(h.sure) == 0 {
-		h.deaf, h.vague, h.owed = false, false, nil
+		h.deaf, h.vague, h.again, h.owed = false, false, false, nil
 	}
 }
 
@@ -172,13 +173,14 @@ func (h *hearing) warned(m message) {
 	if !h.c.mayBeNotified() {
 		h.c.w.Violate("notifications: c%d is told %v in a transaction, or in an answer", h.c.id, m)
 	}
-	h.deaf, h.vague = false, false
+	h.deaf, h.vague, h.again = false, h.again, false
 }
 
 // loses: the server that listens for it is lost.
 func (h *hearing) loses() {
 	h.lost = true
 	h.owed = nil
+	h.again = h.deaf
 	h.deaf = h.deaf || len(h.sure) > 0
 	h.vague = h.vague || !h.deaf && len(h.may) > 0
 }
