@@ -140,9 +140,21 @@ func (e *Engine) joinedBranch(root *sharedPool, upstream string) *sharedPool {
 			root.branches = map[string]*sharedPool{}
 		}
 		root.branches[upstream] = p
+		root.countTogether()
 	}
 	p.shards++
 	return p
+}
+
+// countTogether has the clients that wait in a root and in its branches count together: max_waiting_clients bounds all of them.
+func (root *sharedPool) countTogether() {
+	family := []*pool.Shared{root.shared}
+	for _, b := range root.branches {
+		family = append(family, b.shared)
+	}
+	for _, member := range family {
+		member.SetFamily(family)
+	}
 }
 
 // part gives up a shard's part of a pool. The last forgets it, unless a server of it is between shards: its count has
@@ -154,6 +166,7 @@ func (e *Engine) part(p *sharedPool) {
 	if p.root != nil && p.isOver() {
 		delete(p.root.branches, p.upstream)
 		p = p.root
+		p.countTogether()
 	}
 	if p.root == nil && p.isOver() && e.pools[p.poolKey] == p {
 		delete(e.pools, p.poolKey)

@@ -278,6 +278,26 @@ func TestTransactionsAreBalanced(t *testing.T) {
 	}
 }
 
+// max_waiting_clients bounds those who wait for any upstream, not those of each.
+func TestMaxWaitingClientsOfSeveralUpstreams(t *testing.T) {
+	p := onePool(1)
+	p.MaxWaitingClients = 1
+	p.Upstreams = []Upstream{{Address: "one:5432", Role: RolePrimary}, {Address: "two:5432", Role: RolePrimary}}
+	p.Policy = new(routing.RoundRobin)
+	r := newRig(t, 1, p)
+	r.byUpstream = true
+	a, b, c, d := r.client("a"), r.client("b"), r.client("c"), r.client("d")
+	r.says(a, "begin")
+	r.says(b, "begin")
+	r.note("c waits, and d is one too many, wherever it would wait")
+	r.says(c, "select c")
+	r.says(d, "select d", "select d")
+	r.note("there is room again")
+	r.says(a, "commit")
+	r.says(d, "select d")
+	r.compare()
+}
+
 // Failure after failure opens the breaker: clients are told at once, until one connection, tried later, is made.
 func TestTheCircuitBreaker(t *testing.T) {
 	p := onePool(2)

@@ -86,7 +86,7 @@ func refusedReplication(name string) *Refusal {
 // seek gets a replication client a server of its own.
 func (s *Shard) seek(c *client, in *Client) {
 	p := s.pools[c.pool]
-	if limit := p.config().MaxWaitingClients; limit > 0 && p.shared.shared.Waiting()+int(p.shared.seekers.Load()) >= limit {
+	if limit := p.config().MaxWaitingClients; limit > 0 && p.shared.shared.WaitingInFamily()+int(p.shared.seekers.Load()) >= limit {
 		s.refuse(c, &Refusal{
 			SQLState: "53300",
 			Message:  "too many clients wait for a server",

@@ -4,7 +4,7 @@ package pool
 type Ledger struct {
 	// FIFO serves from the server idle longest, instead of the one used last.
 	FIFO bool
-	// MaxWaiting bounds the clients waiting on all shards; not positive: no bound.
+	// MaxWaiting bounds the clients waiting on all shards, in this pool and its family; not positive: no bound.
 	MaxWaiting int
 
 	shared  *Shared
@@ -39,7 +39,7 @@ func (l *Ledger) Acquire(now int64, client, tag uint32, p Priority) (server uint
 			return server, 0, Got
 		}
 	}
-	if l.MaxWaiting > 0 && l.shared.Waiting() >= l.MaxWaiting {
+	if l.MaxWaiting > 0 && l.shared.WaitingInFamily() >= l.MaxWaiting {
 		return 0, 0, Full
 	}
 	ticket = l.waiters.push(client, now, p)

@@ -113,6 +113,27 @@ func TestMaxWaiting(t *testing.T) {
 	}
 }
 
+// Who waits in pools of one family counts together, whichever of them it is.
+func TestMaxWaitingOfAFamily(t *testing.T) {
+	family := []*Shared{NewShared(2, 1), NewShared(2, 1)}
+	for _, member := range family {
+		member.SetFamily(family)
+	}
+	a, b := NewLedger(family[0], 0), NewLedger(family[1], 1)
+	a.MaxWaiting, b.MaxWaiting = 2, 2
+	_, first, _ := a.Acquire(1, 1, 0, Normal)
+	b.Acquire(1, 2, 0, Normal)
+	for _, l := range []*Ledger{a, b} {
+		if _, _, answer := l.Acquire(1, 3, 0, Normal); answer != Full {
+			t.Fatalf("the third gets %v", answer)
+		}
+	}
+	a.Leave(first)
+	if _, _, answer := b.Acquire(1, 3, 0, Normal); answer != Queued {
+		t.Fatalf("where one has left, the next gets %v", answer)
+	}
+}
+
 func TestTooManyServersAreClosedAtTheirRelease(t *testing.T) {
 	l := one(1)
 	size := &l.Shared().Size

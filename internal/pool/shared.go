@@ -16,6 +16,8 @@ type Shared struct {
 	// reserve is how many servers there may be beyond Size while somebody waits.
 	reserve atomic.Int64
 	shards  []presence
+	// family is the pools whose waiting clients count together, this one included; nil: it is alone.
+	family atomic.Pointer[[]*Shared]
 }
 
 // presence is one shard's, on a cache line of its own.
@@ -61,6 +63,21 @@ func (s *Shared) Waiting() int {
 		n += s.shards[i].waiting.Load()
 	}
 	return int(n)
+}
+
+// SetFamily has the clients that wait in several pools, this one among them, count together.
+func (s *Shared) SetFamily(all []*Shared) { s.family.Store(&all) }
+
+// WaitingInFamily is the number of clients that wait, on all shards, in this pool or in any that it counts together with.
+func (s *Shared) WaitingInFamily() (n int) {
+	all := s.family.Load()
+	if all == nil {
+		return s.Waiting()
+	}
+	for _, member := range *all {
+		n += member.Waiting()
+	}
+	return n
 }
 
 // Starving reports whether clients wait on a shard.
