@@ -3,6 +3,8 @@ package engine
 import (
 	"bytes"
 	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/session"
 )
 
 // cancelTimeout bounds a cancel connection.
@@ -77,6 +79,7 @@ func (s *Shard) cancelOf(pid uint32, secret []byte) *server {
 			s.pools[c.pool].counts.Cancels++
 			return srv
 		}
+		c.cancelled = srv.cancel != 0 && c.blocked == session.Await // so does what it has said and waits for the last one
 	}
 	return nil
 }
@@ -87,7 +90,7 @@ func (s *Shard) cancelOf(pid uint32, secret []byte) *server {
 func (s *Shard) cancelServer(srv *server, done chan struct{}) {
 	if srv.cancel == 0 && len(srv.secret) > 0 {
 		s.seq++
-		srv.cancel = s.seq
+		srv.cancel, srv.CancelComes = s.seq, true
 		s.cancels[s.seq] = &cancelling{server: srv.Conn, meant: srv.Answers()}
 		s.engine.host.Cancel(CancelRequest{Ticket: Ticket{s.index, s.seq}, Pool: srv.pool.shared.pool, Upstream: srv.upstream.address,
 			PID: srv.pid, Secret: srv.secret, Timeout: cancelTimeout})
@@ -120,6 +123,17 @@ func (s *Shard) cancelLate(srv *server, last *cancelling) {
 	s.cancels[srv.cancel].told, last.late = last.late, nil
 }
 
+// cancelHeld cancels what a client had said, and wanted cancelled, while it waited for a cancel to be delivered, wherever it runs now.
+func (s *Shard) cancelHeld(srv *server, c *client) {
+	switch {
+	case c == nil || !c.cancelled:
+	case c.state == clientWaiting:
+		s.cancelWait(c)
+	default:
+		s.cancelNext(srv)
+	}
+}
+
 // cancelled takes the news that a cancel has been delivered, or has failed: the server may serve others again.
 func (s *Shard) cancelled(ticket uint64) {
 	cc, ok := s.cancels[ticket]
@@ -132,13 +146,15 @@ func (s *Shard) cancelled(ticket uint64) {
 	if srv == nil {
 		return
 	}
-	srv.cancel = 0
+	srv.cancel, srv.CancelComes = 0, false
 	s.cancelLate(srv, cc)
 	switch srv.purpose {
 	case waiting:
 		s.clean(srv)
 	case linked:
+		c := s.clientOf(srv)
 		s.delivered(srv)
 		s.settled(srv)
+		s.cancelHeld(srv, c)
 	}
 }

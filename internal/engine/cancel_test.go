@@ -72,3 +72,47 @@ func TestACancelBehindACancel(t *testing.T) {
 	}
 	r.compare()
 }
+
+// What a client says while its cancel is still on its way waits for that where others have used its server: a DISCARD SEQUENCES that
+// goes ahead would be hit. To cancel what waits so cancels it when it runs.
+func TestWhatWaitsForACancelIsCancelled(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	a, b := r.client("a"), r.client("b")
+	r.says(b, "one")
+	r.says(a, "create temp table t ()")
+	r.holdCancels = true
+	cancel := func() { r.e.Cancel(a.pid(), []byte{0, 0, 0, 7}); r.settle() }
+	heeded := func() {
+		srv := r.servers[0]
+		srv.hanging = false
+		srv.fail("57014", "canceling statement due to user request")
+		srv.serve()
+		r.settle()
+	}
+	delivered := func() {
+		q := r.cancels[0]
+		r.cancels = r.cancels[1:]
+		r.e.Cancelled(q.Ticket)
+		r.settle()
+	}
+	r.says(a, "hang")
+	cancel()
+	heeded()
+	r.note("what comes next waits, and is cancelled while it does")
+	r.says(a, "hang")
+	cancel()
+	if len(r.cancels) != 1 {
+		t.Errorf("%d cancels are under way", len(r.cancels))
+	}
+	r.note("it runs when the first is delivered, and has its own")
+	delivered()
+	heeded()
+	delivered()
+	r.note("what nobody cancels is left alone")
+	r.says(a, "hang")
+	cancel()
+	heeded()
+	r.says(a, "two")
+	delivered()
+	r.compare()
+}

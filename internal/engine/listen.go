@@ -147,12 +147,6 @@ func (s *Shard) Channels(machine *session.Client) []string {
 	return statements
 }
 
-// Quiet is session.Listeners: no cancel is on its way to the server.
-func (s *Shard) Quiet(machine *session.Server) bool {
-	srv := s.serverAt(machine.Conn)
-	return srv == nil || srv.cancel == 0
-}
-
 func quoteChannel(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 var _ session.Listeners = (*Shard)(nil)

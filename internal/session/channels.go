@@ -22,8 +22,6 @@ import (
 type Listeners interface {
 	// Channels is the statements that have a session listen to what the client listens to.
 	Channels(*Client) []string
-	// Quiet reports whether no cancel is on its way to a server, which would hit what is put ahead of the client's text.
-	Quiet(*Server) bool
 	// PID is the process ID that a client knows as its own. Marker is the statement that says that what a server's session sends
 	// from there on is sent by the client of that process ID; 0: by nobody who is known. Doubt says that what it has said so tells
 	// nothing any more.
@@ -65,11 +63,7 @@ func (f *feed) wear(effects sql.Effects) bool {
 	if !c.Listens || effects&wearing == 0 || s.Channels.Worn || s.Status == pgwire.StatusFailed || !f.shares() {
 		return true
 	}
-	if s.owed.batches > 0 && !s.open {
-		f.stop = Await
-		return false
-	}
-	if !f.e.Listeners.Quiet(s) {
+	if s.owed.batches > 0 && !s.open || s.CancelComes {
 		f.stop = Await
 		return false
 	}

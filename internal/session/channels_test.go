@@ -22,7 +22,6 @@ const aClient, aServer = 1, 2
 
 func (l *listenersOf) Send(conn uint64, b []byte) { l.sent[conn] = append(l.sent[conn], b...) }
 func (l *listenersOf) Channels(*Client) []string  { return l.channels }
-func (l *listenersOf) Quiet(*Server) bool         { return true }
 func (l *listenersOf) PID(*Client) uint32         { return 7 }
 func (l *listenersOf) Marker(_ *Server, who uint32) string {
 	return "NOTIFY marker, '" + itoa(int(who)) + "'"

@@ -131,6 +131,9 @@ func (f *feed) frames() (Verdict, int) {
 			f.flushServer()
 			return Await, 0
 		}
+		if f.cancelComes(typ) {
+			return Await, 0
+		}
 		if f.s.discarded != nil {
 			if f.restoreDiscarded(typ); f.stop != More {
 				return f.stop, 0

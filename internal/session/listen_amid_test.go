@@ -51,16 +51,10 @@ func TestChannelsThatCouldNotBePut(t *testing.T) {
 	}
 }
 
-// busyListeners has a cancel on its way to every server.
-type busyListeners struct{ *listenersOf }
-
-func (busyListeners) Quiet(*Server) bool { return false }
-
 // Nothing is put ahead of a client's text while a cancel is on its way that would hit it.
 func TestChannelsWaitForACancel(t *testing.T) {
 	l, client, server := newListeners()
-	l.env.Listeners = busyListeners{l}
-	client.Listens = true
+	client.Listens, server.CancelComes = true, true
 	if _, verdict, _ := client.Feed(l.env, server, query("BEGIN")); verdict != Await || len(l.sent[aServer]) > 0 {
 		t.Errorf("%v, and the server is told %s", verdict, l.takes(aServer))
 	}

@@ -157,7 +157,7 @@ func (f *feed) name(w sends, simple, parsed bool) bool {
 	switch inside := s.open || s.Status != pgwire.StatusIdle || s.private; { // a Query drops an unnamed statement that nobody remembers
 	case inside && parsed:
 		return true
-	case !s.open && s.owed.batches > 0, !f.e.Listeners.Quiet(s):
+	case !s.open && s.owed.batches > 0, s.CancelComes:
 		if !parsed {
 			f.stop = Await // whether a transaction is open is not known yet, or what is said now would be cancelled
 		}

@@ -204,6 +204,12 @@ func (f *feed) doubtsDiscard(typ byte) bool {
 	return false
 }
 
+// cancelComes reports whether a cancel is on its way that would hit a DISCARD SEQUENCES ahead of this message, which would then run
+// in a session that knows others' numbers.
+func (f *feed) cancelComes(typ byte) bool {
+	return f.s.CancelComes && !f.s.Sequences.Own && !f.s.open && runs(typ)
+}
+
 // runs reports whether a message brings what is run.
 func runs(typ byte) bool {
 	return typ == pgwire.Query || typ == pgwire.Parse || typ == pgwire.Bind || typ == pgwire.FunctionCall

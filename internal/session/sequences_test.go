@@ -214,3 +214,22 @@ func TestNumbersOfAnotherPoolModeAreDiscardedAhead(t *testing.T) {
 		t.Errorf("the server is told %q, want %q", told, want)
 	}
 }
+
+// Nothing may stand between others' numbers and who asks but a DISCARD SEQUENCES that runs: what a cancel might still hit waits.
+func TestSequencesWaitForACancel(t *testing.T) {
+	for _, c := range []struct {
+		own     bool
+		verdict Verdict
+		told    string
+	}{
+		{false, Await, ""},
+		{true, More, "QSELECT lastval()"},
+	} {
+		l, client, server := newListeners()
+		server.CancelComes, server.Sequences.Own = true, c.own
+		_, verdict, _ := client.Feed(l.env, server, query("SELECT lastval()"))
+		if told := l.takes(aServer); verdict != c.verdict || told != c.told {
+			t.Errorf("own numbers %v: %v, and the server is told %q", c.own, verdict, told)
+		}
+	}
+}

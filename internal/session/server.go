@@ -34,6 +34,8 @@ type Server struct {
 	Markers *Markers
 	// Status is what the last ReadyForQuery said.
 	Status byte
+	// CancelComes: a cancel is on its way to it, which would hit what is put ahead of the client's text.
+	CancelComes bool
 
 	owed  Owed
 	named named
