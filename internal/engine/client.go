@@ -241,7 +241,7 @@ func (s *Shard) process(c *client, data []byte) {
 					s.hold(c, data)
 					return
 				}
-				if c.state != clientIdle {
+				if c.state != clientIdle && c.state != clientLinked {
 					return
 				}
 			}

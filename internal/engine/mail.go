@@ -14,6 +14,7 @@ const (
 	mailWanted                     // another shard asks for an idle server
 	mailServer                     // another shard gives a server
 	mailFreed                      // a permit has become free
+	mailSpill                      // who waits in a branch may have room in another
 	mailEvict                      // a pool elsewhere lacks permits of an upstream
 	mailLearned                    // what clients are told at login has become known
 	mailSnapshot                   // figures are asked for
@@ -72,6 +73,10 @@ func (s *Shard) receive(m *mail) {
 		s.arrive(m.moved)
 	case mailFreed:
 		s.freed(m.pool)
+	case mailSpill:
+		if p := s.partOf(m.pool); p != nil {
+			s.spill(p)
+		}
 	case mailEvict:
 		s.evict(m.pool, m.upstream)
 	case mailLearned:

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -385,5 +386,33 @@ func BenchmarkPick(b *testing.B) {
 				s.route(c)
 			}
 		})
+	}
+}
+
+// Who is sent to an upstream of which other event loops have all servers, and finds one at rest beside it, has said what it wants
+// only once.
+func TestAQueryThatFindsAServerBeside(t *testing.T) {
+	p := onePool(1)
+	p.Upstreams = []Upstream{{Address: "one:5432", Role: RolePrimary}, {Address: "two:5432", Role: RolePrimary}}
+	p.Policy = new(routing.RoundRobin)
+	r := newRig(t, 2, p)
+	r.byUpstream, r.quiet = true, true
+	var holder *rigSocket
+	for at := range 8 { // over both loops
+		c := r.client(fmt.Sprint("c", at))
+		r.says(c, "select 1")
+		if holder == nil {
+			r.says(c, "begin")
+			holder = c
+		}
+		for n := range 4 {
+			before := len(r.log)
+			r.quiet = false
+			r.says(c, "select 2")
+			r.quiet = true
+			if said := strings.Join(r.log[before:], "\n"); !strings.Contains(said, "ready") {
+				t.Fatalf("query %d of client %d is answered:\n%s", n, at, said)
+			}
+		}
 	}
 }

@@ -3,14 +3,27 @@ package engine
 // A client that waits in a branch has chosen its upstream. Should another one that may serve it have a server to spare before its
 // turn comes, it goes there: nobody waits while a server that might serve him is idle.
 //
-//   - who waits in a branch that may not have more servers spills to one that may (spill);
+//   - who waits in a branch that may not have more servers spills to one that may (spill), by way of the mail: who waits may have
+//     been told so just now, and has not held yet what it wants a server for;
 //   - a branch in which a server comes to rest draws one who waits in another (draw), here, or on another shard by way of its mail.
 
-// spill has the first who waits in a branch wait elsewhere, if there is room. It reports whether one has gone.
-func (s *Shard) spill(p *shardPool) bool {
-	if p.root == nil || p.shared.upstream == lobby || !s.hasRoomBeside(p) {
-		return false
+// spill has those who lack a server in a branch wait elsewhere, the first first, as long as there is room.
+func (s *Shard) spill(p *shardPool) {
+	for p.ledger.Missing() > 0 {
+		if !s.mayWaitBeside(p) || !s.spillOne(p) {
+			s.starve(p)
+			return
+		}
 	}
+}
+
+// mayWaitBeside reports whether who waits in a pool could have a server in a branch beside it.
+func (s *Shard) mayWaitBeside(p *shardPool) bool {
+	return p.root != nil && p.shared.upstream != lobby && s.hasRoomBeside(p)
+}
+
+// spillOne reports whether one has gone.
+func (s *Shard) spillOne(p *shardPool) bool {
 	w, ok := p.ledger.FirstWaiter()
 	if !ok {
 		return false
