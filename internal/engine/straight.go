@@ -127,7 +127,7 @@ func (s *Shard) seekAgain(conn uint64) {
 
 // seekOn dials if there is a permit, and else sees to it that there will be one.
 func (s *Shard) seekOn(c *client) {
-	p := s.pools[c.pool]
+	p := s.poolToSeek(c)
 	if u := s.choose(p); u != nil && p.takePermits(u) {
 		s.dialStraight(c, p, u)
 		return
@@ -143,6 +143,15 @@ func (s *Shard) seekOn(c *client) {
 	}
 	s.timers.Set(loop.Timer{At: next, Kind: timerSeek, Ref: c.Conn})
 	s.makeRoom(c, p)
+}
+
+// poolToSeek is the pool for whose pool_size its server counts: where upstreams share transactions, that of the one whose turn it is.
+func (s *Shard) poolToSeek(c *client) *shardPool {
+	root := s.pools[c.pool]
+	if root.shared.template.view.Load().mode != routeBalanced {
+		return root
+	}
+	return s.route(c)
 }
 
 // makeRoom has a server closed that rests: one of the pool, here or elsewhere, or, if it is an upstream that has none to

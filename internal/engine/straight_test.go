@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
+	"github.com/pgmux/caddy-pgmux/routing"
 )
 
 // sessionPool is a pool of so many servers in pool_mode session.
@@ -320,4 +321,26 @@ func joinLines(lines []string) (out string) {
 		out += l + "\n"
 	}
 	return out
+}
+
+// Where several upstreams share transactions, such servers count for the pool_size of each, and go to all of them.
+func TestReplicationOverSeveralUpstreams(t *testing.T) {
+	p := sessionPool(1)
+	p.Upstreams = []Upstream{{Address: "one:5432", Role: RolePrimary}, {Address: "two:5432", Role: RolePrimary}}
+	p.Policy = new(routing.RoundRobin)
+	r := newRig(t, 1, p)
+	r.byUpstream = true
+	a := r.client("a")
+	r.says(a, "select a")
+	r.note("one has the other upstream's; the next waits until somebody leaves")
+	w := r.clientAs("w", walSender)
+	r.says(w, "IDENTIFY_SYSTEM")
+	v := r.clientAs("v", walSender)
+	r.pass(time.Second)
+	r.within(2)
+	r.leaves(a)
+	r.pass(time.Second)
+	r.says(v, "IDENTIFY_SYSTEM")
+	r.within(2)
+	r.compare()
 }
