@@ -35,7 +35,7 @@ func (r *Run) checkLimits() {
 	r.count(is)
 	for k, n := range is.servers {
 		c := &r.declaredAs(k.pool).config
-		if limit := (c.PoolSize+c.ReservePoolSize)*r.mostSizes(k.pool) + r.mayListen(k.pool); n > limit && n > was.servers[k] && !c.AutoSize { // whose limit is that of places
+		if limit := r.mostServers(k.pool) + r.mayListen(k.pool); n > limit && n > was.servers[k] && !c.AutoSize { // whose limit is that of places
 			r.Violate("rule 8: %d servers of %v, pool_size is %d and reserve_pool_size %d", n, k, c.PoolSize, c.ReservePoolSize)
 		}
 	}
@@ -65,16 +65,16 @@ func (r *Run) checkLimits() {
 	r.watch.levels, r.watch.spare = r.watch.spare, was
 }
 
-// mostSizes is how many times pool_size a pool may have, or might have had: when fewer upstreams balance, the servers of the others
-// leave in time.
-func (r *Run) mostSizes(pool string) int {
+// mostServers is how many a pool may have, or might have had: when fewer upstreams balance, the servers of the others leave in time.
+func (r *Run) mostServers(pool string) int {
 	d := r.declaredAs(pool)
-	n := d.sizes()
+	n, size := d.sizes(), d.config.PoolSize+d.config.ReservePoolSize
 	d.changed = d.changed || d.most != 0 && n != d.most
-	if d.most = max(d.most, n); d.changed {
-		return d.most + 1 // those dialed before for all upstreams together, too, as long as clients have them
+	d.most, d.largest = max(d.most, n), max(d.largest, size)
+	if d.changed {
+		return d.most*size + d.largest // those dialed before for all upstreams together, too, as long as clients have them
 	}
-	return d.most
+	return d.most * size
 }
 
 // mayListen is how many servers more than a pool may have can be on their way to listen for its clients, which look like others

@@ -8,8 +8,10 @@ import (
 
 // declared is a pool as the configuration has it, or had it last.
 type declared struct {
-	// most is how many times pool_size it may have, by any configuration so far; changed: these differ.
+	// most is how many times pool_size it may have, by any configuration so far; changed: these differ. largest is the largest
+	// pool_size, with its reserve.
 	most    int
+	largest int
 	changed bool
 	config  engine.PoolConfig
 	removed bool
