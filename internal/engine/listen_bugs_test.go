@@ -27,6 +27,24 @@ func TestTheListenerLeavesAServer(t *testing.T) {
 	r.compare()
 }
 
+// An upstream that is for nobody, because another is declared the primary, has no room for a listener either.
+func TestNoRoomForTheListenerAtThePrimary(t *testing.T) {
+	p := onePool(2)
+	p.Upstreams = []Upstream{
+		{Address: "one:5432", Role: RolePrimary, MaxServerConnections: 1}, {Address: "two:5432", MaxServerConnections: 5},
+	}
+	p.ServerConnectTimeout = 5 * time.Second
+	r := newRig(t, 1, p)
+	r.quiet = true
+	a, b := r.client("a"), r.client("b")
+	r.says(a, "listen x")
+	r.says(b, "one")
+	r.pass(time.Second)
+	if !a.gone || b.gone {
+		t.Errorf("a second later: who listens is gone %v, another %v", a.gone, b.gone)
+	}
+}
+
 // Where Postgres has no connection for a listener, who listens is closed after server_connect_timeout.
 func TestNoListenerCanBeHad(t *testing.T) {
 	p := onePool(2)
