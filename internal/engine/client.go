@@ -250,10 +250,13 @@ func (s *Shard) process(c *client, data []byte) {
 			s.hold(c, data)
 			return
 		case session.Yield:
-			if s.yield(srv, c); c.state != clientIdle && c.state != clientLinked {
+			switch {
+			case s.mayRelease(srv, c):
+				if s.keep(c, data, 0) {
+					s.unlink(srv, c) // which takes it up
+				}
 				return
-			}
-			if c.state == clientLinked && srv.ReadsOnly {
+			case srv.ReadsOnly:
 				c.blocked = session.Await // it is released as soon as all has left that was sent to it
 				s.hold(c, data)
 				return

@@ -142,3 +142,12 @@ func TestHalfClosedReplication(t *testing.T) {
 	r.pass(2 * knockEvery)
 	r.compare()
 }
+
+// One that ends its half behind a read and a write, which go to different servers, is answered both.
+func TestHalfClosedBehindAReadAndAWrite(t *testing.T) {
+	r := splitRig(t, 1, nil)
+	a := r.client("a")
+	a.in = append(append(append(a.in, clientSays("select 1")...), clientSays("insert")...), clientSays("select 2")...)
+	r.endsHalf(a)
+	r.compare()
+}

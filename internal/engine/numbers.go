@@ -163,13 +163,6 @@ func (s *Shard) endRest(c *client) {
 	}
 }
 
-// yield takes a server from its client, which goes on with something else: it rested while others wait, or only reads.
-func (s *Shard) yield(srv *server, c *client) {
-	if s.mayRelease(srv, c) {
-		s.unlink(srv, c)
-	}
-}
-
 // keepsNumbers reports whether a server that is free has numbers that its last client may come back for.
 func (srv *server) keepsNumbers() bool {
 	return srv.Sequences.Drew && srv.usedBy != 0 && srv.usedBy != someoneElse && srv.Habit.Asking()
