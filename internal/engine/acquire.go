@@ -12,7 +12,10 @@ import (
 // acquire gets a client a server. It reports true if the client has it now; otherwise the client waits, or was
 // refused.
 func (s *Shard) acquire(c *client) bool {
-	p := s.route(c)
+	p := s.pools[c.pool]
+	if p.chooses() {
+		p = s.route(c)
+	}
 	c.at = p.index
 	if s.hopeless(c, p) {
 		return false
@@ -58,6 +61,11 @@ func (s *Shard) again(c *client) {
 
 // hopeless refuses a client that needs a server where none is going to come.
 func (s *Shard) hopeless(c *client, p *shardPool) bool {
+	return (p.refusal != nil || p.view().anyOpen) && s.refuseHopeless(c, p)
+}
+
+// refuseHopeless is hopeless for a pool of which something is known to have failed.
+func (s *Shard) refuseHopeless(c *client, p *shardPool) bool {
 	if r := s.broken(p); r != nil {
 		s.refuse(c, r)
 		return true
@@ -231,7 +239,7 @@ func (s *Shard) link(c *client, srv *server) {
 	srv.Channels = session.Channels{}
 	c.blocked = session.More
 	s.linkSequences(c, srv)
-	srv.Wrote, srv.ReadsOnly = false, srv.readsOnly()
+	srv.ReadsOnly = srv.readsOnly()
 	srv.NewUnit()
 	if srv.soiledFor(c) {
 		srv.soiledBy = 0 // it has just been cleaned, or that is on its way

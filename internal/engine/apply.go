@@ -62,10 +62,10 @@ func (t *template) apply(p *PoolConfig, shards int) {
 		have := before[u.Address]
 		if have == nil || have.role != u.Role {
 			if have != nil {
-				have.removed.Store(true)
+				have.serves.Store(0)
 			}
 			have = &upstream{address: u.Address, role: u.Role, allowance: t.allowance(u.Address, shards)}
-			have.serves.Store(servesRoot | servesBranch)
+			have.serves.Store(servesRoot | servesTransactions | servesBranch)
 		}
 		delete(before, u.Address)
 		limit := u.MaxServerConnections
@@ -76,7 +76,7 @@ func (t *template) apply(p *PoolConfig, shards int) {
 		list = append(list, have)
 	}
 	for _, u := range before {
-		u.removed.Store(true)
+		u.serves.Store(0)
 	}
 	t.upstreams.Store(&list)
 }

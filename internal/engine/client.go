@@ -235,7 +235,10 @@ func (s *Shard) process(c *client, data []byte) {
 			}
 			return
 		case session.NeedServer:
-			c.want = s.wanted(c, data)
+			c.want = wantWrite
+			if s.pools[c.pool].chooses() {
+				c.want = s.wanted(c, data)
+			}
 			if !s.acquire(c) {
 				if c.state == clientWaiting || c.state == clientPreparing {
 					s.hold(c, data)

@@ -97,6 +97,11 @@ func (cfg *PoolConfig) shortest() (least time.Duration) {
 	return least
 }
 
+// hasTimeouts reports whether any of them is configured.
+func (cfg *PoolConfig) hasTimeouts() bool {
+	return cfg.QueryTimeout > 0 || cfg.TransactionTimeout > 0 || cfg.IdleTransactionTimeout > 0
+}
+
 // timesOut reports whether the timeouts are for this server: it has an ordinary client.
 func (srv *server) timesOut() bool { return srv.purpose == linked && srv.straight == nil }
 
@@ -104,12 +109,11 @@ func (srv *server) timesOut() bool { return srv.purpose == linked && srv.straigh
 func (s *Shard) arm(srv *server) {
 	cfg := srv.pool.config()
 	srv.Remember = cfg.IdleTransactionTimeout > 0
-	least := cfg.shortest()
-	if least == 0 && srv.overrun == 0 {
+	if !cfg.hasTimeouts() && srv.overrun == 0 {
 		return
 	}
 	at := s.now + int64(clockRound)
-	if least > 0 {
+	if least := cfg.shortest(); least > 0 {
 		at = min(at, s.now+int64(least))
 	}
 	for _, over := range [...]int64{s.queryOver(srv, cfg), srv.transactionOver(cfg), srv.restOver(cfg)} {

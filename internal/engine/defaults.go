@@ -28,7 +28,7 @@ func (e *Engine) defaultsChanged(t *template, now int64) {
 }
 
 // outlived reports whether a server began before the defaults changed.
-func (srv *server) outlived() bool { return srv.born < srv.pool.shared.template.defaultsAt.Load() }
+func (srv *server) outlived() bool { return srv.born < srv.pool.template.defaultsAt.Load() }
 
 // closeOutlived closes the servers at rest that began before the defaults changed.
 func (s *Shard) closeOutlived(p *shardPool) {

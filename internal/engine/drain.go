@@ -150,7 +150,7 @@ func (s *Shard) Crash(message string, stack []byte) {
 			p.listener.ends(s.engine, p.shared)
 		}
 		for srv := range p.servers {
-			if srv.purpose == linked || srv.purpose == asking {
+			if srv.busy {
 				srv.upstream.busy.Add(-1)
 			}
 			srv.givePermits()

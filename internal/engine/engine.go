@@ -69,8 +69,6 @@ type upstream struct {
 	role    Role
 	*allowance
 	standing
-	// removed: no longer configured; its servers leave when they are released.
-	removed atomic.Bool
 	// replicaUntil: until then it is taken for a replica, because a server of it said that it is in recovery.
 	replicaUntil atomic.Int64
 }
@@ -85,7 +83,8 @@ type allowance struct {
 	turn []atomic.Int64
 	// listeners counts those among the servers that listen for clients: all but one at most, or nobody could be served.
 	listeners pool.Budget
-	// busy is how many of them clients have now, and latency how long queries take there: what policies go by.
+	// busy is how many of them clients have now, and latency how long queries take there: what policies go by. Where there is
+	// nothing to be chosen (shardPool.chooses), neither is kept: it would cost every query.
 	busy    atomic.Int32
 	latency routing.Latency
 }

@@ -101,10 +101,22 @@ func (l *load) sizing() Sizing {
 	return l.recently.sizing(sizingWindow)
 }
 
-// linking counts a client in that has got a server, or out.
+// linking counts a client in that has got a server, or out. What has been counted in upstream.busy is counted out of it, whatever has
+// changed meanwhile.
 func (srv *server) linking(now int64, by int) {
 	srv.pool.linking(now, by)
-	srv.upstream.busy.Add(int32(by))
+	if srv.busy || by > 0 && srv.pool.chooses() {
+		srv.busy = by > 0
+		srv.upstream.busy.Add(int32(by))
+	}
+}
+
+// recount has a server that a client has counted as linking would count it now: the configuration has changed.
+func (srv *server) recount(now int64) {
+	if (srv.purpose == linked || srv.purpose == asking) && srv.busy != srv.pool.chooses() {
+		srv.linking(now, -1)
+		srv.linking(now, 1)
+	}
 }
 
 // linking counts a client in that has got its server, or out, and the time that servers are in use.

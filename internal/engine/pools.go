@@ -11,6 +11,8 @@ import (
 type shardPool struct {
 	index  uint32
 	shared *sharedPool
+	// template is shared.template, at hand: every query looks at it several times.
+	template *template
 	// root is nil of one that is no branch; branches are those of a root on this shard.
 	root     *shardPool
 	branches []*shardPool
@@ -70,10 +72,11 @@ func (s *Shard) joinDeclared(k poolKey) *shardPool {
 // part makes this shard's part of a pool.
 func (s *Shard) part(shared *sharedPool) *shardPool {
 	p := &shardPool{
-		shared:  shared,
-		ledger:  pool.NewLedger(shared.shared, s.index),
-		servers: map[*server]struct{}{},
-		busyAt:  s.now,
+		shared:   shared,
+		template: shared.template,
+		ledger:   pool.NewLedger(shared.shared, s.index),
+		servers:  map[*server]struct{}{},
+		busyAt:   s.now,
 	}
 	shared.load.begin(s.now)
 	p.configure()
@@ -142,9 +145,15 @@ func (p *shardPool) isRefused(now int64) bool {
 	return p.refusal != nil && now < p.retryAt && !p.hasServers()
 }
 
-func (p *shardPool) config() *PoolConfig { return p.shared.template.config.Load() }
+func (p *shardPool) config() *PoolConfig { return p.template.config.Load() }
 
-func (p *shardPool) leaving() bool { return p.shared.template.removed.Load() }
+func (p *shardPool) leaving() bool { return p.template.removed.Load() }
+
+// view is what is known of its upstreams.
+func (p *shardPool) view() *view { return p.template.view.Load() }
+
+// chooses reports whether transactions are sent to one of several upstreams.
+func (p *shardPool) chooses() bool { return p.view().mode != routeRoot }
 
 func (p *shardPool) configure() {
 	cfg := p.config()

@@ -165,8 +165,15 @@ func (s *Shard) mustGo(srv *server) bool {
 
 // unwanted reports whether the upstream of a server has been removed, or is not what the server was dialed for any more, or
 // transactions are balanced now, and it is of the root.
-func (srv *server) unwanted() bool {
-	p := srv.pool
-	return srv.upstream.removed.Load() || !srv.upstream.mayServe(p) ||
-		p.root == nil && !srv.listens && srv.straight == nil && p.shared.template.view.Load().mode == routeBalanced
+func (srv *server) unwanted() bool { return srv.upstream.serves.Load()&srv.needs() == 0 }
+
+// needs is what the upstream of a server has to serve.
+func (srv *server) needs() uint32 {
+	switch {
+	case srv.pool.root != nil:
+		return servesBranch
+	case srv.listens || srv.straight != nil:
+		return servesRoot
+	}
+	return servesTransactions
 }

@@ -13,7 +13,7 @@ func isOfServer(name string) bool { return slices.Contains(ofServer, name) }
 
 // readsOnly reports whether a server is of a branch of a pool whose writes go elsewhere.
 func (srv *server) readsOnly() bool {
-	return srv.pool.root != nil && srv.pool.shared.template.config.Load().Split
+	return srv.pool.root != nil && srv.pool.config().Split
 }
 
 // standsIn makes what a new server reports of itself the primary's.

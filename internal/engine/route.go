@@ -31,13 +31,10 @@ const (
 	wantReplica             // a replica, because a hint says so
 )
 
-// wanted is what a client's transaction asks for, from what it has sent.
+// wanted is what a client's transaction asks for, from what it has sent, where upstreams are chosen.
 func (s *Shard) wanted(c *client, data []byte) want {
 	root := s.pools[c.pool]
-	switch root.shared.template.view.Load().mode {
-	case routeRoot:
-		return wantWrite
-	case routeBalanced:
+	if root.view().mode == routeBalanced {
 		s.keyOfFirst(c, root, data)
 		return wantWrite
 	}
@@ -64,7 +61,7 @@ func (s *Shard) wanted(c *client, data []byte) want {
 // route is the pool that a client's next transaction gets its server from.
 func (s *Shard) route(c *client) *shardPool {
 	root := s.pools[c.pool]
-	v := root.shared.template.view.Load()
+	v := root.view()
 	switch {
 	case v.mode == routeRoot:
 		return root

@@ -87,6 +87,8 @@ type server struct {
 	soiledBy uint64
 	// pinned: it has been counted among those that stay with their clients.
 	pinned bool
+	// busy: it has been counted in upstream.busy.
+	busy bool
 	// before is what its session was set to before it was made a client's: what it still is, if that fails.
 	before uint64
 	// chance is how much of a tenth of server_lifetime it lives less: 0 to 1.
@@ -153,7 +155,9 @@ func (s *Shard) fromServer(srv *server, data []byte) {
 	}
 	if srv.started != 0 && !srv.Owes() {
 		srv.pool.counts.queryTime(s.now - srv.started)
-		srv.upstream.latency.Observe(s.now, s.now-srv.started)
+		if srv.pool.chooses() {
+			srv.upstream.latency.Observe(s.now, s.now-srv.started)
+		}
 		srv.started = 0
 	}
 	if machine != nil && srv.purpose == linked {

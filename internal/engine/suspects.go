@@ -95,18 +95,18 @@ func (p *shardPool) suspects() *session.SuspectList {
 	return nil
 }
 
-// mustStudy reports whether a server that is free is to ask the catalog now.
+// mustStudy reports whether a server that is free is to ask the catalog now; who is told so does.
 func (s *Shard) mustStudy(p *shardPool) bool {
-	if p.root != nil && p.config().Split {
-		return false // what a replica says may be of before a change that the primary has made
-	}
-	return p.shared.catalog.asks(s.now, p.config())
+	g := p.shared.catalog
+	due := g.due.Load()
+	return s.now >= due && p.studies() && g.due.CompareAndSwap(due, loop.Never)
 }
 
-// asks reports whether a server that is free is to ask now; who is told so does. In pool_mode session nobody needs to know.
-func (g *catalog) asks(now int64, cfg *PoolConfig) bool {
-	due := g.due.Load()
-	return now >= due && cfg.HiddenState && cfg.Mode != Session && g.due.CompareAndSwap(due, loop.Never)
+// studies reports whether servers of a pool ask the catalog. Not those of a replica: what that says may be of before a change that the
+// primary has made. In pool_mode session nobody needs to know.
+func (p *shardPool) studies() bool {
+	cfg := p.config()
+	return cfg.HiddenState && cfg.Mode != Session && !(cfg.Split && p.root != nil)
 }
 
 // asked is how many definitions the answer to a question asked now takes in.

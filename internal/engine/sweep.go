@@ -154,6 +154,9 @@ func (s *Shard) configured() {
 		for _, u := range *p.shared.template.upstreams.Load() {
 			u.starving[s.index].Store(0) // who lacks a permit now will say so
 		}
+		for srv := range p.servers {
+			srv.recount(s.now)
+		}
 	}
 	for p := range s.eachPool {
 		s.closeOutlived(p)

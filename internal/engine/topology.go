@@ -36,9 +36,10 @@ const (
 	routeBalanced
 )
 
-// What an upstream may have servers for.
+// What an upstream may have servers for. One that is configured no longer serves nothing: its servers leave when they are released.
 const (
-	servesRoot uint32 = 1 << iota
+	servesRoot         uint32 = 1 << iota
+	servesTransactions        // the root's: where they are balanced, it has servers for other things only
 	servesBranch
 )
 
@@ -157,6 +158,9 @@ func (v *view) serves(i int) (out uint32) {
 	u := &v.Upstreams[i]
 	if v.TakesWrites(i) || v.mode != routeSplit && v.TakesTransactions(i) {
 		out = servesRoot
+		if v.mode != routeBalanced {
+			out |= servesTransactions
+		}
 	}
 	if v.mode == routeBalanced && out != 0 || v.mode == routeSplit && u.Up && u.Role == routing.Replica {
 		out |= servesBranch

@@ -325,11 +325,15 @@ func (f *feed) beginNow() bool {
 	return true
 }
 
-// awaitsBegin reports whether what comes behind the first unit has to wait until it is known that the BEGIN ahead of that has not
-// failed. A Sync does not, where Postgres may have read the one before as part of a COPY.
+// awaitsBegin sends a BEGIN that was deferred, and reports whether what comes has to wait: for what beginNow waits for, or, behind the
+// first unit, until it is known that the BEGIN ahead of that has not failed. A Sync does not, where Postgres may have read the one
+// before as part of a COPY.
 func (f *feed) awaitsBegin(typ byte) bool {
 	s := f.s
-	if !s.unitOver || s.copyIn || s.owed.len() == 0 || typ == pgwire.Sync && (s.open || s.owed.holds(oweSync)) {
+	if f.c.begun != 0 && !f.beginNow() {
+		return true
+	}
+	if !s.Began || !s.unitOver || s.copyIn || s.owed.len() == 0 || typ == pgwire.Sync && (s.open || s.owed.holds(oweSync)) {
 		return false
 	}
 	f.flushServer()

@@ -95,7 +95,7 @@ func (f *feed) frames() (Verdict, int) {
 			return NeedServer, 0
 		}
 		f.c.local = false
-		if f.c.begun != 0 && !f.beginNow() || f.s.Began && f.awaitsBegin(typ) {
+		if (f.c.begun != 0 || f.s.Began) && f.awaitsBegin(typ) {
 			return Await, 0
 		}
 		if f.s.owed.full() {
@@ -149,9 +149,6 @@ func (f *feed) frames() (Verdict, int) {
 		if f.message(typ, length, rest[:min(length, len(rest))]); f.stop != More {
 			return f.stop, 0
 		}
-		if typ == pgwire.Query || typ == pgwire.Sync || typ == pgwire.FunctionCall {
-			f.s.unitOver, f.s.tellsOwn = true, false
-		}
 	}
 	return More, pgwire.HeaderLen
 }
@@ -193,6 +190,7 @@ func (f *feed) message(typ byte, length int, frame []byte) {
 	switch typ {
 	case pgwire.Query:
 		f.query(length, frame)
+		f.endUnit()
 	case pgwire.Parse:
 		f.parse(length, frame)
 	case pgwire.Bind:
@@ -205,19 +203,26 @@ func (f *feed) message(typ byte, length int, frame []byte) {
 		f.execute(length, frame)
 		s.dataSent = false
 	case pgwire.FunctionCall:
-		if !f.apart() || !f.namesCalled(frame) {
-			return
-		}
-		f.touchFunction(frame)
-		s.owed.push(oweFunction, prepared.None)
-		s.open, s.executes = false, false
-		f.pass(length)
+		f.functionCall(length, frame)
+		f.endUnit()
 	case pgwire.Sync:
 		s.pushSync()
 		f.pass(length)
+		f.endUnit()
 	case pgwire.Flush:
 		f.forward(oweDescribe, length) // which only an error can answer
 	}
+}
+
+// functionCall takes a FunctionCall.
+func (f *feed) functionCall(length int, frame []byte) {
+	if !f.apart() || !f.namesCalled(frame) {
+		return
+	}
+	f.touchFunction(frame)
+	f.s.owed.push(oweFunction, prepared.None)
+	f.s.open, f.s.executes = false, false
+	f.pass(length)
 }
 
 // ignore takes a frame that Postgres would skip after an error, when the error was ours.

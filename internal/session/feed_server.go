@@ -68,7 +68,9 @@ func (s *Server) Feed(e *Env, c *Client, data []byte) bool {
 	}
 	s.toClientNow(e, c, data[run:at])
 	s.due(e, c)
-	s.hold = append(s.hold, data[at:]...)
+	if at < len(data) {
+		s.hold = append(s.hold, data[at:]...)
+	}
 	return true
 }
 

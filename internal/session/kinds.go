@@ -21,14 +21,15 @@ var queryKinds = [QueryKinds]string{"other", "select", "insert", "update", "dele
 // String is the kind as metrics have it.
 func (k QueryKind) String() string { return queryKinds[k] }
 
-// kindOf is the kind of a CommandComplete's tag..
+// kindOf is the kind of a CommandComplete's tag. SELECT is looked for first: most are that.
 func kindOf(tag []byte) QueryKind {
 	if len(tag) < 3 {
 		return KindOther
 	}
-	switch string(tag[:3]) {
-	case "SEL":
+	if string(tag[:3]) == "SEL" {
 		return KindSelect
+	}
+	switch string(tag[:3]) {
 	case "INS":
 		return KindInsert
 	case "UPD":

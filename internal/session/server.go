@@ -80,10 +80,6 @@ type Server struct {
 	// ReadsOnly: its client's writes go elsewhere.
 	ReadsOnly bool
 	units
-	// Began: it was sent a BEGIN that its client had been answered before, and of what came with that not all has been answered.
-	Began bool
-	// tellsOwn: the present batch has been told what the pooler's own settings are.
-	tellsOwn bool
 	// begins: what is on its way may open a transaction.
 	begins bool
 	// ending: it was sent what it ends the connection for. Dying: it said FATAL; ShutDown: because an operator or a crash ends it.

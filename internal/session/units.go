@@ -43,6 +43,10 @@ type Unit struct {
 type units struct {
 	// Wrote: one of them may have written, the first since it was linked not counted. unitOver: what comes next begins one.
 	Wrote, unitOver bool
+	// tellsOwn: the present batch has been told what the pooler's own settings are.
+	tellsOwn bool
+	// Began: it was sent a BEGIN that its client had been answered before, and of what came with that not all has been answered.
+	Began bool
 }
 
 // maxUnitNames bounds the statements that one unit may prepare and use, and still be known to read.
@@ -243,5 +247,12 @@ func (f *feed) belongs(typ byte, rest []byte) bool {
 	return true
 }
 
+// endUnit notes that a unit ends with the message that has been taken, if it has.
+func (f *feed) endUnit() {
+	if f.stop == More {
+		f.s.unitOver, f.s.tellsOwn = true, false
+	}
+}
+
 // NewUnit is for a server whose client begins with a unit that has been read already.
-func (s *Server) NewUnit() { s.unitOver, s.tellsOwn, s.Began = false, false, false }
+func (s *Server) NewUnit() { s.units = units{} }
