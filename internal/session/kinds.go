@@ -1,5 +1,7 @@
 package session
 
+import "bytes"
+
 // QueryKind is what sort of statement a reply was for, by the tag of its CommandComplete.
 type QueryKind uint8
 
@@ -40,8 +42,12 @@ func kindOf(tag []byte) QueryKind {
 		return KindMerge
 	case "COP":
 		return KindCopy
-	case "BEG", "STA", "COM", "ROL", "SAV", "REL":
+	case "BEG", "STA", "ROL", "SAV", "REL":
 		return KindTransaction
+	case "COM":
+		if !bytes.HasPrefix(tag, []byte("COMMENT")) {
+			return KindTransaction
+		}
 	}
 	return KindOther
 }
