@@ -12,7 +12,7 @@ import (
 // client without a server, is answered here, and what follows decides where the transaction goes:
 //
 //  1. What is deferred is BEGIN or START TRANSACTION, with no isolation level or one that a standby has, and no other option:
-//     Postgres takes that anywhere.
+//     Postgres takes that anywhere. That of a client that listens is not: a standby does not.
 //  2. It goes ahead of the first unit that needs a server, in the same piece, and nobody sees its replies. Should it fail all the
 //     same, Postgres skips what comes behind it up to a Sync, and the client is told so as if the unit had met the error.
 //     What comes behind that unit waits for its answer.
@@ -50,6 +50,9 @@ type says struct{ words, tag string }
 
 // Deferred reports whether the client is in a transaction that no server knows of.
 func (c *Client) Deferred() bool { return c.begun != 0 || c.failed }
+
+// defers reports whether a BEGIN may be deferred.
+func (c *Client) defers() bool { return c.Defers && !c.Listens }
 
 // FailDeferred notes that no server could be had for a transaction whose BEGIN was deferred.
 func (c *Client) FailDeferred() { c.failed, c.begun = c.failed || c.begun != 0, 0 }
@@ -178,7 +181,7 @@ func (f *feed) transaction(text []byte, length int, in *oneText) bool {
 		f.completes(length, in, tag)
 		return true
 	}
-	if !c.Defers || c.local && in == nil {
+	if !c.defers() || c.local && in == nil {
 		return false
 	}
 	b, tag := deferrable(text)

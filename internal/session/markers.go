@@ -57,7 +57,7 @@ type sends struct {
 
 // marking reports whether anybody hears markers of the server.
 func (f *feed) marking() bool {
-	return f.s.Markers != nil && f.s.Markers.Load() != 0
+	return f.s.Markers != nil && f.s.Markers.Load() != 0 && !f.s.ReadsOnly // on a standby nothing is sent
 }
 
 // namesAhead sees to it that what a text sends is not taken for another client's: a simple Query, or one that is parsed now, to run

@@ -170,3 +170,12 @@ func TestMarkersAheadOfABatch(t *testing.T) {
 		}
 	}
 }
+
+// On a server that only reads nothing is sent, so nothing is said ahead: Postgres would refuse that, and with it the transaction.
+func TestNoMarkersWhereNothingIsSent(t *testing.T) {
+	m := newMarked()
+	m.server.ReadsOnly = true
+	if told := m.says(1, "NOTIFY a", 'I'); told != "NOTIFY a" {
+		t.Errorf("the server is told %s", told)
+	}
+}

@@ -49,12 +49,13 @@ func (f *feed) becomeNative() {
 		f.runOurs(deallocateAll, oweExecuteOurs, prepared.None)
 	}
 	s.Prepared.Clear()
-	if c.names != 0 {
+	named := c.names != 0
+	if named {
 		s.Pins |= PinPrepare
 		f.prepareNatively(amid)
-		if !amid {
-			f.closeOurs()
-		}
+	}
+	if s.untidy || named && !amid {
+		f.closeOurs()
 	}
 	f.syncOurs(amid)
 	if amid && s.owed.tail != before {

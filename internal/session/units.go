@@ -12,9 +12,11 @@ import (
 // reads are split from writes, what a unit does decides where it goes:
 //
 //  1. A unit reads if each of its texts does: its grammar says so, and every function and view in it is known to.
-//  2. A unit that begins with BEGIN READ ONLY reads: Postgres refuses to write in that transaction.
+//  2. A unit that begins with BEGIN READ ONLY reads: Postgres refuses to write in that transaction. Not that of a client that listens,
+//     which a transaction may ask about, and change: a standby does not listen.
 //  3. A unit that begins with a BEGIN that can be deferred (deferred.go) reads if its other texts do, and there are any.
-//  4. Everything else may write: also what has not come yet, and what nobody has looked at yet.
+//  4. A unit that prepares what stays with its server reads not: its client would stay there with all that it writes.
+//  5. Everything else may write: also what has not come yet, and what nobody has looked at yet.
 //
 // On a server that only reads, a unit that may write waits until what came before it is answered, and then for another server;
 // inside a transaction that is open there it is passed on, and Postgres refuses it.
@@ -127,6 +129,7 @@ func (u *unitReader) message(typ byte, body []byte) (over, reads bool) {
 		}
 		u.names[u.named] = name
 		u.named++
+		u.settles = u.settles || u.c.NoPrepared && len(name) > 0 || len(name) > maxName // it stays with its server
 		u.text(text, prepared.None)
 	case pgwire.Bind:
 		if !u.bind(body) {
@@ -183,14 +186,14 @@ func (u *unitReader) text(text []byte, id prepared.StmtID) {
 		u.writes = true
 		return
 	}
-	if b, _ := deferrable(text); b != 0 && first && u.c.Defers {
+	if b, _ := deferrable(text); b != 0 && first && u.c.defers() {
 		return // what follows decides
 	}
 	switch u.e.class(text, id, u.list) {
 	case sql.ClassReads:
 		u.reads = true
 	case sql.ClassBeginsReadOnly:
-		u.transaction = u.transaction || first
+		u.transaction = u.transaction || first && !u.c.Listens
 		u.settles = true
 	default:
 		u.settles = true
@@ -231,7 +234,7 @@ func (f *feed) belongs(typ byte, rest []byte) bool {
 		return true
 	}
 	if (u.Kind == UnitReads && u.Hint != sql.RoutePrimary) || s.Pins != 0 {
-		s.unitOver = false
+		s.Wrote, s.unitOver = s.Wrote || u.Kind == UnitWrites, false
 		return true
 	}
 	switch {
@@ -243,7 +246,7 @@ func (f *feed) belongs(typ byte, rest []byte) bool {
 		f.stop = Yield
 		return false
 	}
-	s.unitOver = false // Postgres says what it thinks of it
+	s.Wrote, s.unitOver = s.Wrote || u.Kind == UnitWrites, false // Postgres says what it thinks of it
 	return true
 }
 

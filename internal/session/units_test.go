@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
@@ -97,6 +98,53 @@ func TestWhatAUnitDoes(t *testing.T) {
 		r.has("writes", "insert")
 		if got := r.c.Unit(r.e, c.data, &r.list); got.Kind != c.want || got.Hint != c.hint {
 			t.Errorf("%s: %d, hint %v; want %d, %v", name, got.Kind, got.Hint, c.want, c.hint)
+		}
+	}
+}
+
+// What a client prepares under a name that only its server knows stays there, and the client with all that it writes: so that is no read.
+func TestWhatStaysWithItsServerIsNoRead(t *testing.T) {
+	sync, long := spoken(pgwire.Sync), strings.Repeat("n", maxName+1)
+	for name, c := range map[string]struct {
+		data       []byte
+		noPrepared bool
+		want       UnitKind
+	}{
+		"max_prepared_statements 0, a name": {together(prepares("s", "select 1"), sync), true, UnitSettles},
+		"without a name":                    {together(prepares("", "select 1"), binds(""), sync), true, UnitReads},
+		"a name like any":                   {together(prepares("s", "select 1"), sync), false, UnitReads},
+		"one that is too long":              {together(prepares(long, "select 1"), sync), false, UnitSettles},
+	} {
+		r := newUnitRig()
+		r.c.NoPrepared = c.noPrepared
+		if got := r.c.Unit(r.e, c.data, &r.list); got.Kind != c.want {
+			t.Errorf("%s: %d; want %d", name, got.Kind, c.want)
+		}
+	}
+}
+
+// A standby does not listen: so of a client that listens only what reads is for one, and no transaction that may go on with anything.
+func TestWhatReadsOfAClientThatListens(t *testing.T) {
+	sync := spoken(pgwire.Sync)
+	deferred := together(prepares("", "begin"), binds(""), prepares("", "select 1"), binds(""), sync)
+	for name, c := range map[string]struct {
+		data    []byte
+		listens bool
+		want    UnitKind
+	}{
+		"a read":                             {asks("select 1"), true, UnitReads},
+		"BEGIN READ ONLY":                    {asks("begin read only"), true, UnitSettles},
+		"BEGIN READ ONLY, of another":        {asks("begin read only"), false, UnitReads},
+		"BEGIN that is not deferred":         {deferred, true, UnitSettles},
+		"BEGIN that is deferred, of another": {deferred, false, UnitReads},
+	} {
+		r := newUnitRig()
+		r.c.Defers, r.c.Listens = true, c.listens
+		if got := r.c.Unit(r.e, c.data, &r.list); got.Kind != c.want {
+			t.Errorf("%s: %d; want %d", name, got.Kind, c.want)
+		}
+		if _, verdict, _ := r.c.Feed(r.e, nil, asks("begin")); (verdict == NeedServer) != c.listens {
+			t.Errorf("%s: a BEGIN alone is answered here: %v", name, verdict)
 		}
 	}
 }
