@@ -44,8 +44,10 @@ func (s *Shard) acquire(c *client) bool {
 }
 
 // again gets a client another server that lost one before it used it: its wait goes on as if it had not been over.
-func (s *Shard) again(c *client) {
-	p := s.route(c)
+func (s *Shard) again(c *client) { s.againAt(c, s.route(c)) }
+
+// againAt is again where it is known already in which pool.
+func (s *Shard) againAt(c *client, p *shardPool) {
 	c.at = p.index
 	if s.hopeless(c, p) {
 		s.proceed(c)
@@ -125,6 +127,12 @@ func (s *Shard) take(c *client, srv *server) bool {
 			s.release(srv)
 			return false
 		}
+	}
+	if srv.unwanted() { // which has just become known: what rests here is looked through in a moment
+		srv.purpose = waiting
+		s.closeServer(srv)
+		s.again(c)
+		return c.state == clientLinked
 	}
 	if s.mustCheck(srv) {
 		s.check(c, srv)

@@ -71,6 +71,7 @@ type client struct {
 	cancelled bool            // while it was preparing
 	quits     bool            // it has ended the conversation, and what it asked before is still being done
 	ended     bool            // it has ended its half of the connection, and is still to be answered
+	inHand    bool            // what it has said is being looked at: nobody else takes up what is kept of that
 	unready   bool            // it has not been told yet that its transaction is over
 	awaits    uint8           // how often it is in hub.waits; meanwhile nothing it says is taken up
 	blocked   session.Verdict // Blocked or Await while it waits for its server's answers
@@ -191,7 +192,7 @@ var heldTooMuch = &Refusal{
 
 // proceed takes up what is held, if that can be done now.
 func (s *Shard) proceed(c *client) {
-	if !c.mayProceed() {
+	if !c.mayProceed() || c.inHand {
 		return
 	}
 	data := s.held.get(c.held)
@@ -239,14 +240,16 @@ func (s *Shard) process(c *client, data []byte) {
 			if s.pools[c.pool].chooses() {
 				c.want = s.wanted(c, data)
 			}
-			if !s.acquire(c) {
-				if c.state == clientWaiting || c.state == clientPreparing {
-					s.hold(c, data)
-					return
-				}
-				if c.state != clientIdle && c.state != clientLinked {
-					return
-				}
+			c.inHand = true
+			s.acquire(c)
+			c.inHand = false
+			switch c.state {
+			case clientWaiting, clientPreparing:
+				s.hold(c, data)
+				return
+			case clientIdle, clientLinked: // it was refused, or has one
+			default:
+				return
 			}
 		case session.Blocked, session.Await:
 			c.blocked = verdict

@@ -141,6 +141,8 @@ func (s *Shard) queryOver(srv *server, cfg *PoolConfig) int64 {
 	case srv.running == 0:
 	case srv.overrun != 0:
 		return srv.overrun + int64(cancelGrace)
+	case cfg.QueryTimeout > 0 && srv.Asked(): // a cancel would hit what is ours
+		return max(srv.running+int64(cfg.QueryTimeout), s.now+int64(clockAgain))
 	case cfg.QueryTimeout > 0 && srv.cancel != 0: // perhaps that ends it
 		return max(srv.running+int64(cfg.QueryTimeout), s.now+int64(cancelAgain))
 	case cfg.QueryTimeout > 0:

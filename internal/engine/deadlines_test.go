@@ -50,6 +50,24 @@ func TestQueryTimeout(t *testing.T) {
 	r.compare()
 }
 
+// What goes ahead of a query to make the session its client's is not what it cancels.
+func TestQueryTimeoutMeetsNothingOfOurs(t *testing.T) {
+	p := onePool(1)
+	p.QueryTimeout = 10 * time.Second
+	r := newRig(t, 1, p)
+	a, b := r.client("a"), r.client("b")
+	r.says(a, "set work_mem to 1")
+	r.says(b, "select b")
+	r.says(a, "select a") // so that such a session is known to be taken
+	r.says(b, "select b")
+	r.mutesAt = "SELECT pg_catalog.set_config("
+	r.says(a, "select a")
+	r.pass(11 * time.Second)
+	if len(r.cancels) > 0 || strings.Contains(strings.Join(r.log, "\n"), "cancel") {
+		t.Errorf("it is cancelled: %v", r.log)
+	}
+}
+
 // A query that ends by itself while its cancel is on its way: what the client says next is not what it is for, and waits.
 func TestQueryTimeoutMeetsNoOtherQuery(t *testing.T) {
 	p := onePool(2)

@@ -44,7 +44,7 @@ func (s *Shard) supply(p *shardPool) {
 	for ; missing > 0 && s.now >= p.retryAt; missing-- {
 		u := s.choose(p)
 		if u == nil || !p.takePermits(u) && !s.takeReserve(p, u) {
-			if s.mayWaitBeside(p) {
+			if !s.spilling && s.mayWaitBeside(p) {
 				s.mail.Post(mail{kind: mailSpill, pool: p.shared}) // not now: the caller may be about to have somebody wait here
 				return
 			}

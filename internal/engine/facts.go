@@ -41,9 +41,10 @@ func (s *Shard) classified(ticket uint64, f *sql.Facts) {
 }
 
 // noteWrite notes, when a server leaves its client, that the client may have written there: what it reads from now on it reads from
-// who has replayed that. Where reads are not split from writes nobody looks what is which, but the next configuration may split them.
+// who has replayed that. Where reads are not split from writes nobody looks what is which, but the next configuration may split them. A
+// replica's counts as well: it may have become the primary, before anybody knew.
 func (s *Shard) noteWrite(c *client, srv *server) {
-	if !srv.ReadsOnly && (!c.Splits || c.wrote || srv.Wrote) {
+	if !c.Splits || c.wrote || srv.Wrote {
 		c.mark = s.engine.marks.Load()
 	}
 }

@@ -39,9 +39,9 @@ func (s *Shard) isOwed(c *client) bool {
 		return !c.mayProceed()
 	case clientLinked:
 		srv := s.serverOf(c)
-		return srv.straight == nil && !c.MidFrame() && (!c.mayProceed() || srv.Finishing())
+		return srv.straight == nil && !c.MidFrame() && (!c.mayProceed() || srv.Finishing() || srv.Channels.Held)
 	case clientPreparing:
-		return s.serverOf(c).Channels.Held || session.Concludes(s.held.get(c.held))
+		return s.serverOf(c).Channels.Held || c.unready || session.Concludes(s.held.get(c.held))
 	case clientWaiting:
 		return session.Concludes(s.held.get(c.held))
 	}

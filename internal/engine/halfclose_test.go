@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -49,6 +50,40 @@ func TestHalfClosedClients(t *testing.T) {
 	r.endsHalf(i)
 	r.says(j, "commit")
 	r.compare()
+}
+
+// One that listens is told that its transaction is over also where it ends its half just then: while a cancel is on its way to its server,
+// which may not be asked meanwhile, and while the session is asked about something else than channels.
+func TestWhoListensAndEndsItsHalf(t *testing.T) {
+	for name, amid := range map[string]func(*rig, *rigSocket) (goesOn func()){
+		"a cancel is on its way": func(r *rig, c *rigSocket) func() {
+			r.holdCancels, r.servers[0].mute = true, true
+			r.says(c, "listen x")
+			r.e.Cancel(c.pid(), []byte{0, 0, 0, 7})
+			r.settle()
+			r.servers[0].mute = false
+			r.settle()
+			return func() { r.holdCancels = false }
+		},
+		"the session is asked": func(r *rig, c *rigSocket) func() {
+			r.mutesAt, r.holdDials = "SELECT '';", true
+			r.says(c, "listen x;set a to 1")
+			return func() { r.mutesAt, r.servers[0].mute, r.holdDials = "", false, false }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, 1, onePool(1))
+			c := r.client("c")
+			goesOn := amid(r, c)
+			r.endsHalf(c)
+			r.log = nil
+			goesOn()
+			r.settle()
+			if told := strings.Join(r.log, "\n"); !strings.Contains(told, "ready I") {
+				t.Errorf("it is not told that its transaction is over:\n%s", told)
+			}
+		})
+	}
 }
 
 func TestKnockingAtHalfClosedClients(t *testing.T) {

@@ -75,12 +75,13 @@ func (s *Shard) waiterIn(p *shardPool, conn uint64) *client {
 
 // waitElsewhere has a client wait in the pool that is the right one now, if that is another.
 func (s *Shard) waitElsewhere(c *client, p *shardPool) {
-	if s.route(c) == p {
+	to := s.route(c)
+	if to == p {
 		return
 	}
 	p.ledger.Leave(c.ticket)
 	c.state = clientIdle
-	s.again(c)
+	s.againAt(c, to)
 }
 
 // leaveLobby lets those go on who wait for a replica, after the pause of one that has refused.

@@ -53,6 +53,8 @@ type rig struct {
 	facts func(text string) *sql.Facts
 	// byUpstream: servers are called by their upstreams.
 	byUpstream bool
+	// mutesAt: a server says nothing from where it is asked a text that begins so.
+	mutesAt string
 	// reports: servers report the settings in params that change.
 	reports bool
 }
@@ -628,6 +630,10 @@ func messages(b []byte, fromServer bool) string {
 func (s *rigServer) serve() (busy bool) {
 	for !s.hanging && !s.mute && len(s.in) >= pgwire.HeaderLen && pgwire.FrameLen(s.in) <= len(s.in) {
 		m := s.in[:pgwire.FrameLen(s.in)]
+		if at := s.rig.mutesAt; at != "" && strings.HasPrefix(string(m[pgwire.HeaderLen:]), at) {
+			s.mute = true
+			break
+		}
 		s.in = s.in[len(m):]
 		s.message(m[0], strings.TrimRight(string(m[pgwire.HeaderLen:]), "\x00"))
 		busy = true

@@ -19,7 +19,7 @@ import (
 // A session whose transactions are serializable has them all on the primary: a standby does not know that isolation level.
 //
 // A hint, in a comment or the session's pgmux.route, goes before 3: `primary` is to the root, `replica` as `reads replica`,
-// whatever the transaction does.
+// whatever the transaction does; but one that does more than read, of a client that listens, goes to the root: no replica listens.
 
 // want is what a client's transaction asks for.
 type want uint8
@@ -50,6 +50,8 @@ func (s *Shard) wanted(c *client, data []byte) want {
 	switch {
 	case hint == sql.RoutePrimary, s.profiles[c.Settings].serializable:
 		return wantPrimary
+	case hint == sql.RouteReplica && c.Listens && u.Kind != session.UnitReads:
+		return wantWrite
 	case hint == sql.RouteReplica:
 		return wantReplica
 	case u.Kind == session.UnitReads:

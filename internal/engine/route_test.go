@@ -252,6 +252,126 @@ func TestHints(t *testing.T) {
 	r.compare()
 }
 
+// What a replica has written counts: it has become the primary, and nobody has known that yet.
+func TestAWriteOnAReplica(t *testing.T) {
+	r := splitRig(t, 1, func(p *PoolConfig) { p.DeferBegin = true })
+	r.knows("Query: /* route: replica */ insert")
+	for name, says := range map[string][]string{
+		"with a hint": {"Query: /* route: replica */ insert"}, "behind a read": {"begin", "select 1", "insert", "commit"},
+	} {
+		c := r.client("c")
+		before := r.asked("select 3")
+		for _, text := range says {
+			r.says(c, text)
+		}
+		r.pass(50 * time.Millisecond) // its server rests with it for its numbers
+		if r.says(c, "select 3"); r.asked("select 3") != before {
+			t.Errorf("%s: the read behind it goes to a replica", name)
+		}
+	}
+}
+
+// A server that rests, whose upstream is the primary no longer, serves nobody, also before the shard has looked through those that rest.
+func TestAServerThatRestsAsItsUpstreamIsReplaced(t *testing.T) {
+	r := splitRig(t, 1, nil)
+	c := r.client("c")
+	r.says(c, "insert")
+	r.pass(50 * time.Millisecond)
+	r.e.Probed("app", r.now, routing.Report{Address: "two:5432", Timeline: 2, System: 7, Position: 500, Mark: r.e.Mark()})
+	r.loops[0].woken = false // it takes its mail later
+	c.in = append(c.in, clientSays("insert again")...)
+	r.settle()
+	r.loops[0].woken = true
+	r.settle()
+	for _, srv := range r.servers {
+		if slices.Contains(srv.queries, "insert again") != (srv.dialed.Upstream == "two:5432" && srv == r.servers[len(r.servers)-1]) {
+			t.Errorf("a server of %s is told %q", srv.dialed.Upstream, srv.queries)
+		}
+	}
+}
+
+// A client that listens has its transactions on the primary, whatever they are begun as: no replica listens.
+func TestWhoListensHasItsTransactionsOnThePrimary(t *testing.T) {
+	r := splitRig(t, 1, func(p *PoolConfig) { p.DeferBegin = true })
+	r.knows("Query: /* route: replica */ begin")
+	c := r.client("c")
+	r.says(c, "listen x")
+	for _, begin := range []string{"begin read only", "begin", "Query: /* route: replica */ begin"} {
+		r.says(c, begin, "select 1", "commit")
+	}
+	r.says(c, "select 2")
+	reads := 0
+	for _, srv := range r.servers {
+		replica := srv.dialed.Upstream != "one:5432"
+		for _, text := range srv.queries {
+			if replica && text == "select 2" {
+				reads++
+			} else if replica && text != suspectsQuestion {
+				t.Errorf("%s is told %q", srv.dialed.Upstream, text)
+			}
+		}
+	}
+	if reads != 1 || c.gone {
+		t.Errorf("%d reads at replicas, and the client is closed: %v", reads, c.gone)
+	}
+}
+
+// shared is the clients of a splitRig of two shards and one server each, by shard; those of the second have a server of each replica.
+func shared(t *testing.T) (r *rig, here, there []*rigSocket) {
+	t.Helper()
+	r = splitRig(t, 2, func(p *PoolConfig) { p.PoolSize = 1 })
+	for _, name := range []string{"c", "d", "e", "f", "g", "h"} {
+		c := r.client(name)
+		if c.loop == r.loops[0] {
+			here = append(here, c)
+		} else {
+			there = append(there, c)
+		}
+	}
+	return r, here, there
+}
+
+// asked is how often replicas have been asked that.
+func (r *rig) asked(text string) (n int) {
+	for _, srv := range r.servers {
+		for _, q := range srv.queries {
+			if q == text && srv.dialed.Upstream != "one:5432" {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// A read that is sent to a replica whose servers another shard has all taken, and finds one of the other replica at rest, is not lost.
+func TestAReadThatSpillsAtOnce(t *testing.T) {
+	r, here, there := shared(t)
+	r.says(here[0], "select 1")
+	r.says(there[0], "select 1")
+	r.says(here[0], "begin read only")
+	for range 4 {
+		r.says(there[0], "select 2")
+	}
+	if n := r.asked("select 2"); n != 4 {
+		t.Errorf("%d reads of 4 are answered", n)
+	}
+}
+
+// Several that wait for the servers of two replicas, which rest on another shard, are not passed to and fro between the two.
+func TestWaitersAreNotPassedToAndFro(t *testing.T) {
+	r, here, there := shared(t)
+	r.says(there[0], "select 1")
+	r.says(there[0], "select 1")
+	for _, c := range here {
+		c.in = append(c.in, clientSays("select 2")...)
+	}
+	r.settle()
+	r.pass(time.Second)
+	if n := r.asked("select 2"); n != len(here) {
+		t.Errorf("%d reads of %d are answered", n, len(here))
+	}
+}
+
 // Several primaries, or replicas alone, share all transactions.
 func TestTransactionsAreBalanced(t *testing.T) {
 	for _, role := range []Role{RolePrimary, RoleReplica} {

@@ -45,6 +45,8 @@ type Shard struct {
 	seq    uint64
 	rested []*server // used in closeRested, checkOthers and closeUnwanted only
 	moving []uint64  // used in reroute only
+	// spilling: one who waits is on his way to another branch.
+	spilling bool
 	// candidates is what a policy chooses from, and offered which upstreams these are; eligible is who may serve a read.
 	candidates        []routing.Candidate
 	offered, eligible []int

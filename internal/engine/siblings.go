@@ -7,7 +7,8 @@ package engine
 //     been told so just now, and has not held yet what it wants a server for;
 //   - a branch in which a server comes to rest draws one who waits in another (draw), here, or on another shard by way of its mail.
 
-// spill has those who lack a server in a branch wait elsewhere, the first first, as long as there is room.
+// spill has those who lack a server in a branch wait elsewhere, the first first, as long as there is room. Should there be none after
+// all, because others have it before them, they wait there: two branches would pass their waiters to and fro for ever.
 func (s *Shard) spill(p *shardPool) {
 	for p.ledger.Missing() > 0 {
 		if !s.mayWaitBeside(p) || !s.spillOne(p) {
@@ -29,12 +30,15 @@ func (s *Shard) spillOne(p *shardPool) bool {
 		return false
 	}
 	c := s.client(w.Client)
-	if to := s.route(c); to == p || !s.hasRoom(to) {
+	to := s.route(c)
+	if to == p || !s.hasRoom(to) {
 		return false
 	}
+	s.spilling = true
+	defer func() { s.spilling = false }()
 	p.ledger.Leave(c.ticket)
 	c.state = clientIdle
-	s.again(c)
+	s.againAt(c, to)
 	return true
 }
 

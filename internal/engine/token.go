@@ -34,7 +34,7 @@ func (s *Shard) follow(c *client, token string) { c.mark = max(c.mark, s.engine.
 // than its mark, and where reads are not split nobody keeps one.
 func (s *Shard) written(c *client) uint64 {
 	srv := s.serverOf(c)
-	if !c.Splits || srv != nil && !srv.ReadsOnly && (c.wrote || srv.Wrote) {
+	if !c.Splits || srv != nil && (c.wrote || srv.Wrote) {
 		return s.engine.marks.Load()
 	}
 	return c.mark
