@@ -47,7 +47,7 @@ var mayImport = map[string][]string{
 
 	// Of tests and for tests.
 	"internal/loop/looptest": {"internal/loop"},
-	"internal/sim":           {"internal/loop", "internal/loop/looptest", "internal/engine", "internal/pgwire"},
+	"internal/sim":           {"internal/loop", "internal/loop/looptest", "internal/engine", "internal/pgwire", "internal/sql", "routing"},
 	"internal/pgtest":        {"internal/pgwire"},
 	"internal/enginetest":    {},
 	"examples":               {""},

@@ -39,6 +39,7 @@ type Upstream struct {
 	address  string
 	backends map[uint32]*Backend
 	down     bool
+	node     *node // of a cluster; nil: it is a server of its own
 }
 
 // outFull is from where on a backend waits for its client to read.
@@ -48,7 +49,12 @@ func (w *World) newBackend(up *Upstream, k key, startup []engine.Setting) *Backe
 	w.lastPID++
 	w.census++
 	ours, theirs := w.connect(2000)
-	b := &Backend{w: w, up: up, key: k, pid: w.lastPID, end: theirs, engine: ours, session: NewSession(begin(k.user, startup))}
+	settings := begin(k.user, startup)
+	if up.isReplica() {
+		settings["in_hot_standby"] = "on"
+	}
+	b := &Backend{w: w, up: up, key: k, pid: w.lastPID, end: theirs, engine: ours, session: NewSession(settings)}
+	b.session.Standby = up.isReplica
 	b.secret = []byte(fmt.Sprintf("key%d", b.pid))
 	b.tap = tap{w: w, b: b, status: 'I'}
 	b.session.Closed = func() bool { return w.Chance(0.1) }
@@ -65,6 +71,9 @@ func (w *World) newBackend(up *Upstream, k key, startup []engine.Setting) *Backe
 	w.backends = append(w.backends, b)
 	return b
 }
+
+// isReplica reports whether it replays what another server writes.
+func (up *Upstream) isReplica() bool { return up.node != nil && !up.node.primary }
 
 // params is what it reports at its start.
 func (b *Backend) params() []engine.Setting {
@@ -141,9 +150,17 @@ func (b *Backend) next() {
 		takes += int64(b.w.random.IntN(int(5 * Millisecond)))
 	}
 	if b.studies(&m) {
-		takes += int64(b.w.Between(0, int(20*Millisecond)))
+		takes += int64(b.w.Between(0, int(b.studyTakes())))
 	}
 	b.w.After(takes, func() { b.complete(attempt) })
+}
+
+// studyTakes bounds how long the catalog takes to answer. Until it has, nothing is known to read.
+func (b *Backend) studyTakes() int64 {
+	if b.up.node != nil {
+		return Millisecond
+	}
+	return 20 * Millisecond
 }
 
 // complete answers the message that runs.

@@ -79,6 +79,7 @@ func (c *Client) connect() {
 	c.promises = newPromises()
 	c.hearing.c = c
 	c.session.Struck, c.session.Witness = c.w.wasStruck, c.promises
+	c.session.Refused, c.session.Defers = c.w.wasRefused, c.declared.defers
 	c.progress = c.w.now
 	in := engine.Client{FD: theirs.descriptor(), Priority: c.priority, Pool: c.key.pool, Database: c.key.database, User: c.key.user,
 		Startup: c.startup, Address: c.address(), LongKey: c.w.Chance(0.5), Replication: c.replication}

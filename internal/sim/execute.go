@@ -10,11 +10,15 @@ import (
 // run runs a statement and says what it returns; with the extended protocol without a RowDescription.
 func (s *Session) run(st *statement, args []string, extended bool) *failure {
 	tag := tagFor(st, args)
-	if s.tx == 'E' && !st.exits() {
+	if s.tx == 'E' && (!st.exits() || s.nowhere && !st.bounds()) {
 		return aborted
 	}
 	s.starts(st, tag)
 	if err := s.hit(tag); err != nil {
+		return err
+	}
+	s.decide(st)
+	if err := s.refusal(st, tag); err != nil {
 		return err
 	}
 	switch st.verb {
@@ -29,8 +33,7 @@ func (s *Session) run(st *statement, args []string, extended bool) *failure {
 		s.say('N', []byte("SNOTICE\x00VNOTICE\x00C00000\x00M"+tag+"\x00Rsim\x00\x00"))
 		s.answer(st, [][]byte{[]byte(tag)}, extended)
 	case inserts:
-		s.now.writes, s.drawn = append(s.now.writes, tag), tag
-		s.say('C', "INSERT 0 1")
+		s.inserts(tag)
 	case fails:
 		return &failure{"22012", "division by zero " + tag}
 	case begins, commits, rollsBack, savepoint, rollsBackTo:
@@ -112,6 +115,12 @@ func (s *Session) run(st *statement, args []string, extended bool) *failure {
 	return nil
 }
 
+// inserts adds a row.
+func (s *Session) inserts(tag string) {
+	s.now.writes, s.now.rows, s.drawn = append(s.now.writes, tag), append(s.now.rows, tag), tag
+	s.say('C', "INSERT 0 1")
+}
+
 // hit is the error of a statement that was cancelled.
 func (s *Session) hit(tag string) *failure {
 	if tag != "" && s.Struck(tag) {
@@ -185,6 +194,7 @@ func (s *Session) transaction(st *statement) *failure {
 			s.warn("25001", "there is already a transaction in progress")
 		}
 		s.tx = 'T'
+		s.said = s.said || st.readOnly
 		s.say('C', "BEGIN")
 	case commits:
 		tag := "COMMIT"
@@ -275,8 +285,10 @@ func (s *Session) runPrepared(st *statement, extended bool) *failure {
 			return &failure{"26000", `prepared statement "` + st.name + `" does not exist`}
 		}
 		if sub.verb == inserts {
-			s.now.writes, s.drawn = append(s.now.writes, st.tag), st.tag
-			s.say('C', "INSERT 0 1")
+			if err := s.refusal(sub, st.tag); err != nil {
+				return err
+			}
+			s.inserts(st.tag)
 			return nil
 		}
 		if sub.verb != selects {
@@ -284,6 +296,9 @@ func (s *Session) runPrepared(st *statement, extended bool) *failure {
 		}
 		if err := s.exists(sub); err != nil {
 			return err
+		}
+		if s.Witness != nil && st.tag != "" {
+			s.Witness.sees(st.tag)
 		}
 		s.answer(sub, rowsOf(sub, []string{st.value}), extended)
 	}
@@ -303,6 +318,7 @@ func (s *Session) duringCopy(m message) bool {
 	case 'c':
 		s.copying = nil
 		s.current = c.tag
+		s.now.writes, s.now.rows = append(s.now.writes, c.tag), append(s.now.rows, c.tag)
 		s.say('C', "COPY "+strconv.Itoa(c.rows))
 		if !c.extended {
 			s.commitImplicit()

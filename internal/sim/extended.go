@@ -6,6 +6,7 @@ var aborted = &failure{"25P02", "current transaction is aborted, commands ignore
 func (s *Session) parse(f *fields) *failure {
 	s.begin()
 	name, text := f.text(), f.text()
+	s.hints(text)
 	if name == "" {
 		s.unnamed = nil
 	}
@@ -23,10 +24,12 @@ func (s *Session) parse(f *fields) *failure {
 		return aborted
 	case name == "":
 		s.unnamed = st
+		s.decide(st)
 	case s.statements[name] != nil:
 		return &failure{"42P05", `prepared statement "` + name + `" already exists`}
 	default:
 		s.statements[name] = st
+		s.decide(st)
 	}
 	s.say('1')
 	return nil
@@ -54,6 +57,7 @@ func (s *Session) bind(f *fields) *failure {
 	if err != nil {
 		return err
 	}
+	s.hints(st.text)
 	for range f.int16() {
 		f.int16()
 	}
@@ -139,6 +143,7 @@ func (s *Session) execute(name string, limit int) *failure {
 	if !p.run {
 		p.run = true
 		if p.statement.verb == selects {
+			s.decide(p.statement)
 			s.starts(p.statement, tag)
 			if err := s.hit(tag); err != nil {
 				return err

@@ -19,6 +19,8 @@ type Host struct {
 	// connecting counts dials under way, as the limits do.
 	connecting map[key]int
 	dialing    map[place]int
+	joining    map[part]int
+	probing    map[string]*probing // by pool
 	// wasted is how many servers were dialed for nobody, since the pooler was told to end.
 	wasted int
 	// tripping: whoever asks for something meets a bug.
@@ -44,6 +46,7 @@ func (h *Host) Dial(r engine.DialRequest) {
 	h.connecting[k]++
 	at := place{r.Pool, r.Upstream}
 	h.dialing[at]++
+	h.joining[part{k, r.Upstream}]++
 	h.w.census++
 	h.checkDial(at)
 	delay := int64(h.w.Between(int(100*Microsecond), int(3*Millisecond)))
@@ -54,6 +57,7 @@ func (h *Host) Dial(r engine.DialRequest) {
 	h.w.After(delay, func() {
 		h.connecting[k]--
 		h.dialing[at]--
+		h.joining[part{k, r.Upstream}]--
 		h.w.census++
 		h.answer(r, k)
 	})
@@ -68,6 +72,7 @@ func (h *Host) answer(r engine.DialRequest, k key) {
 	}
 	b := h.w.newBackend(up, k, r.Startup)
 	b.own = r.Replication != ""
+	b.session.Defers = h.run.declaredAs(r.Pool).defers
 	h.w.Note("dial %v has backend %d, descriptor %d", r.Ticket, b.pid, b.engine.fd)
 	h.engine.Dialed(r.Ticket, engine.DialResult{FD: b.engine.fd, PID: b.pid, Secret: b.secret, Params: b.params()})
 }
@@ -121,8 +126,10 @@ func (h *Host) deaths() {
 	})
 }
 
-// Classify implements engine.Host: nobody knows a grammar.
-func (h *Host) Classify(r engine.ClassifyRequest) { h.engine.Classified(r.Ticket, nil) }
-
-// ProbeSoon implements engine.Host: nobody probes.
-func (h *Host) ProbeSoon(pool, address string) {}
+// ProbeSoon implements engine.Host.
+func (h *Host) ProbeSoon(pool, address string) {
+	defer h.trip()
+	if p := h.probing[pool]; p != nil {
+		p.soon(address)
+	}
+}

@@ -10,9 +10,16 @@ import (
 // place is an upstream, as one declared pool uses it: what max_server_connections is about.
 type place struct{ pool, address string }
 
+// part is the servers that a pool has of an upstream.
+type part struct {
+	key     key
+	address string
+}
+
 // levels is how many there are of what has a limit.
 type levels struct {
 	servers map[key]int    // pool_size
+	parts   map[part]int   // likewise, where each upstream has its own
 	places  map[place]int  // max_server_connections
 	clients map[string]int // max_client_connections of a pool
 	users   map[place]int  // max_user_client_connections, by pool and user
@@ -21,7 +28,7 @@ type levels struct {
 }
 
 func newLevels() levels {
-	return levels{map[key]int{}, map[place]int{}, map[string]int{}, map[place]int{}, map[place]int{}, 0}
+	return levels{map[key]int{}, map[part]int{}, map[place]int{}, map[string]int{}, map[place]int{}, map[place]int{}, 0}
 }
 
 // checkLimits is rule 8, for servers and for clients: never more than the limit, over all shards. A limit that was made
@@ -34,9 +41,21 @@ func (r *Run) checkLimits() {
 	was, is := r.watch.levels, &r.watch.spare
 	r.count(is)
 	for k, n := range is.servers {
-		c := &r.declaredAs(k.pool).config
-		if limit := r.mostServers(k.pool) + r.mayListen(k.pool); n > limit && n > was.servers[k] && !c.AutoSize { // whose limit is that of places
+		d := r.declaredAs(k.pool)
+		limit := r.mostServers(k.pool) + r.mayListen(k.pool)
+		if c := &d.config; !d.splits && n > limit && n > was.servers[k] && !c.AutoSize { // whose limit is that of places
 			r.Violate("rule 8: %d servers of %v, pool_size is %d and reserve_pool_size %d", n, k, c.PoolSize, c.ReservePoolSize)
+		}
+	}
+	for at, n := range is.parts {
+		d := r.declaredAs(at.key.pool)
+		c := &d.config
+		limit := c.PoolSize + c.ReservePoolSize + r.mayListen(at.key.pool)
+		if r.Upsets > 0 {
+			limit *= 2 // some were for reads, before it became the primary
+		}
+		if d.splits && n > limit && n > was.parts[at] && !c.AutoSize {
+			r.Violate("rule 8: %d servers of %v, pool_size is %d and reserve_pool_size %d", n, at, c.PoolSize, c.ReservePoolSize)
 		}
 	}
 	for at, n := range is.places {
@@ -102,6 +121,7 @@ func (r *Run) checkShares(name string, is, was map[place]int, limitOf func(*engi
 // count counts as the limits do: connections on their way too, and those the engine has not closed.
 func (r *Run) count(l *levels) {
 	clear(l.servers)
+	clear(l.parts)
 	clear(l.places)
 	clear(l.clients)
 	clear(l.users)
@@ -109,6 +129,9 @@ func (r *Run) count(l *levels) {
 	l.all = 0
 	for k, n := range r.host.connecting {
 		l.servers[k] += n
+	}
+	for at, n := range r.host.joining {
+		l.parts[at] += n
 	}
 	for at, n := range r.host.dialing {
 		l.places[at] += n
@@ -118,6 +141,7 @@ func (r *Run) count(l *levels) {
 		if b.alive() {
 			if !b.hears {
 				l.servers[b.key]++
+				l.parts[part{b.key, b.up.address}]++
 			}
 			l.places[place{b.key.pool, b.up.address}]++
 		}
@@ -158,7 +182,7 @@ const overWaiting = 5
 // do; that takes a server that died, or a limit that was made smaller.
 func (r *Run) checkWaiting(k key, waiting int) {
 	d := r.declaredAs(k.pool)
-	limit := max(d.config.MaxWaitingClients, r.watch.limits[k]) // it may have been larger when they began to wait
+	limit := max(d.config.MaxWaitingClients, r.watch.limits[k]) * d.queues() // it may have been larger when they began to wait
 	r.watch.limits[k] = d.config.MaxWaitingClients
 	if d.config.MaxWaitingClients <= 0 || waiting <= limit || waiting <= r.watch.waiting[k] {
 		r.watch.over[k] = 0

@@ -125,17 +125,30 @@ func (b *Backend) notified(notes []note) {
 		b.w.posted = append(b.w.posted, p)
 		b.w.Note("backend %d notifies %s of %s, which is number %d", b.pid, n.channel, n.payload, len(b.w.posted)-1)
 		for _, other := range b.w.backends {
-			if other.key.database == b.key.database && len(other.session.listening) > 0 && !other.end.closed && !other.dying {
+			if b.tells(other) && len(other.session.listening) > 0 && !other.end.closed && !other.dying {
 				other.session.unread = append(other.session.unread, p)
 				b.w.After(int64(b.w.Between(0, int(Millisecond))), other.tellUnread)
 			}
 		}
 		for _, c := range b.w.clients {
-			if c.key.database == b.key.database {
+			if c.key.database == b.key.database && b.isHeardBy(c) {
 				c.hearing.posted(len(b.w.posted)-1, n.channel)
 			}
 		}
 	}
+}
+
+// tells reports whether another backend is told of what this one notifies.
+func (b *Backend) tells(other *Backend) bool {
+	return other.key.database == b.key.database && (b.up.node == nil || other.up == b.up)
+}
+
+// isHeardBy reports whether those who listen for a client are where a backend is. Where another server has become the primary, they
+// may not be there yet.
+func (b *Backend) isHeardBy(c *Client) bool {
+	return b.up.node == nil || slices.ContainsFunc(b.w.backends, func(other *Backend) bool {
+		return other.up == b.up && other.key == c.key && len(other.session.listening) > 0 && !other.end.closed && !other.dying
+	})
 }
 
 // tellUnread is a signal that there are notifications.

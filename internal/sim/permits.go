@@ -14,6 +14,7 @@ func (r *Run) reckon() bool {
 	r.reckoning = true
 	r.weather, r.host.weather = Weather{}, Weather{}
 	r.doomed = make([]crashPoint, r.Shards)
+	r.until(r.now+Second, r.cluster.isWell)
 	if !r.until(r.now+10*Second, r.nobodyListens()) {
 		r.Violate("rule 9: the clients have left, and 10 s later channels are kept for them")
 		return false
@@ -21,7 +22,7 @@ func (r *Run) reckon() bool {
 	for _, d := range r.declared {
 		d.removed = false
 		p := &d.config
-		p.AutoSize = false
+		p.AutoSize, p.DeferBegin = false, false
 		p.Mode, p.QueryWaitTimeout, p.MaxWaitingClients, p.MaxUserClientConnections = engine.Transaction, 0, 0, 0
 		p.QueryTimeout, p.TransactionTimeout, p.IdleTransactionTimeout, p.ClientIdleTimeout = 0, 0, 0, 0
 	}
@@ -91,11 +92,15 @@ func (r *Run) reckonClients(d *declared) {
 func (r *Run) possible(d *declared) int {
 	servers := 0
 	for i := range d.config.Upstreams {
-		if u := &d.config.Upstreams[i]; d.takesTransactions(u) {
+		if u := &d.config.Upstreams[i]; d.takesTransactions(u) && (!d.splits || r.host.ups[u.Address].node == r.cluster.newest()) {
 			servers += min(smallest(d.limit(u)), d.config.PoolSize)
 		}
 	}
-	return min(servers, smallest(d.sizes()*d.config.PoolSize, d.config.MaxClientConnections, r.Config.MaxClientConnections))
+	sizes := d.sizes()
+	if d.splits {
+		sizes = 1
+	}
+	return min(servers, smallest(sizes*d.config.PoolSize, d.config.MaxClientConnections, r.Config.MaxClientConnections))
 }
 
 // smallest is the smallest limit; one that is not positive is none.

@@ -21,6 +21,8 @@ type program struct {
 	listens bool
 	// prepares: it is interested in prepared statements, in SQL.
 	prepares bool
+	// splits: its reads are split from its writes.
+	splits bool
 	// meeting is its only purpose, if it has one.
 	meeting *meeting
 }
@@ -80,7 +82,11 @@ func (p *program) next() *batch {
 		}
 	} else if !p.statements && p.dice(5) == 0 {
 		p.inTransaction = 1 + p.dice(4)
-		b.query("BEGIN /* " + p.tag() + " */")
+		p.begins(b)
+		return b
+	}
+	if p.splits && p.dice(4) > 0 {
+		p.split(b)
 		return b
 	}
 	if p.listens && p.dice(3) > 0 {

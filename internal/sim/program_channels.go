@@ -63,7 +63,11 @@ func (p *program) channels(b *batch) {
 // channelPiece is extended messages about channels.
 func (p *program) channelPiece(b *batch) {
 	name := fmt.Sprintf("l%d", p.dice(len(listenNames)))
-	switch p.dice(8) {
+	kind := p.dice(8)
+	if kind == 0 && p.splits {
+		kind = 7 // a replica that is told to listen has to know whose that is
+	}
+	switch kind {
 	case 0: // a text that others prepare as well
 		text := []string{"LISTEN " + p.channel(), "UNLISTEN " + p.channel(), "UNLISTEN *"}[p.dice(3)]
 		b.add('P', name, text, int16(0))

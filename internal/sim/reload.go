@@ -30,11 +30,14 @@ type declared struct {
 	bounded bool
 	// shrunk: its size was made smaller.
 	shrunk bool
+	// splits: its reads are split from its writes; causal: clients read what they have written; defers: BEGIN is deferred.
+	splits, causal, defers bool
 }
 
 func newDeclared(p engine.PoolConfig) *declared {
 	p.Upstreams = slices.Clone(p.Upstreams)
-	return &declared{config: p, statements: p.Mode == engine.Statement, hides: p.HiddenState}
+	return &declared{config: p, statements: p.Mode == engine.Statement, hides: p.HiddenState,
+		splits: p.Split, causal: p.Split && p.ReadYourWrites, defers: p.DeferBegin}
 }
 
 // apply tells the engine what is declared now.
@@ -56,6 +59,7 @@ func (r *Run) apply() {
 		}
 	}
 	r.census++
+	r.Fault.in(&c)
 	r.Engine.Apply(&c)
 }
 
@@ -92,7 +96,7 @@ func (r *Run) tune(d *declared) {
 	}
 	d.shrunk = d.shrunk || p.PoolSize+p.ReservePoolSize < size
 	p.Mode = []engine.Mode{engine.Transaction, engine.Session, engine.Statement}[r.random.IntN(3)]
-	if p.Mode == engine.Statement && !d.statements {
+	if p.Mode == engine.Statement && !d.statements || p.Mode == engine.Session && d.splits {
 		p.Mode = engine.Transaction
 	}
 	if p.MaxPreparedStatements > 0 {
@@ -123,6 +127,9 @@ func (r *Run) tune(d *declared) {
 
 // move changes the upstreams of a pool: one is taken out, put in again, or becomes something else.
 func (r *Run) move(d *declared) {
+	if d.splits {
+		return
+	}
 	p := &d.config
 	u := r.upstream(r.random.IntN(addresses), r.Users)
 	at := slices.IndexFunc(p.Upstreams, func(v engine.Upstream) bool { return v.Address == u.Address })
@@ -182,6 +189,8 @@ func (d *declared) upstream(address string) *engine.Upstream {
 // all, where all are replicas.
 func (d *declared) takesTransactions(u *engine.Upstream) bool {
 	switch {
+	case d.splits:
+		return true
 	case d.declares(engine.RolePrimary) > 0:
 		return u.Role == engine.RolePrimary
 	case d.declares(engine.RoleAuto) > 0:
@@ -204,10 +213,20 @@ func (d *declared) declares(role engine.Role) (n int) {
 func (d *declared) sizes() int {
 	n, primaries := len(d.config.Upstreams), d.declares(engine.RolePrimary)
 	switch {
+	case d.splits:
+		return n
 	case primaries > 1:
 		return primaries
 	case d.declares(engine.RoleReplica) == n:
 		return n
+	}
+	return 1
+}
+
+// queues is in how many of them clients wait, each of max_waiting_clients: that of the primary, of each replica, and of nobody.
+func (d *declared) queues() int {
+	if d.splits {
+		return len(d.config.Upstreams) + 2
 	}
 	return 1
 }

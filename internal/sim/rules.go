@@ -76,7 +76,7 @@ func inStates(p *engine.PoolStats) int {
 func (r *Run) compare(p *engine.PoolStats) {
 	k := key{p.Pool, p.Database, p.User}
 	r.checkWaiting(k, p.ClientsWaiting)
-	if p.ClientsWaiting == 0 || p.ServersIdle == 0 {
+	if p.ClientsWaiting == 0 || p.ServersIdle == 0 || r.declaredAs(k.pool).splits {
 		r.watch.both[k] = 0
 		return
 	}

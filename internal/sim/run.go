@@ -30,14 +30,17 @@ const capacity = 4096
 // Begin sets a scenario up: the engine, its loops, and clients that arrive in the first milliseconds.
 func (w *World) Begin(s Scenario) *Run {
 	r := &Run{World: w, Scenario: s, watch: newWatch()}
-	r.host = &Host{w: w, run: r, weather: s.Weather, ups: map[string]*Upstream{}, connecting: map[key]int{}, dialing: map[place]int{}}
+	r.host = &Host{w: w, run: r, weather: s.Weather, ups: map[string]*Upstream{}, connecting: map[key]int{}, dialing: map[place]int{}, joining: map[part]int{}, probing: map[string]*probing{}}
 	w.weather = s.Weather
 	for _, p := range s.Config.Pools {
-		w.scarce = w.scarce || p.QueryWaitTimeout > 0
+		w.scarce = w.scarce || p.QueryWaitTimeout > 0 || s.Upsets > 0
 		r.declared = append(r.declared, newDeclared(p))
 	}
 	for i := range addresses {
 		r.host.ups[address(i)] = &Upstream{address: address(i), backends: map[uint32]*Backend{}}
+	}
+	if s.Replicas > 0 {
+		r.replicate()
 	}
 	r.Engine = engine.New(s.Shards, r.host)
 	r.host.engine = r.Engine
@@ -48,6 +51,11 @@ func (w *World) Begin(s Scenario) *Run {
 		r.Engine.Shard(i).Bind(d)
 	}
 	r.apply()
+	for _, d := range r.declared {
+		if d.splits {
+			r.probe(d)
+		}
+	}
 	for range s.Clients {
 		r.arrive(r.declared[r.random.IntN(len(r.declared))])
 	}
@@ -56,6 +64,9 @@ func (w *World) Begin(s Scenario) *Run {
 	}
 	for range s.Crashes {
 		r.After(int64(r.random.IntN(int(60*Millisecond))), r.doom)
+	}
+	for range s.Upsets {
+		r.After(int64(r.random.IntN(int(60*Millisecond))), r.upset)
 	}
 	if s.Leaves {
 		r.After(int64(r.random.IntN(int(60*Millisecond))), func() {
@@ -86,6 +97,9 @@ func (r *Run) arrive(d *declared) {
 				{Name: "search_path", Value: "it's, \"mine\""}, {Name: "datestyle", Value: "ISO, DMY"}, {Name: "datestyle", Value: "iso, dmy"},
 				{Name: "work_mem", Value: "65536kB"}, {Name: "app.tenant", Value: `back\slash`}}[r.random.IntN(7)])
 		}
+	}
+	if c.program.splits = d.splits; d.splits {
+		c.program.left, c.program.moody = r.Batches/2+r.Between(1, r.Batches/2), r.Chance(0.1)
 	}
 	r.clients = append(r.clients, c)
 	r.After(int64(r.random.IntN(int(20*Millisecond))), c.connect)

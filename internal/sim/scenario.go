@@ -25,6 +25,11 @@ type Scenario struct {
 	Reloads, Crashes int
 	// Leaves: the pooler is told to end while clients are there.
 	Leaves bool
+	// Replicas is how many replicas the first upstream has; Fault what is wrong with how the pooler is told of that.
+	Replicas int
+	Fault    Fault
+	// Upsets is how often something happens to one of these servers.
+	Upsets int
 }
 
 // Calm is a scenario in which nothing goes wrong: every answer must be Postgres's, but for what the configuration forbids.
@@ -136,19 +141,24 @@ func address(i int) string { return fmt.Sprintf("db%d:5432", i) }
 // Stormy is a scenario in which everything goes wrong from time to time.
 func (w *World) Stormy() Scenario {
 	s := w.Calm()
+	s.Weather = w.storm()
+	if w.Chance(0.3) {
+		s.Config.Pools[0].QueryWaitTimeout = time.Duration(w.Between(1, 40)) * time.Millisecond
+	}
+	s.Leaves = w.Chance(0.1)
+	return s
+}
+
+// storm is a weather in which all goes wrong from time to time, or some of it.
+func (w *World) storm() Weather {
 	chance := func(most float64) float64 {
 		if w.Chance(0.4) {
 			return 0
 		}
 		return most * w.random.Float64()
 	}
-	s.Weather = Weather{DialFails: chance(0.3), DialSlow: chance(0.05), Death: chance(0.05), Cancels: chance(0.3),
+	return Weather{DialFails: chance(0.3), DialSlow: chance(0.05), Death: chance(0.05), Cancels: chance(0.3),
 		LostCancels: chance(0.2), Vanish: chance(0.05)}
-	if w.Chance(0.3) {
-		s.Config.Pools[0].QueryWaitTimeout = time.Duration(w.Between(1, 40)) * time.Millisecond
-	}
-	s.Leaves = w.Chance(0.1)
-	return s
 }
 
 // Crashing is a scenario in which shards meet bugs, in whatever weather.

@@ -23,6 +23,7 @@ type Session struct {
 	Closed func() bool
 	// Witness, if there is one, is told what the session does.
 	Witness witness
+	readsOnly
 
 	out      []byte
 	tx       byte // 'I', 'T', 'E'
@@ -59,13 +60,14 @@ type state struct {
 	changed  map[string]bool // the settings that have been given a value
 	temps    map[string]bool
 	writes   []string // the tags of the statements that have written
+	rows     []string // those of them that have added rows
 	listens  map[string]bool
 	notes    []note // what it notifies of when it commits
 }
 
 func (s state) clone() state {
 	return state{maps.Clone(s.settings), maps.Clone(s.local), maps.Clone(s.changed), maps.Clone(s.temps), slices.Clone(s.writes),
-		maps.Clone(s.listens), slices.Clone(s.notes)}
+		slices.Clone(s.rows), maps.Clone(s.listens), slices.Clone(s.notes)}
 }
 
 type mark struct {
@@ -190,6 +192,10 @@ func (s *Session) Feed(m message) bool {
 // Refuse makes the session as if it had met an error before this message, and said it: the pooler had no server. It
 // reports whether the refused message ends the conversation, so that the next answer is ReadyForQuery.
 func (s *Session) Refuse(m message) {
+	if s.tx == 'T' { // which no server knows of
+		s.tx, s.nowhere = 'E', true
+		s.dropPortals()
+	}
 	if m.typ == 'Q' {
 		s.ready()
 		return
@@ -207,6 +213,9 @@ func (s *Session) say(typ byte, parts ...any) {
 
 // starts notes that a statement begins to run.
 func (s *Session) starts(st *statement, tag string) {
+	if s.Defers && st.bounds() {
+		tag = ""
+	}
 	s.current = tag
 	switch {
 	case s.Witness == nil || tag == "":
@@ -214,6 +223,9 @@ func (s *Session) starts(st *statement, tag string) {
 		s.Witness.prepared(tag)
 	default:
 		s.Witness.ran(tag)
+		if st.verb == selects {
+			s.Witness.sees(tag)
+		}
 	}
 }
 
@@ -225,6 +237,9 @@ func (s *Session) ready() {
 			s.reported[name] = v
 			s.say('S', reportedNames[name], v)
 		}
+	}
+	if s.tx == 'I' {
+		s.hinted = false
 	}
 	s.say('Z', s.tx)
 }
@@ -249,6 +264,7 @@ func (s *Session) begin() {
 	if s.saved == nil {
 		saved := s.now.clone()
 		s.saved = &saved
+		s.of = s.Standby != nil && s.Standby()
 	}
 }
 
@@ -257,9 +273,11 @@ func (s *Session) commit() {
 		for _, tag := range s.now.writes {
 			s.Witness.committed(tag)
 		}
+		s.Witness.logged(s.now.rows)
 	}
 	s.notify()
-	s.now.local, s.now.writes = map[string]string{}, nil
+	s.now.local, s.now.writes, s.now.rows = map[string]string{}, nil, nil
+	s.readsOnly.end()
 	s.saved, s.marks, s.tx, s.opened, s.executed = nil, nil, 'I', false, false
 	s.dropPortals()
 }
@@ -268,6 +286,7 @@ func (s *Session) rollBack() {
 	if s.saved != nil {
 		s.now = *s.saved
 	}
+	s.readsOnly.end()
 	s.saved, s.marks, s.tx, s.opened, s.executed = nil, nil, 'I', false, false
 	s.dropPortals()
 }
@@ -305,11 +324,17 @@ func (s *Session) query(text string) {
 			return
 		}
 	}
+	if len(list) == 0 && s.nowhere {
+		s.fail(aborted)
+		s.ready()
+		return
+	}
 	if len(list) == 0 {
 		s.current = tagOf([]byte(text))
 		s.say('I')
 	}
 	s.many = len(list) > 1
+	s.hints(text)
 	for _, st := range list {
 		s.begin()
 		if err := s.run(st, nil, false); err != nil {

@@ -71,6 +71,7 @@ type statement struct {
 	given       []setting  // by calls of set_config
 	local       bool       // those calls end with the transaction
 	about       question
+	readOnly    bool // BEGIN READ ONLY
 }
 
 // returnsRows reports whether the statement has a RowDescription.
@@ -144,7 +145,7 @@ func parseOne(text string) *statement {
 			s.params = 1
 		}
 	case first == "BEGIN":
-		s.verb = begins
+		s.verb, s.readOnly = begins, second == "READ"
 	case first == "COMMIT":
 		s.verb = commits
 	case first == "ROLLBACK" && second == "TO":

@@ -1,6 +1,9 @@
 package sim
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // tap listens on one server connection, on the pooler's side of it: what the driver was told to send, and what it has
 // delivered. It knows whose work the server does, because every query carries a tag.
@@ -23,6 +26,10 @@ type tap struct {
 	last  *Client // of the last unit that had one
 	// stays: the last owner may have left something in the session, so that the server stays with it between units.
 	stays bool
+	// keeps: the last owner has said what keeps its server, so that all it does goes there.
+	keeps bool
+	// names: a client has prepared something by a name of its own, since it was cleaned.
+	names bool
 	// follows: the unit began in the turn in which the one before ended. since is the first unit of those for which the
 	// server may have stayed with its owner.
 	follows bool
@@ -59,6 +66,7 @@ func (t *tap) frame(m message) {
 		t.unit++
 		t.owner, t.follows = nil, t.readyIn == t.w.turn
 	}
+	t.named(m)
 	t.tagged(m)
 	if t.b.dying || t.b.end.closed {
 		t.b.excuse() // it will not be answered
@@ -75,6 +83,17 @@ func (t *tap) frame(m message) {
 	case 'X':
 		t.left = true
 		t.b.hearsNoMore()
+	}
+}
+
+// named notes names that a server is given, and that they are taken away.
+func (t *tap) named(m message) {
+	f := fields{m.body}
+	switch name := f.text(); {
+	case m.typ == 'P' && name != "" && !strings.HasPrefix(name, "pgmux_"):
+		t.names = true
+	case m.typ == 'Q' && name == "DISCARD ALL":
+		t.names = false
 	}
 }
 
@@ -100,8 +119,9 @@ func (t *tap) tagged(m message) {
 		t.since = t.unit
 	}
 	if t.last != c {
-		t.stays = false
+		t.stays, t.keeps = false, false
 	}
+	t.keeps = t.keeps || c.keepsServer(m)
 	t.stays = t.stays || leavesTraces(m) || mayDraw(m)
 	c.isServed(t.last != c)
 	t.owner, t.last = c, c
@@ -112,6 +132,29 @@ func (t *tap) tagged(m message) {
 func (t *tap) stayed(c *Client) bool {
 	return t.last == c && (t.stays || t.follows || c.declared.sticky || c.declared.hides || c.program.moody) ||
 		t.cancelled == nil && c.asks.made > 0 && c.declared.sticky
+}
+
+// keepsServer reports whether a message may leave what keeps the server with its client. With settings that are not tracked, any may: once
+// Postgres has been asked what the session is, those of the login are written otherwise.
+func (c *Client) keepsServer(m message) bool {
+	if c.declared.config.Track != nil && len(c.startup) > 0 {
+		return true
+	}
+	f := fields{m.body}
+	switch m.typ {
+	case 'P':
+		f.text()
+	case 'Q':
+	default:
+		return false
+	}
+	for _, st := range parseSQL(f.text()) {
+		switch st.verb {
+		case sets, setsConfig, does, resets, resetsAll, prepares, locks, leaves:
+			return true
+		}
+	}
+	return false
 }
 
 // leavesTraces reports whether SQL may leave something in the session; of a text that is very long nobody knows.

@@ -69,9 +69,15 @@ func (c *Client) knockedAt(m message) {
 	}
 }
 
+// ofServer reports whether a parameter is the server's: one that has become the primary says so, in the middle of anything.
+func (c *Client) ofServer(m message) bool {
+	f := fields{m.body}
+	return c.declared.splits && f.text() == "in_hot_standby"
+}
+
 // answer takes one message after the login.
 func (c *Client) answer(m message) {
-	if m.typ == 'E' && errorField(m.body, 'R') != "sim" && !c.overran(m) {
+	if m.typ == 'E' && errorField(m.body, 'R') != "sim" && !c.overran(m) && !c.hasAborted(m) {
 		c.refused(m)
 		return
 	}
@@ -93,7 +99,7 @@ func (c *Client) answer(m message) {
 	for len(c.expect.buf) == 0 && len(c.pending) > 0 {
 		c.feed()
 	}
-	if c.half && m.typ == 'S' && (len(c.expect.buf) == 0 || c.expect.buf[0] != 'S') {
+	if m.typ == 'S' && (c.half && (len(c.expect.buf) == 0 || c.expect.buf[0] != 'S') || c.ofServer(m)) {
 		c.knockedAt(m)
 		return
 	}
@@ -103,7 +109,7 @@ func (c *Client) answer(m message) {
 		c.leave("confused")
 		return
 	}
-	if want.typ != m.typ || !bytes.Equal(want.body, m.body) && !equallyFailed(want, m) &&
+	if want.typ != m.typ || !bytes.Equal(want.body, m.body) && !equallyFailed(want, m) && !(c.hasAborted(m) && want.typ == 'E') &&
 		!(c.overran(m) && errorField(want.body, 'C') == "57014") {
 		c.w.Violate("rule 1: c%d is sent %v instead of %v", c.id, m, want)
 		c.leave("confused")
@@ -128,6 +134,11 @@ func (c *Client) answer(m message) {
 func (c *Client) overran(m message) bool {
 	return m.typ == 'E' && c.declared.overruns && errorField(m.body, 'V') == "ERROR" &&
 		errorField(m.body, 'M') == "canceling statement due to query timeout"
+}
+
+// hasAborted reports whether an error is what the pooler says in place of Postgres, in a transaction of which no server knows.
+func (c *Client) hasAborted(m message) bool {
+	return m.typ == 'E' && c.declared.defers && errorField(m.body, 'R') != "sim" && errorField(m.body, 'C') == "25P02"
 }
 
 // equallyFailed reports whether both are errors in a failed transaction. Where Postgres would find another fault of a
@@ -204,7 +215,7 @@ func (c *Client) mayBeTold(code string) bool {
 	case "57P01":
 		return c.mayBeSentAway()
 	case "57P03":
-		return c.w.draining
+		return c.w.draining || c.declared.config.Health.BreakerFails > 0
 	case "3D000":
 		return c.declared.removed
 	case "53300":
@@ -217,7 +228,7 @@ func (c *Client) mayBeTold(code string) bool {
 func (w *World) overtakes(c *Client) {
 	const margin = 20 * Millisecond // bytes may take this long to reach the engine, and its shards to notice
 	for _, other := range w.clients {
-		if other.program.listens { // it may wait for the listener, while those who do not listen need none
+		if other.declared.splits || other.program.listens { // queues of several servers; or it may wait for the listener, while those who do not listen need none
 			continue
 		}
 		if other != c && other.key == c.key && other.welcomed && other.waitingFrom != 0 && !other.gone &&
@@ -247,6 +258,9 @@ func (w *World) client(i int) *Client {
 
 // wasStruck reports whether a cancel has hit the statement with this tag.
 func (w *World) wasStruck(tag string) bool { return w.struck[tag] }
+
+// wasRefused reports whether a replica has refused the statement with this tag.
+func (w *World) wasRefused(tag string) bool { return w.refused[tag] }
 
 func (w *World) living() (out []*Backend) {
 	for _, b := range w.backends {

@@ -55,6 +55,11 @@ type World struct {
 	turnEnds   []func() // to be done when the present turn has ended
 	draining   bool     // clients may be told to go
 	scarce     bool     // clients may be told that there was no server in time
+	// cluster is the servers that replicate; nil: there are none. refused is the statements that a replica has refused.
+	cluster *cluster
+	refused map[string]bool
+	// onReplicas counts the queries that replicas have answered.
+	onReplicas int
 }
 
 // NewWorld returns an empty world.
@@ -65,6 +70,7 @@ func NewWorld(seed uint64) *World {
 		now:        Second,
 		ends:       map[int]*end{},
 		struck:     map[string]bool{},
+		refused:    map[string]bool{},
 		executions: executions{},
 		lastFD:     1000,
 	}
@@ -123,6 +129,9 @@ func (w *World) Checksum() uint64 { return w.trace.sum }
 
 // Note writes a line into the trace.
 func (w *World) Note(format string, args ...any) { w.trace.add(w.now, format, args) }
+
+// ReadOnReplicas is how many queries of clients replicas have answered.
+func (w *World) ReadOnReplicas() int { return w.onReplicas }
 
 // Story is the seed and the last lines of the trace.
 func (w *World) Story(lines int) string {
