@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -333,15 +335,36 @@ func (p *pooler) awaitRoom(clients int) {
 	}
 }
 
-// awaitDescriptors waits until the program has no more than so many open. The kernel answers a burst with SYN cookies,
-// and may take the last packet of a client that is gone for the first of a new one: that client says nothing, and is
-// gone with client_login_timeout.
+// ghostPatience is how long a burst has after-effects. The kernel answers it with SYN cookies, and may take the last packet of a client
+// that is gone for the first of a new one: that client says nothing, and is gone with client_login_timeout. Such packets are sent
+// again, at last some 13 and 25 seconds later.
+const ghostPatience = time.Minute
+
+// awaitDescriptors waits until the program has no more than so many open.
 func (p *pooler) awaitDescriptors(most int) {
 	p.t.Helper()
-	eventually(p.t, fmt.Sprintf("at most %d descriptors", most), func() error {
-		if now := p.descriptors(); now > most {
-			return fmt.Errorf("%d are open", now)
+	for deadline := time.Now().Add(ghostPatience); ; time.Sleep(10 * time.Millisecond) {
+		now := p.descriptors()
+		if now <= most {
+			return
 		}
-		return nil
-	})
+		if time.Now().After(deadline) {
+			p.t.Fatalf("after %v %d descriptors are open, want at most %d: %s", ghostPatience, now, most, p.openFiles())
+		}
+	}
+}
+
+// openFiles is what the descriptors of the program are.
+func (p *pooler) openFiles() (files []string) {
+	dir := fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if to, err := os.Readlink(filepath.Join(dir, entry.Name())); err == nil { // else it has been closed meanwhile
+			files = append(files, to)
+		}
+	}
+	return files
 }
