@@ -174,7 +174,7 @@ func TestMaxServerConnectionsOfOneUpstream(t *testing.T) {
 		for _, s := range []struct{ override, pool int }{{2, 3}, {4, 3}} {
 			t.Run(fmt.Sprintf("%d instead of %d", s.override, s.pool), func(t *testing.T) {
 				p := startPooler(t, driver, server, settings{
-					Pool:      fmt.Sprintf("pool_size 20\nmax_server_connections %d", s.pool),
+					Pool:      fmt.Sprintf("pool_size 20\nhealth_database postgres\nmax_server_connections %d", s.pool), // probes are not counted
 					Upstreams: []string{fmt.Sprintf("%s {\n max_server_connections %d\n }", server.Addr(), s.override), socket},
 				})
 				tcp := takeCensus(t, server, "datname = 'app' AND client_addr IS NOT NULL")
