@@ -317,9 +317,9 @@ func (s *Shard) waitedTooLong(p *shardPool, since int64) *Refusal {
 	}
 	if why := s.unserved(p); why != "" {
 		r.Message = why + " within " + seconds(p.config().QueryWaitTimeout) + " (query_wait_timeout)"
-		r.Detail = "Waited " + seconds(waited.Round(time.Millisecond)) + "; " + p.shared.template.view.Load().describe()
+		r.Detail = "Waited " + seconds(waited.Round(time.Millisecond)) + "; " + p.view().describe()
 		r.Hint = "Try again; see GET /postgres/upstreams."
-		if len(p.shared.template.view.Load().upstreams) == 0 {
+		if len(p.view().upstreams) == 0 {
 			r.Hint = "Can the source of dynamic_upstreams be reached? The log tells."
 		}
 		return r

@@ -124,13 +124,17 @@ func (s *Shard) cancelLate(srv *server, last *cancelling) {
 }
 
 // cancelHeld cancels what a client had said, and wanted cancelled, while it waited for a cancel to be delivered, wherever it runs now.
-func (s *Shard) cancelHeld(srv *server, c *client) {
-	switch {
-	case c == nil || !c.cancelled:
-	case c.state == clientWaiting:
+func (s *Shard) cancelHeld(c *client) {
+	if c == nil || !c.cancelled {
+		return
+	}
+	switch c.state {
+	case clientWaiting:
 		s.cancelWait(c)
-	default:
-		s.cancelNext(srv)
+	case clientLinked:
+		s.cancelNext(s.serverOf(c))
+	case clientIdle:
+		c.cancelled = false // nothing was held after all
 	}
 }
 
@@ -155,6 +159,6 @@ func (s *Shard) cancelled(ticket uint64) {
 		c := s.clientOf(srv)
 		s.delivered(srv)
 		s.settled(srv)
-		s.cancelHeld(srv, c)
+		s.cancelHeld(c)
 	}
 }

@@ -2,6 +2,30 @@ package engine
 
 import "testing"
 
+// cancel is a client's CancelRequest.
+func (r *rig) cancel(c *rigSocket) <-chan struct{} {
+	done := r.e.Cancel(c.pid(), []byte{0, 0, 0, 7})
+	r.settle()
+	return done
+}
+
+// heeds has Postgres do what a cancel asks for, before that is known to be delivered.
+func (r *rig) heeds() {
+	srv := r.servers[0]
+	srv.hanging = false
+	srv.fail("57014", "canceling statement due to user request")
+	srv.serve()
+	r.settle()
+}
+
+// delivers has the host have sent the first cancel, and heard its end.
+func (r *rig) delivers() {
+	q := r.cancels[0]
+	r.cancels = r.cancels[1:]
+	r.e.Cancelled(q.Ticket)
+	r.settle()
+}
+
 // A client that keeps its server may have its next query running, and cancel it, while a cancel is still on its way that
 // Postgres has heeded already.
 func TestACancelBehindACancel(t *testing.T) {
@@ -9,27 +33,7 @@ func TestACancelBehindACancel(t *testing.T) {
 	cfg.Mode = Session
 	r := newRig(t, 1, cfg)
 	a := r.client("a")
-	secret := []byte{0, 0, 0, 7}
-	cancel := func() <-chan struct{} {
-		done := r.e.Cancel(a.pid(), secret)
-		r.settle()
-		return done
-	}
-	// heeded: Postgres has done what the cancel asks for, and we have not heard that it is delivered.
-	heeded := func() {
-		srv := r.servers[0]
-		srv.hanging = false
-		srv.fail("57014", "canceling statement due to user request")
-		srv.serve()
-		r.settle()
-	}
-	// delivered: the host has sent it and heard its end.
-	delivered := func() {
-		q := r.cancels[0]
-		r.cancels = r.cancels[1:]
-		r.e.Cancelled(q.Ticket)
-		r.settle()
-	}
+	cancel, heeded, delivered := func() <-chan struct{} { return r.cancel(a) }, r.heeds, r.delivers
 	told := func(done <-chan struct{}) bool {
 		select {
 		case <-done:
@@ -81,20 +85,7 @@ func TestWhatWaitsForACancelIsCancelled(t *testing.T) {
 	r.says(b, "one")
 	r.says(a, "create temp table t ()")
 	r.holdCancels = true
-	cancel := func() { r.e.Cancel(a.pid(), []byte{0, 0, 0, 7}); r.settle() }
-	heeded := func() {
-		srv := r.servers[0]
-		srv.hanging = false
-		srv.fail("57014", "canceling statement due to user request")
-		srv.serve()
-		r.settle()
-	}
-	delivered := func() {
-		q := r.cancels[0]
-		r.cancels = r.cancels[1:]
-		r.e.Cancelled(q.Ticket)
-		r.settle()
-	}
+	cancel, heeded, delivered := func() { r.cancel(a) }, r.heeds, r.delivers
 	r.says(a, "hang")
 	cancel()
 	heeded()

@@ -144,6 +144,7 @@ func (s *Shard) serverLost(srv *server) {
 			c.since, c.blocked = s.now, session.More
 			s.resumeClient(c, pauseServerFull)
 			s.proceed(c) // it has asked for nothing, and need not know
+			s.cancelHeld(c)
 		case mid:
 			s.closeClient(c) // in the middle of a message there is no place for an error
 		case dying || c.quits:

@@ -141,8 +141,12 @@ func (s *Shard) queryOver(srv *server, cfg *PoolConfig) int64 {
 	case srv.running == 0:
 	case srv.overrun != 0:
 		return srv.overrun + int64(cancelGrace)
-	case cfg.QueryTimeout > 0 && srv.Asked(): // a cancel would hit what is ours
-		return max(srv.running+int64(cfg.QueryTimeout), s.now+int64(clockAgain))
+	case cfg.QueryTimeout > 0 && srv.Asked(): // a cancel would hit what is ours, which has as long to end as a query that is cancelled
+		over := srv.running + int64(cfg.QueryTimeout)
+		if last := over + int64(cancelGrace); s.now >= last {
+			return last
+		}
+		return max(over, s.now+int64(clockAgain))
 	case cfg.QueryTimeout > 0 && srv.cancel != 0: // perhaps that ends it
 		return max(srv.running+int64(cfg.QueryTimeout), s.now+int64(cancelAgain))
 	case cfg.QueryTimeout > 0:
@@ -186,7 +190,7 @@ func (s *Shard) clockDue(conn uint64) {
 		s.restedTooLong(srv, c, cfg)
 		return
 	case s.now >= s.queryOver(srv, cfg):
-		if srv.overrun != 0 {
+		if srv.overrun != 0 || srv.Asked() {
 			s.notice(Warn, "a query did not end when query_timeout had cancelled it; its client and its server are closed", srv,
 				"Postgres does not hear a cancel while it waits for a client, or the network to it is gone")
 			s.sever(srv, c, queryTooLong(cfg).message("FATAL"))

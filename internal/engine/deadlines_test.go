@@ -66,6 +66,10 @@ func TestQueryTimeoutMeetsNothingOfOurs(t *testing.T) {
 	if len(r.cancels) > 0 || strings.Contains(strings.Join(r.log, "\n"), "cancel") {
 		t.Errorf("it is cancelled: %v", r.log)
 	}
+	r.pass(cancelGrace)
+	if told := strings.Join(r.log, "\n"); !a.gone || !strings.Contains(told, "s1 closed") {
+		t.Errorf("where that never ends, a and its server are closed; %s", told)
+	}
 }
 
 // A query that ends by itself while its cancel is on its way: what the client says next is not what it is for, and waits.

@@ -45,7 +45,7 @@ func (s *Shard) supply(p *shardPool) {
 		u := s.choose(p)
 		if u == nil || !p.takePermits(u) && !s.takeReserve(p, u) {
 			if !s.spilling && s.mayWaitBeside(p) {
-				s.mail.Post(mail{kind: mailSpill, pool: p.shared}) // not now: the caller may be about to have somebody wait here
+				s.mail.Post(mail{kind: mailSpill, pool: p.shared}) // not now: the caller is in the middle of something
 				return
 			}
 			s.starve(p)

@@ -8,7 +8,7 @@ import "slices"
 
 // minimum is how many servers the pool keeps whoever uses them.
 func (p *shardPool) minimum() int {
-	if !p.shared.warm.Load() || p.leaving() || p.isGone() || p.root == nil && p.shared.template.view.Load().mode == routeBalanced {
+	if !p.shared.warm.Load() || p.leaving() || p.isGone() || p.root == nil && p.view().mode == routeBalanced {
 		return 0
 	}
 	return min(p.config().MinPoolSize, p.shared.shared.Size.Limit())
@@ -16,7 +16,7 @@ func (p *shardPool) minimum() int {
 
 // isGone reports whether a branch is of an upstream that is configured no longer.
 func (p *shardPool) isGone() bool {
-	return p.root != nil && !slices.ContainsFunc(p.shared.template.view.Load().upstreams, func(u *upstream) bool {
+	return p.root != nil && !slices.ContainsFunc(p.view().upstreams, func(u *upstream) bool {
 		return u.address == p.shared.upstream
 	})
 }
@@ -57,7 +57,7 @@ func (s *Shard) spare(p *shardPool) *upstream {
 
 // warmBranches is for a root whose servers are all in branches.
 func (s *Shard) warmBranches(root *shardPool) {
-	v := root.shared.template.view.Load()
+	v := root.view()
 	if v.mode != routeBalanced {
 		return
 	}

@@ -97,7 +97,7 @@ func (s *Shard) leaveLobby(p *shardPool) {
 // isForsaken reports whether no server is going to come to a pool for now.
 func (s *Shard) isForsaken(p *shardPool) bool {
 	if p.root == nil {
-		return p.shared.template.view.Load().mode == routeBalanced
+		return p.view().mode == routeBalanced
 	}
 	if p.shared.upstream == lobby || p.isRefused(s.now) {
 		return true

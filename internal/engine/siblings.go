@@ -3,8 +3,8 @@ package engine
 // A client that waits in a branch has chosen its upstream. Should another one that may serve it have a server to spare before its
 // turn comes, it goes there: nobody waits while a server that might serve him is idle.
 //
-//   - who waits in a branch that may not have more servers spills to one that may (spill), by way of the mail: who waits may have
-//     been told so just now, and has not held yet what it wants a server for;
+//   - who waits in a branch that may not have more servers spills to one that may (spill), by way of the mail: whoever finds
+//     that out is in the middle of something;
 //   - a branch in which a server comes to rest draws one who waits in another (draw), here, or on another shard by way of its mail.
 
 // spill has those who lack a server in a branch wait elsewhere, the first first, as long as there is room. Should there be none after
@@ -45,7 +45,7 @@ func (s *Shard) spillOne(p *shardPool) bool {
 // hasRoomBeside reports whether any other pool of the family has a server to spare, or may have one more.
 func (s *Shard) hasRoomBeside(p *shardPool) bool {
 	root := p.top()
-	v := root.shared.template.view.Load()
+	v := root.view()
 	for i, u := range v.upstreams {
 		if u.address != p.shared.upstream && u.serves.Load()&servesBranch != 0 && !s.isFull(root, v, i) {
 			return true
@@ -57,7 +57,7 @@ func (s *Shard) hasRoomBeside(p *shardPool) bool {
 // hasRoom is that for one.
 func (s *Shard) hasRoom(p *shardPool) bool {
 	root := p.top()
-	v := root.shared.template.view.Load()
+	v := root.view()
 	for i, u := range v.upstreams {
 		if u.address == p.shared.upstream {
 			return !s.isFull(root, v, i)

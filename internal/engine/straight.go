@@ -148,7 +148,7 @@ func (s *Shard) seekOn(c *client) {
 // poolToSeek is the pool for whose pool_size its server counts: where upstreams share transactions, that of the one whose turn it is.
 func (s *Shard) poolToSeek(c *client) *shardPool {
 	root := s.pools[c.pool]
-	if root.shared.template.view.Load().mode != routeBalanced {
+	if root.view().mode != routeBalanced {
 		return root
 	}
 	return s.route(c)

@@ -8,7 +8,7 @@ import (
 
 // unserved is why no upstream can serve a pool now; empty: one can.
 func (s *Shard) unserved(p *shardPool) string {
-	v := p.shared.template.view.Load()
+	v := p.view()
 	switch {
 	case len(v.upstreams) == 0:
 		return "no upstream is known yet"

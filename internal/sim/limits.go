@@ -182,7 +182,7 @@ const overWaiting = 5
 // do; that takes a server that died, or a limit that was made smaller.
 func (r *Run) checkWaiting(k key, waiting int) {
 	d := r.declaredAs(k.pool)
-	limit := max(d.config.MaxWaitingClients, r.watch.limits[k]) * d.queues() // it may have been larger when they began to wait
+	limit := max(d.config.MaxWaitingClients, r.watch.limits[k]) // it may have been larger when they began to wait
 	r.watch.limits[k] = d.config.MaxWaitingClients
 	if d.config.MaxWaitingClients <= 0 || waiting <= limit || waiting <= r.watch.waiting[k] {
 		r.watch.over[k] = 0

@@ -223,14 +223,6 @@ func (d *declared) sizes() int {
 	return 1
 }
 
-// queues is in how many of them clients wait, each of max_waiting_clients: that of the primary, of each replica, and of nobody.
-func (d *declared) queues() int {
-	if d.splits {
-		return len(d.config.Upstreams) + 2
-	}
-	return 1
-}
-
 // limit is how many servers a pool may have of an upstream; 0 is no limit.
 func (d *declared) limit(u *engine.Upstream) int {
 	if u.MaxServerConnections > 0 {
