@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -63,10 +64,13 @@ func TestMixersScatter(t *testing.T) {
 	p := startPooler(t, drivers()[0], postgres(t, versions()[0]), settings{Pool: fmt.Sprint("pool_size ", mixedServers)})
 	mix(t, p.Addr, "app")
 	c, met := connect(t, p.Addr), map[string]bool{}
-	for range 100 {
+	// Every one is met, if not evenly: an event loop keeps a server for its own clients while they have work for it.
+	n := 0
+	for end := time.Now().Add(30 * time.Second); len(met) < mixedServers && time.Now().Before(end); n++ {
 		met[c.value("SELECT pg_backend_pid()")] = true
 	}
+	t.Logf("%d servers of %d in %d transactions", len(met), mixedServers, n)
 	if len(met) < mixedServers {
-		t.Errorf("%d servers of %d in 100 transactions", len(met), mixedServers)
+		t.Fail()
 	}
 }
