@@ -1,6 +1,11 @@
 package engine
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
+)
 
 // cancel is a client's CancelRequest.
 func (r *rig) cancel(c *rigSocket) <-chan struct{} {
@@ -11,10 +16,13 @@ func (r *rig) cancel(c *rigSocket) <-chan struct{} {
 
 // heeds has Postgres do what a cancel asks for, before that is known to be delivered.
 func (r *rig) heeds() {
-	srv := r.servers[0]
-	srv.hanging = false
-	srv.fail("57014", "canceling statement due to user request")
-	srv.serve()
+	for _, srv := range r.servers {
+		if srv.hanging {
+			srv.hanging = false
+			srv.fail("57014", "canceling statement due to user request")
+			srv.serve()
+		}
+	}
 	r.settle()
 }
 
@@ -106,4 +114,41 @@ func TestWhatWaitsForACancelIsCancelled(t *testing.T) {
 	r.says(a, "two")
 	delivered()
 	r.compare()
+}
+
+// What a client cancels while it waits to leave a replica's server, to which a cancel is on its way, is cancelled where it runs then; and
+// nothing else is.
+func TestWhatWaitsForAnotherServerIsCancelledThere(t *testing.T) {
+	r := splitRig(t, 1, nil)
+	r.quiet = true
+	r.facts = func(text string) *sql.Facts {
+		if text == "hang" {
+			return &sql.Facts{Class: sql.ClassReads}
+		}
+		return plainFacts(text)
+	}
+	r.knows("hang")
+	r.client("first")
+	primary := r.servers[0]
+	a := r.client("a")
+	r.holdCancels = true
+	r.says(a, "hang")
+	replica := r.servers[len(r.servers)-1]
+	if replica == primary || !replica.hanging {
+		t.Fatal("it does not run on a replica")
+	}
+	r.cancel(a)
+	r.says(a, "insert")
+	r.event(replica.socket, loop.Congested)
+	primary.mute = true
+	r.heeds()
+	r.cancel(a)
+	if len(r.cancels) != 1 {
+		t.Fatalf("%d cancels while it waits", len(r.cancels))
+	}
+	r.event(replica.socket, loop.Drained)
+	r.settle()
+	if len(r.cancels) != 2 || r.servers[r.cancels[1].PID-1] != primary {
+		t.Errorf("%d cancels when it runs", len(r.cancels))
+	}
 }

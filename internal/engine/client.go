@@ -68,7 +68,7 @@ type client struct {
 	congested bool
 	welcomed  bool
 	longKey   bool            // its cancel key is a long one
-	cancelled bool            // while it was preparing
+	cancelled bool            // what it has said and no server has been sent yet is not going to run
 	quits     bool            // it has ended the conversation, and what it asked before is still being done
 	ended     bool            // it has ended its half of the connection, and is still to be answered
 	inHand    bool            // what it has said is being looked at: nobody else takes up what is kept of that

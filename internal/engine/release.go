@@ -39,6 +39,7 @@ func (s *Shard) unlink(srv *server, c *client) {
 		return
 	}
 	s.proceed(c)
+	s.cancelHeld(c)
 }
 
 // relieve lets a client go on that had to wait for its server's answers.

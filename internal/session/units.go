@@ -229,15 +229,8 @@ func (f *feed) belongs(typ byte, rest []byte) bool {
 		return true
 	}
 	u := f.c.Unit(f.e, rest, s.Suspects)
-	if !s.ReadsOnly {
-		s.Wrote, s.unitOver = s.Wrote || u.Kind == UnitWrites, false
-		return true
-	}
-	if (u.Kind == UnitReads && u.Hint != sql.RoutePrimary) || s.Pins != 0 {
-		s.Wrote, s.unitOver = s.Wrote || u.Kind == UnitWrites, false
-		return true
-	}
 	switch {
+	case !s.ReadsOnly, u.Kind == UnitReads && u.Hint != sql.RoutePrimary, s.Pins != 0:
 	case s.owed.len() > 0:
 		f.flushServer()
 		f.stop = Await
@@ -245,8 +238,9 @@ func (f *feed) belongs(typ byte, rest []byte) bool {
 	case s.Status == pgwire.StatusIdle:
 		f.stop = Yield
 		return false
+	default: // Postgres says what it thinks of it
 	}
-	s.Wrote, s.unitOver = s.Wrote || u.Kind == UnitWrites, false // Postgres says what it thinks of it
+	s.Wrote, s.unitOver = s.Wrote || u.Kind == UnitWrites, false
 	return true
 }
 

@@ -111,13 +111,9 @@ func (f *former) token(i int) int {
 		return f.literal(i, plainEnd(f.text, i+1))
 	case classDoubleQuote:
 		return f.verbatim(wordShape, i, skipQuoted(f.text, i+1))
-	case classMinus:
-		if isLineComment(f.text, i) {
-			return skipLineComment(f.text, i)
-		}
-	case classSlash:
-		if isBlockComment(f.text, i) {
-			return skipBlockComment(f.text, i)
+	case classMinus, classSlash:
+		if end := commentEnd(f.text, i); end != i {
+			return end
 		}
 	case classSemicolon:
 		f.flush()

@@ -97,13 +97,9 @@ func (s *scanner) pass(k class, i int) int {
 		return s.quoted(i)
 	case classDollar:
 		return skipDollar(s.text, i)
-	case classMinus:
-		if isLineComment(s.text, i) {
-			return skipLineComment(s.text, i)
-		}
-	case classSlash:
-		if isBlockComment(s.text, i) {
-			return skipBlockComment(s.text, i)
+	case classMinus, classSlash:
+		if end := commentEnd(s.text, i); end != i {
+			return end
 		}
 	}
 	return i + 1
