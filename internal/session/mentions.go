@@ -76,7 +76,7 @@ func (s *Server) ran(e *Env, c *Client, effect sql.Effects) {
 			return
 		}
 	}
-	if effect == sql.SQLPrepare && c != nil {
+	if effect == sql.SQLPrepare {
 		s.Pins |= PinPrepare
 	}
 }
@@ -85,8 +85,8 @@ func (s *Server) ran(e *Env, c *Client, effect sql.Effects) {
 func (s *Server) changes(e *Env, c *Client, m *mention) {
 	switch {
 	case m.id == prepared.None:
-		if m.effect == sql.SQLPrepare && c != nil {
-			s.Pins |= PinPrepare
+		if m.effect == sql.SQLPrepare {
+			s.Pins |= PinPrepare // whether its client is there or not: nobody else may find it
 		}
 	case m.effect == sql.Deallocates:
 		s.Prepared.Remove(e.Statements.Hash(m.id))
