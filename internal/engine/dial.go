@@ -113,11 +113,10 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		if r.Refused == nil {
 			s.engine.host.CloseFD(r.FD)
 		}
-		p := s.joinShared(d.pool.shared)
 		if d.listens {
-			p.giveListenerBack(s, d.upstream)
+			d.pool.giveListenerBack(s, d.upstream) // of the pool itself nothing may be left
 		} else {
-			p.giveBack(s, d.upstream)
+			s.joinShared(d.pool.shared).giveBack(s, d.upstream)
 		}
 		return
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/loop"
@@ -27,6 +28,8 @@ func (s *Shard) clientEnded(c *client) {
 	case s.isOwed(c), s.endStraight(c), s.cutShort(c):
 		c.ended = true
 		s.knockLater(c)
+	case s.isBeingSent(c):
+		s.finishClient(c, nil)
 	default:
 		s.clientGone(c)
 	}
@@ -46,6 +49,11 @@ func (s *Shard) isOwed(c *client) bool {
 		return session.Concludes(s.held.get(c.held))
 	}
 	return false
+}
+
+// isBeingSent reports whether a client is sent something in this turn: whether its socket takes all of that at once is not known yet.
+func (s *Shard) isBeingSent(c *client) bool {
+	return slices.ContainsFunc(s.ops, func(op loop.Op) bool { return op.Kind == loop.Send && op.Conn == loop.ID(c.Conn) })
 }
 
 // endStraight tells the server of a replication client that this has no more to say, and reports whether that could be done: it

@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 )
 
 // A client that ends its half of the connection is answered what it has asked before; one that has vanished, which looks the
@@ -185,4 +188,37 @@ func TestHalfClosedBehindAReadAndAWrite(t *testing.T) {
 	a.in = append(append(append(a.in, clientSays("select 1")...), clientSays("insert")...), clientSays("select 2")...)
 	r.endsHalf(a)
 	r.compare()
+}
+
+// A client that ends its half, or the conversation, in the turn in which it is answered is sent all of that, should its socket not take
+// it at once.
+func TestWhoLeavesAsItIsAnsweredIsSentAll(t *testing.T) {
+	for name, leave := range map[string]func(a *rigSocket) loop.Event{
+		"it ends its half":  func(a *rigSocket) loop.Event { return loop.Event{Kind: loop.Ended, Conn: a.id} },
+		"it says Terminate": func(a *rigSocket) loop.Event { return loop.Event{Kind: loop.Received, Conn: a.id, Data: terminate} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, 1, onePool(1))
+			r.quiet = true
+			a := r.client("a")
+			srv := r.servers[0]
+			srv.mute = true
+			r.says(a, "set local work_mem to 1")
+			shard := r.loops[0].shard
+			shard.Tick(r.now)
+			answer := pgwire.AppendReady([]byte("C\x00\x00\x00\x08SET\x00"), 'I')
+			shard.Step(&loop.Event{Kind: loop.Received, Conn: srv.socket.id, Data: answer})
+			event := leave(a)
+			shard.Step(&event)
+			var last loop.OpKind
+			for _, op := range shard.Ops() {
+				if op.Conn == a.id {
+					last = op.Kind
+				}
+			}
+			if last != loop.Finish {
+				t.Errorf("the last operation is %v, want %v", last, loop.Finish)
+			}
+		})
+	}
 }

@@ -222,3 +222,23 @@ func TestNotificationsBehindARefusedBatch(t *testing.T) {
 		t.Errorf("a is told\n%s", told)
 	}
 }
+
+// A connection for a listener that is made for a shard that has crashed meanwhile, of a pool that is gone meanwhile, is closed.
+func TestAListenerIsHadWhenAllIsGone(t *testing.T) {
+	r := newRig(t, 1, onePool(2))
+	r.quiet = true
+	a := r.client("a")
+	r.says(a, "select a")
+	r.holdDials = true
+	r.says(a, "listen x")
+	if len(r.dials) != 1 {
+		t.Fatalf("%d connections are being made", len(r.dials))
+	}
+	r.loops[0].crash()
+	r.apply()
+	r.holdDials = false
+	r.settle()
+	if last := r.servers[len(r.servers)-1].socket; !last.gone {
+		t.Error("it is kept")
+	}
+}

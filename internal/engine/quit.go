@@ -16,7 +16,7 @@ func (s *Shard) quit(c *client) {
 	switch {
 	case srv != nil && srv.Finishing():
 		c.quits = true
-	case c.congested:
+	case c.congested, s.isBeingSent(c):
 		s.finishClient(c, nil)
 	default:
 		s.clientGone(c)

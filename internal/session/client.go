@@ -92,13 +92,15 @@ func (c *Client) nameFor(e *Env, id prepared.StmtID) []byte {
 	return e.Names.NameOf(c.Slot, &c.names, id)
 }
 
-// forgetName undoes a Parse of the statement that did not run, unless the name means another meanwhile.
+// forgetName undoes a Parse of the statement that did not run, unless the name means another meanwhile, and not just the same with another
+// meaning (fitting).
 func (c *Client) forgetName(e *Env, name []byte, id prepared.StmtID) {
-	if now, ok := e.Names.Get(c.Slot, name); !ok || now != id {
+	now, ok := e.Names.Get(c.Slot, name)
+	if !ok || now != id && !e.sameText(now, id) {
 		return
 	}
 	e.Names.Delete(c.Slot, &c.names, name)
-	e.release(id)
+	e.release(now)
 }
 
 // restoreName undoes a Close that did not run; it takes over the reference.

@@ -65,6 +65,11 @@ func (f *feed) fitting(name []byte, id prepared.StmtID) prepared.StmtID {
 	return renewed
 }
 
+// sameText reports whether two statements differ in their meaning at most.
+func (e *Env) sameText(a, b prepared.StmtID) bool {
+	return a != prepared.None && b != prepared.None && bytes.Equal(e.Statements.Text(a), e.Statements.Text(b)) && bytes.Equal(e.Statements.Types(a), e.Statements.Types(b))
+}
+
 // fitUnnamed is fitting for the client's unnamed statement.
 func (f *feed) fitUnnamed() {
 	m := f.meaning()
