@@ -27,3 +27,32 @@ func TestWhoFindsAllTakenGoesWhereRoomCanBeMade(t *testing.T) {
 	holds("needs a server", "u")
 	r.mustBeBusy(t, "after", "one:5432:2 two:5432:1 ")
 }
+
+// Who finds all servers of one upstream in use goes where one rests, also if it rests on a shard that has served nobody there but others.
+func TestWhoFindsAllInUseGoesWhereOneRestsElsewhere(t *testing.T) {
+	p := onePool(1)
+	p.Upstreams = []Upstream{
+		{Address: "one:5432", Role: RolePrimary},
+		{Address: "two:5432", Role: RolePrimary, MaxServerConnections: 1},
+	}
+	r := newRig(t, 2, p)
+	r.quiet, r.byUpstream = true, true
+	here := r.client("first to log in").loop
+	there := r.loops[1-here.shard.index]
+	r.says(r.clientOn(here, "uses one"), "begin")
+	rests := r.clientOn(here, "leaves a server at two")
+	r.says(rests, "begin", "commit")
+	r.mustBeBusy(t, "before", "one:5432:1 two:5432:0 ")
+	r.says(r.clientOn(there, "needs one"), "begin")
+	r.mustBeBusy(t, "after", "one:5432:1 two:5432:1 ")
+}
+
+// clientOn attaches a client to a shard.
+func (r *rig) clientOn(l *rigLoop, name string) *rigSocket {
+	r.Helper()
+	for {
+		if c := r.client(name); c.loop == l {
+			return c
+		}
+	}
+}

@@ -166,66 +166,6 @@ func (s *Shard) poolAt(root *shardPool, v *view, i int) *shardPool {
 	return s.branch(root, v.upstreams[i].address)
 }
 
-// leaveOutFull takes those out of the candidates that have no server to spare and may have no more, unless all are such. Then those go
-// where not even another pool's server rests that would make room.
-func (s *Shard) leaveOutFull(root *shardPool, v *view) {
-	if !s.keepCandidates(func(i int) bool { return !s.isFull(root, v, i) }) {
-		s.keepCandidates(func(i int) bool { return couldMakeRoom(root, v, i) })
-	}
-}
-
-// keepCandidates keeps those that are such, if there are any.
-func (s *Shard) keepCandidates(such func(i int) bool) bool {
-	n := 0
-	for k, i := range s.offered {
-		if such(i) {
-			s.candidates[n], s.candidates[k] = s.candidates[k], s.candidates[n]
-			s.offered[n], s.offered[k] = s.offered[k], s.offered[n]
-			n++
-		}
-	}
-	if n > 0 {
-		s.candidates, s.offered = s.candidates[:n], s.offered[:n]
-	}
-	return n > 0
-}
-
-func (s *Shard) isFull(root *shardPool, v *view, i int) bool {
-	p, u := poolOf(root, v, i), v.upstreams[i]
-	if p == nil {
-		return isTaken(u)
-	}
-	return p.ledger.Idle() == 0 && p.ledger.Lender() < 0 && (p.hasItsSize() || isTaken(u))
-}
-
-// couldMakeRoom reports whether an upstream that has all the servers that it may have has some, of others, that nobody uses: more than
-// those who wait there already will get.
-func couldMakeRoom(root *shardPool, v *view, i int) bool {
-	p, u := poolOf(root, v, i), v.upstreams[i]
-	unused := u.servers.Taken() - int(u.busy.Load())
-	return unused > 0 && (p == nil || !p.hasItsSize() && unused > p.shared.shared.Waiting())
-}
-
-// poolOf is the pool whose servers are of an upstream; nil if there is none yet.
-func poolOf(root *shardPool, v *view, i int) *shardPool {
-	if v.mode == routeSplit && v.upstreams[i].serves.Load()&servesRoot != 0 {
-		return root
-	}
-	return root.branch(v.upstreams[i].address)
-}
-
-// hasItsSize reports whether a pool has as many servers as pool_size allows.
-func (p *shardPool) hasItsSize() bool {
-	size := &p.shared.shared.Size
-	return size.Taken() >= size.Limit()
-}
-
-// isTaken reports whether an upstream has all the servers that it may have.
-func isTaken(u *upstream) bool {
-	limit := u.servers.Limit()
-	return limit > 0 && u.servers.Taken() >= limit
-}
-
 // policy is the pool's, or that by default.
 func (cfg *PoolConfig) policy() routing.Policy {
 	if cfg.Policy != nil {

@@ -47,7 +47,7 @@ func (s *Shard) hasRoomBeside(p *shardPool) bool {
 	root := p.top()
 	v := root.view()
 	for i, u := range v.upstreams {
-		if u.address != p.shared.upstream && u.serves.Load()&servesBranch != 0 && !s.isFull(root, v, i) {
+		if u.address != p.shared.upstream && u.serves.Load()&servesBranch != 0 && hasRoomAt(root, v, i) {
 			return true
 		}
 	}
@@ -60,7 +60,7 @@ func (s *Shard) hasRoom(p *shardPool) bool {
 	v := root.view()
 	for i, u := range v.upstreams {
 		if u.address == p.shared.upstream {
-			return !s.isFull(root, v, i)
+			return hasRoomAt(root, v, i)
 		}
 	}
 	return p.root == nil
