@@ -1,15 +1,44 @@
 package sql
 
-// Facts is what Postgres's grammar says of a text as a whole, as far as routing goes. They are the same for all texts with one
-// fingerprint.
+// Facts is what Postgres's grammar says of a text as a whole, as far as routing and caching go. They are the same for all texts with
+// one fingerprint.
 type Facts struct {
 	// Class is what the text does.
 	Class Class
-	// Functions are the names of the functions that a text of ClassReads calls, without their schemas, each once, sorted.
+	// Traits is what else is known of it.
+	Traits Traits
+	// Functions are the names of the functions that a text calls, without their schemas, each once, sorted: of a text of ClassReads, or
+	// with [Understood].
 	Functions []string
-	// Relations are the names of the tables and views that it reads, without their schemas, each once, sorted.
+	// Relations are the names of the tables and views that it mentions otherwise than to change them, without their schemas, each once,
+	// sorted: of a text of ClassReads, or with [Understood].
 	Relations []string
+	// Written are the names of the tables and views that it changes, likewise: with [Understood].
+	Written []string
 }
+
+// Traits are what a query cache has to know of a text. The zero value: it is not cached, and may change anything in its database.
+type Traits uint8
+
+const (
+	// Understood: whatever the text changes in its database, it does by way of Written, or of what its functions and relations do. It
+	// consists of SELECT, INSERT, UPDATE, DELETE, MERGE, COPY of tables and queries, TRUNCATE, REFRESH MATERIALIZED VIEW, CALL,
+	// LOCK, EXPLAIN, DECLARE, FETCH, CLOSE, and what is for the session or the transaction alone: SET, BEGIN, COMMIT, LISTEN and the like.
+	Understood Traits = 1 << iota
+	// Truncates: one of the Written is truncated, which reaches what refers to it.
+	Truncates
+	// Refreshes: one of the Written is a materialized view that is computed anew.
+	Refreshes
+	// Repeatable: it is one SELECT, VALUES or TABLE of ClassReads that answers the same as long as what it reads from is the same, as far
+	// as the grammar can tell: it asks for no time (CURRENT_TIMESTAMP and its kin), takes no sample, and names no schema of the system or of
+	// temporary tables, nor anything that begins with pg_.
+	Repeatable
+	// Roles: it may change roles, which are of all databases. Of a text that is not Understood.
+	Roles
+)
+
+// Has reports whether any of the traits in mask is there.
+func (t Traits) Has(mask Traits) bool { return t&mask != 0 }
 
 // Class is what a text does to the database.
 type Class uint8
