@@ -1,90 +1,56 @@
 package grammar
 
-import (
-	"maps"
-	"slices"
-	"strings"
-
-	"github.com/pgmux/caddy-pgmux/internal/sql"
-)
+import "github.com/pgmux/caddy-pgmux/internal/sql"
 
 // Classify says what a text does. It blocks: the first call for a second, others for as long as texts before it are parsed. Where
-// there is an error, the facts are those of a text that writes; the error says why nothing better is known. It is meant for
-// people, for a syntax error is the client's.
+// there is an error, the facts are those of a text that may change anything, and roles too; the error says why nothing better is
+// known. It is meant for people, for a syntax error is the client's.
 func Classify(text string) (sql.Facts, error) {
 	statements, err := parse(text)
 	if err != nil {
-		return sql.Facts{}, err
+		return sql.Facts{Traits: sql.Roles}, err
 	}
-	if len(statements) == 1 {
-		if begin, ok := statements[0]["TransactionStmt"].(map[string]any); ok {
-			return sql.Facts{Class: beginning(begin)}, nil
-		}
-	}
-	w := walker{functions: map[string]bool{}, relations: map[string]bool{}}
+	w := walker{functions: map[string]bool{}, relations: map[string]bool{}, written: map[string]bool{}}
 	for _, s := range statements {
 		w.statement(s)
 	}
-	if w.writes {
-		return sql.Facts{}, nil
+	f := w.facts()
+	if len(statements) == 1 {
+		w.alone(&f, statements[0])
 	}
-	return sql.Facts{Class: sql.ClassReads, Functions: slices.Sorted(maps.Keys(w.functions)), Relations: slices.Sorted(maps.Keys(w.relations))}, nil
+	return f, nil
 }
 
-// statement looks at one.
-func (w *walker) statement(s statement) {
-	for kind, fields := range s {
-		m, _ := fields.(map[string]any)
-		switch kind {
-		case "SelectStmt":
-			w.node(kind, m)
-		case "ExplainStmt":
-			w.query(m["query"])
-		case "CopyStmt":
-			w.copy(m)
-		case "VariableShowStmt":
-			w.show(m)
-		default:
-			w.writes = true
-		}
+// alone adds what is true only of a text of one statement.
+func (w *walker) alone(f *sql.Facts, s statement) {
+	if begins := beginning(s); begins != sql.ClassWrites {
+		f.Class = begins
 	}
-	w.writes = w.writes || len(s) != 1
-}
-
-// query looks at what EXPLAIN or COPY is about, which must be a SELECT.
-func (w *walker) query(v any) {
-	if m, _ := v.(map[string]any); len(m) == 1 && m["SelectStmt"] != nil {
-		w.value(m)
-		return
-	}
-	w.writes = true
-}
-
-// copy looks at a COPY. What is false is not in the tree.
-func (w *walker) copy(m map[string]any) {
-	for field, v := range m {
-		switch field {
-		case "relation":
-			w.value(v)
-		case "query":
-			w.query(v)
-		case "attlist", "options":
-		default: // is_from, is_program, filename, whereClause
-			w.writes = true
-		}
+	if s["SelectStmt"] != nil && f.Class == sql.ClassReads && f.Traits.Has(sql.Understood) && !w.varies {
+		f.Traits |= sql.Repeatable
 	}
 }
 
-// differs is the settings that a standby shows differently, whatever they are set to.
-var differs = []string{"all", "transaction_read_only", "default_transaction_read_only", "in_hot_standby"}
-
-func (w *walker) show(m map[string]any) {
-	name, _ := m["name"].(string)
-	w.writes = w.writes || slices.Contains(differs, strings.ToLower(name))
+// facts is what has been found. Nothing is told of a text that may change anything, but whether roles may be among it.
+func (w *walker) facts() (f sql.Facts) {
+	switch {
+	case w.unclear, len(w.functions)+len(w.relations)+len(w.written) > maxNames:
+		f.Traits = w.traits & sql.Roles
+	default:
+		f.Traits, f.Written = w.traits|sql.Understood, sorted(w.written)
+	}
+	if !w.writes {
+		f.Class = sql.ClassReads
+	}
+	if f.Class == sql.ClassReads || f.Traits.Has(sql.Understood) {
+		f.Functions, f.Relations = sorted(w.functions), sorted(w.relations)
+	}
+	return f
 }
 
-// beginning is what a BEGIN begins. An option that is said twice counts as said both ways.
-func beginning(m map[string]any) sql.Class {
+// beginning is what a BEGIN begins; of anything else, ClassWrites. An option that is said twice counts as said both ways.
+func beginning(s statement) sql.Class {
+	m, _ := s["TransactionStmt"].(map[string]any)
 	if kind := m["kind"]; kind != "TRANS_STMT_BEGIN" && kind != "TRANS_STMT_START" {
 		return sql.ClassWrites
 	}

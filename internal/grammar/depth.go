@@ -5,18 +5,19 @@ import "github.com/pgmux/caddy-pgmux/internal/sql"
 // maxDepth is how deep a text may be nested. The parser's stack holds 170 subqueries one in another; beyond, it breaks for good.
 const maxDepth = 80
 
-// depthOf is at least the depth of the parse tree of a text, in levels of what takes most of the parser's stack. It is given the
-// text's normal form.
+// measured is what the parser will make of a text, given its normal form: at least how deep its tree is, in levels of what takes most of the
+// parser's stack, and how often a part of it is there (copies.go).
 //
 // A level is what is within parentheses, brackets, or CASE and END. Within one, operators and what is like them count, for each
 // may have all before it, or behind it, as an operand: until a comma, AND or OR, which Postgres makes flat lists of. JOIN and UNION
 // nest whatever is between them.
-func depthOf(form []byte) int {
-	m := measure{form: form, levels: make([]level, 1, 16)}
+func measured(form []byte) measure {
+	m := measure{form: form, levels: make([]level, 1, 16), copies: 1}
+	m.levels[0].copies, m.levels[0].times = 1, 1
 	for i := 0; i < len(form); {
 		i = m.token(i)
 	}
-	return m.deepest
+	return m
 }
 
 // level is one that is open.
@@ -25,12 +26,20 @@ type level struct {
 	base, depth, deepest int
 	// isCase: END ends it. between: the next AND is not the one that joins conditions.
 	isCase, between bool
+	// list: it may be one of columns that are assigned to. commas is how many there have been.
+	list   bool
+	commas int
+	// copies is how often the level is in the tree, and times how much more often that part of it is which is there most often.
+	copies, times int
 }
 
 type measure struct {
-	form    []byte
-	levels  []level // never empty
-	deepest int
+	form   []byte
+	levels []level // never empty
+	// deepest is the depth of the tree, copies how often that part of it is there which is there most often.
+	deepest, copies int
+	// closed is the place behind the parenthesis that was closed last, columns the columns that may be assigned to in it.
+	closed, columns int
 }
 
 func (m *measure) top() *level { return &m.levels[len(m.levels)-1] }
@@ -51,10 +60,13 @@ func (m *measure) token(i int) int {
 		return j
 	case c == '(' || c == '[':
 		m.open(false)
+		m.top().list = m.assignable(i)
 	case c == ')' || c == ']':
 		m.close()
+		m.closed = i + 1
 	case c == ',', c == ';' && len(m.levels) == 1:
 		m.top().depth = m.top().base
+		m.top().commas++
 	case c != ' ' && c != '.':
 		return m.operator(i)
 	}
@@ -94,6 +106,7 @@ func (m *measure) operator(i int) int {
 	for j < len(m.form) && !isWord(m.form[j]) && m.form[j] != ' ' && m.form[j] != '"' && m.form[j] != ')' && m.form[j] != ',' && m.form[j] != '.' {
 		j++
 	}
+	m.assign(i)
 	switch string(m.form[i:j]) {
 	case "=", "<", ">", "<=", ">=", "<>", "!=", sql.Placeholder[:1]:
 	default:
@@ -112,7 +125,7 @@ func (m *measure) deeper(n int) {
 func (m *measure) open(isCase bool) {
 	m.deeper(1)
 	depth := m.top().depth
-	m.levels = append(m.levels, level{base: depth, depth: depth, deepest: depth, isCase: isCase})
+	m.levels = append(m.levels, level{base: depth, depth: depth, deepest: depth, isCase: isCase, copies: m.here(), times: 1})
 }
 
 // close ends a level: what comes behind may have all of it as an operand.
@@ -121,6 +134,7 @@ func (m *measure) close() {
 		return // not SQL
 	}
 	deepest := m.top().deepest
+	m.columns = m.top().columns()
 	m.levels = m.levels[:len(m.levels)-1]
 	l := m.top()
 	l.depth = max(l.depth, deepest)

@@ -20,6 +20,7 @@ const MaxText = 32 << 10
 var (
 	ErrTooLong  = fmt.Errorf("the text is longer than %d bytes", MaxText)
 	ErrTooDeep  = fmt.Errorf("the text is nested deeper than %d levels", maxDepth)
+	ErrTooLarge = fmt.Errorf("the text is longer than %d bytes with all that its parse tree repeats", maxCopied)
 	ErrUnclear  = errors.New("the text cannot be read for certain")
 	ErrDisabled = errors.New("the parser has broken down before, and is not used any more")
 )
@@ -55,7 +56,8 @@ func parse(text string) ([]statement, error) {
 	return list, nil
 }
 
-// admit says why a text is not given to the parser, which ends at a zero, knows UTF-8 only, and has a small stack.
+// admit says why a text is not given to the parser, which ends at a zero, knows UTF-8 only, and has a small stack and
+// little memory.
 func admit(text string) error {
 	switch {
 	case len(text) > MaxText:
@@ -64,11 +66,14 @@ func admit(text string) error {
 		return ErrUnclear
 	}
 	form := sql.NormalForm(nil, []byte(text))
-	switch {
-	case form == nil:
+	if form == nil {
 		return ErrUnclear
-	case depthOf(form) > maxDepth:
+	}
+	switch m := measured(form); {
+	case m.deepest > maxDepth:
 		return ErrTooDeep
+	case m.copies > maxCopied/max(len(text), 1):
+		return ErrTooLarge
 	}
 	return nil
 }

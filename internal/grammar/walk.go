@@ -1,37 +1,37 @@
 package grammar
 
-import (
-	"slices"
-	"strings"
-
-	"github.com/pgmux/caddy-pgmux/internal/sql"
-)
+import "github.com/pgmux/caddy-pgmux/internal/sql"
 
 // walker goes through a parse tree. In the parser's JSON, a key that begins with a capital letter is the kind of a node, and its
 // value has the fields; where a field can hold one kind only, it holds those fields itself.
 type walker struct {
-	writes               bool
-	functions, relations map[string]bool
+	// writes: the text is not of ClassReads. unclear: it is not Understood, and writes. varies: it is not Repeatable.
+	writes, unclear, varies bool
+	// traits is Truncates, Refreshes and Roles, as far as they have been seen.
+	traits sql.Traits
+	// Names, as Facts has them.
+	functions, relations, written map[string]bool
 	// scope is the common table expressions that can be seen.
 	scope []string
 }
 
-// known is the kinds of nodes that a SELECT may consist of and still only read. What is not here writes.
-var known = func() map[string]bool {
-	m := map[string]bool{}
-	for _, kind := range strings.Fields(`
-		SelectStmt ResTarget ColumnRef ParamRef A_Star A_Const A_Expr A_Indices A_Indirection A_ArrayExpr
-		RangeVar RangeSubselect RangeFunction RangeTableSample RangeTableFunc RangeTableFuncCol JoinExpr Alias ColumnDef
-		WithClause CommonTableExpr CTESearchClause CTECycleClause SubLink SortBy WindowDef GroupingSet GroupingFunc
-		FuncCall NamedArgExpr TypeCast TypeName CollateClause CollateExpr CaseExpr CaseWhen CoalesceExpr MinMaxExpr NullTest BooleanTest
-		BoolExpr RowExpr SQLValueFunction XmlExpr XmlSerialize List String Integer Float Boolean BitString
-		JsonOutput JsonReturning JsonFormat JsonValueExpr JsonObjectConstructor JsonArrayConstructor JsonArrayQueryConstructor
-		JsonObjectAgg JsonArrayAgg JsonAggConstructor JsonKeyValue JsonIsPredicate JsonFuncExpr JsonArgument JsonBehavior
-		JsonTable JsonTableColumn JsonTablePathSpec JsonParseExpr JsonScalarExpr JsonSerializeExpr`) {
-		m[kind] = true
-	}
-	return m
-}()
+// reading is the kinds of nodes that a SELECT may consist of and still only read.
+var reading = set(`
+	SelectStmt ResTarget ColumnRef ParamRef A_Star A_Const A_Expr A_Indices A_Indirection A_ArrayExpr
+	RangeVar RangeSubselect RangeFunction RangeTableSample RangeTableFunc RangeTableFuncCol JoinExpr Alias ColumnDef
+	WithClause CommonTableExpr CTESearchClause CTECycleClause SubLink SortBy WindowDef GroupingSet GroupingFunc
+	FuncCall NamedArgExpr TypeCast TypeName CollateClause CollateExpr CaseExpr CaseWhen CoalesceExpr MinMaxExpr NullTest BooleanTest
+	BoolExpr RowExpr SQLValueFunction XmlExpr XmlSerialize List String Integer Float Boolean BitString
+	JsonOutput JsonReturning JsonFormat JsonValueExpr JsonObjectConstructor JsonArrayConstructor JsonArrayQueryConstructor
+	JsonObjectAgg JsonArrayAgg JsonAggConstructor JsonKeyValue JsonIsPredicate JsonFuncExpr JsonArgument JsonBehavior
+	JsonTable JsonTableColumn JsonTablePathSpec JsonParseExpr JsonScalarExpr JsonSerializeExpr`)
+
+// writing is the kinds of nodes that what writes has besides, and is Understood all the same. What is in neither list may change anything.
+var writing = set(`
+	InsertStmt UpdateStmt DeleteStmt MergeStmt MergeWhenClause MergeSupportFunc IndexElem SetToDefault MultiAssignRef CurrentOfExpr`)
+
+// unknown notes what may change anything.
+func (w *walker) unknown() { w.writes, w.unclear = true, true }
 
 // value looks at anything in the tree.
 func (w *walker) value(v any) {
@@ -59,8 +59,10 @@ func (w *walker) fields(m map[string]any) {
 		case key[0] >= 'A' && key[0] <= 'Z':
 			inner, _ := v.(map[string]any)
 			w.node(key, inner)
-		case key == "intoClause" || key == "lockingClause":
-			w.writes = true
+		case key == "intoClause":
+			w.unknown() // it creates a table
+		case key == "lockingClause":
+			w.writes = true // what it names is in FROM, too
 		case key != "withClause":
 			w.value(v)
 		}
@@ -91,56 +93,31 @@ func cteName(item any) string {
 
 // node looks at a node of a kind.
 func (w *walker) node(kind string, m map[string]any) {
-	w.writes = w.writes || !known[kind]
+	w.kind(kind)
 	switch kind {
+	case "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt":
+		w.target(m["relation"])
+		delete(m, "relation") // it is not mentioned otherwise
 	case "FuncCall":
 		w.functions[last(m["funcname"])] = true
 	case "A_Indirection":
 		w.attributes(m["indirection"])
 	case "String":
-		w.temporary(m["sval"])
+		w.word(m["sval"])
+	case "SQLValueFunction":
+		w.varies = w.varies || !lasting(m["op"])
 	case "RangeTableSample":
-		method := last(m["method"])
-		w.writes = w.writes || method != "bernoulli" && method != "system"
+		w.sample(last(m["method"]))
 	}
 	w.fields(m)
 }
 
-// relation notes a table or view, unless it is a common table expression.
-func (w *walker) relation(m map[string]any) {
-	w.temporary(m["schemaname"])
-	name, _ := m["relname"].(string)
-	if m["schemaname"] == nil && slices.Contains(w.scope, name) {
-		return
+func (w *walker) kind(kind string) {
+	switch {
+	case reading[kind]:
+	case writing[kind]:
+		w.writes = true
+	default:
+		w.unknown()
 	}
-	w.relations[name] = true
-}
-
-// attributes notes what may be functions of Postgres in the place of columns, as in ('s'::regclass).nextval. Functions of users are
-// looked for in every word of the text.
-func (w *walker) attributes(v any) {
-	list, _ := v.([]any)
-	for _, item := range list {
-		if name := last([]any{item}); name != "" && sql.Uncertain(name) {
-			w.functions[name] = true
-		}
-	}
-}
-
-// temporary: what is in the schema of temporary tables is a session's own.
-func (w *walker) temporary(name any) {
-	s, _ := name.(string)
-	w.writes = w.writes || strings.HasPrefix(s, "pg_temp")
-}
-
-// last is the last part of a name.
-func last(v any) string {
-	list, _ := v.([]any)
-	if len(list) == 0 {
-		return ""
-	}
-	m, _ := list[len(list)-1].(map[string]any)
-	s, _ := m["String"].(map[string]any)
-	name, _ := s["sval"].(string)
-	return name
 }

@@ -10,7 +10,8 @@ import (
 // MaxReadings is how many texts a shard remembers the facts of, by fingerprint; each takes 200 bytes, and the names in it up to 4 KiB.
 const MaxReadings = 4096
 
-// maxMentioned is how many functions and relations a text may mention and still be remembered as a read: a bound of memory.
+// maxMentioned is how many functions and relations a text may mention, and change, and still be remembered as more than a write of which nothing is
+// known: a bound of memory.
 const maxMentioned = 64
 
 // maxVerdicts is for how many lists of suspects, that is databases, it is remembered at once what they say of a text.
@@ -65,8 +66,8 @@ func (r *Readings) Learn(fingerprint uint64, f sql.Facts) {
 	if fingerprint == 0 {
 		return
 	}
-	if len(f.Functions)+len(f.Relations) > maxMentioned {
-		f = sql.Facts{}
+	if len(f.Functions)+len(f.Relations)+len(f.Written) > maxMentioned {
+		f = sql.Facts{Traits: f.Traits & sql.Roles}
 	}
 	i, found := r.at[fingerprint]
 	if !found {

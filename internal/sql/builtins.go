@@ -17,6 +17,7 @@ type builtin uint8
 
 const (
 	readingFunction builtin = 1 << iota
+	repeatingFunction
 	uncertainFunction
 	uncertainRelation
 )
@@ -27,6 +28,8 @@ var builtins = func() map[string]builtin {
 	var section builtin
 	for line := range strings.Lines(builtinsText) {
 		switch line = strings.TrimSuffix(line, "\n"); line {
+		case "[functions that repeat]":
+			section = readingFunction | repeatingFunction
 		case "[functions that read]":
 			section = readingFunction
 		case "[functions that may not]":
@@ -44,6 +47,15 @@ var builtins = func() map[string]builtin {
 // answer on a standby as on its primary. Functions of users may have the same name.
 func Reads(function string) bool {
 	return builtins[function]&(readingFunction|uncertainFunction) == readingFunction
+}
+
+// Repeats reports whether Postgres has functions of that name, and all of them, in all versions that have them, answer the same as long as
+// the data, the catalog and what the session is set to are the same: those that Read and are immutable, and of the stable ones those that
+// repeats_test.go lists with reasons. Functions of users may have the same name.
+//
+// One form of one of them does not: timezone, which is AT TIME ZONE, of a timetz takes the offset of the present date.
+func Repeats(function string) bool {
+	return builtins[function]&(repeatingFunction|uncertainFunction) == repeatingFunction
 }
 
 // Uncertain reports whether Postgres has a function of that name which is volatile in some version, or of which what it answers depends on

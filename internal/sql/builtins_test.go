@@ -30,8 +30,14 @@ var different = []struct{ why, name string }{
 	{"pg_upgrade", `^binary_upgrade_`},
 }
 
-// builtinFunctions is every function of Postgres that SQL can call, and whether it reads.
-const builtinFunctions = `SELECT proname::text, bool_and(provolatile IN ('i','s') AND proname !~ $1) FROM pg_proc
+// madeOf is the versions that builtins.txt was made from.
+var madeOf = []int{15, 18}
+
+// seen is what Postgres says of all functions of a name.
+type seen struct{ reads, immutable bool }
+
+// builtinFunctions is every function of Postgres that SQL can call, and whether it reads, and is immutable.
+const builtinFunctions = `SELECT proname::text, bool_and(provolatile IN ('i','s') AND proname !~ $1), bool_and(provolatile = 'i') FROM pg_proc
 	WHERE pronamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) AND prokind <> 'p'
 	AND prorettype NOT IN ('internal'::regtype, 'trigger'::regtype, 'event_trigger'::regtype) AND NOT 'internal'::regtype = ANY (proargtypes)
 	GROUP BY 1`
@@ -54,7 +60,7 @@ func TestBuiltins(t *testing.T) {
 	if len(pgtest.Versions()) == 0 {
 		t.Skip(pgtest.ErrNoServer)
 	}
-	functions, views := map[string]bool{}, map[string]bool{}
+	functions, views := map[string]seen{}, map[string]bool{}
 	for _, version := range pgtest.Versions() {
 		server := pgtest.Start(t, pgtest.Options{Version: version})
 		conn, err := server.Super(context.Background(), "postgres")
@@ -79,9 +85,12 @@ func TestBuiltins(t *testing.T) {
 		}
 		return
 	}
-	for name, reads := range functions {
-		if Reads(name) && !reads || !Uncertain(name) && !reads {
+	for name, f := range functions {
+		if Reads(name) && !f.reads || !Uncertain(name) && !f.reads {
 			t.Errorf("function %s reads, says builtins.txt; Postgres says no: run with -update-builtins", name)
+		}
+		if Repeats(name) && !repeats(name, f) {
+			t.Errorf("function %s repeats, says builtins.txt; Postgres says no: run with -update-builtins", name)
 		}
 	}
 	for name := range views {
@@ -89,10 +98,14 @@ func TestBuiltins(t *testing.T) {
 			t.Errorf("view %s is not in builtins.txt: run with -update-builtins", name)
 		}
 	}
+	if slices.Equal(pgtest.Versions(), madeOf) && builtinsText != string(listBuiltins(functions, views)) {
+		t.Error("builtins.txt is not what these servers make of it: run with -update-builtins")
+	}
+	checkRepeating(t, functions)
 }
 
 // askFunctions adds those of a server, and returns those that do not read.
-func askFunctions(t *testing.T, conn *pgx.Conn, all map[string]bool) (uncertain []string) {
+func askFunctions(t *testing.T, conn *pgx.Conn, all map[string]seen) (uncertain []string) {
 	t.Helper()
 	var but []string
 	for _, d := range different {
@@ -100,12 +113,11 @@ func askFunctions(t *testing.T, conn *pgx.Conn, all map[string]bool) (uncertain 
 	}
 	rows, _ := conn.Query(context.Background(), builtinFunctions, strings.Join(but, "|"))
 	var name string
-	var reads bool
-	if _, err := pgx.ForEachRow(rows, []any{&name, &reads}, func() error {
-		if was, known := all[name]; !known || was {
-			all[name] = reads
-		}
-		if !reads {
+	var f seen
+	if _, err := pgx.ForEachRow(rows, []any{&name, &f.reads, &f.immutable}, func() error {
+		was, known := all[name]
+		all[name] = seen{f.reads && (was.reads || !known), f.immutable && (was.immutable || !known)}
+		if !f.reads {
 			uncertain = append(uncertain, name)
 		}
 		return nil
@@ -115,10 +127,12 @@ func askFunctions(t *testing.T, conn *pgx.Conn, all map[string]bool) (uncertain 
 	return uncertain
 }
 
-// checkBuiltinOperators checks that Postgres's own operators, casts and types are not volatile: texts are not looked through for them.
+// checkBuiltinOperators checks that Postgres's own operators, casts and types are not volatile, nor what aggregates are made of: texts are not
+// looked through for them.
 func checkBuiltinOperators(t *testing.T, conn *pgconn.PgConn) {
 	t.Helper()
 	for _, question := range []string{
+		"SELECT aggfnoid::regproc FROM pg_aggregate JOIN pg_proc p ON p.oid IN (aggtransfn, aggfinalfn, aggcombinefn) WHERE provolatile = 'v'",
 		"SELECT oprname FROM pg_operator JOIN pg_proc p ON p.oid = oprcode WHERE provolatile = 'v'",
 		"SELECT castsource::regtype FROM pg_cast JOIN pg_proc p ON p.oid = castfunc WHERE provolatile = 'v'",
 		"SELECT typname FROM pg_type JOIN pg_proc p ON p.oid IN (typinput, typoutput, typreceive, typsend) WHERE provolatile = 'v'",
@@ -130,12 +144,15 @@ func checkBuiltinOperators(t *testing.T, conn *pgconn.PgConn) {
 }
 
 // listBuiltins is builtins.txt.
-func listBuiltins(functions, views map[string]bool) []byte {
-	var reading, uncertain []string
+func listBuiltins(functions map[string]seen, views map[string]bool) []byte {
+	var repeating, reading, uncertain []string
 	for _, name := range slices.Sorted(maps.Keys(functions)) {
-		if functions[name] {
+		switch f := functions[name]; {
+		case repeats(name, f):
+			repeating = append(repeating, name)
+		case f.reads:
 			reading = append(reading, name)
-		} else {
+		default:
 			uncertain = append(uncertain, name)
 		}
 	}
@@ -144,7 +161,8 @@ func listBuiltins(functions, views map[string]bool) []byte {
 		title string
 		names []string
 	}{
-		{"functions that read", reading}, {"functions that may not", uncertain}, {"views that may not", slices.Sorted(maps.Keys(views))},
+		{"functions that repeat", repeating}, {"functions that read", reading}, {"functions that may not", uncertain},
+		{"views that may not", slices.Sorted(maps.Keys(views))},
 	} {
 		b.WriteString("[" + section.title + "]\n" + strings.Join(section.names, "\n") + "\n")
 	}
