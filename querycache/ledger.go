@@ -69,21 +69,27 @@ func (l *Ledger) Tables() []*Table {
 }
 
 // Begin notes that a change is about to be committed. From now on until End or Cancel nothing holds that depends on the table.
-func (t *Table) Begin() { t.state.Add(1) }
+func (t *Table) Begin() { t.add(1) }
 
 // End notes that it has been, or not, and the newest mark there is: a replica that has not replayed that may show what was before.
 func (t *Table) End(mark uint64) {
 	t.reach(mark)
-	t.state.Add(pendings) // one change more, one pending less
+	t.add(pendings) // one change more, one pending less
 }
 
 // Cancel takes a Begin back: there was no change.
-func (t *Table) Cancel() { t.state.Add(^uint64(0)) }
+func (t *Table) Cancel() { t.add(^uint64(0)) }
 
 // Change is Begin and End.
 func (t *Table) Change(mark uint64) {
 	t.reach(mark)
-	t.state.Add(pendings + 1)
+	t.add(pendings + 1)
+}
+
+func (t *Table) add(n uint64) {
+	if !faulty {
+		t.state.Add(n)
+	}
 }
 
 // Changes is how often it has been changed.

@@ -1,0 +1,4 @@
+package querycache
+
+// MaxAnswerForTests is the bound of an answer, in bytes of all columns.
+const MaxAnswerForTests = maxAnswer
