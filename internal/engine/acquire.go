@@ -257,6 +257,7 @@ func (s *Shard) link(c *client, srv *server) {
 	srv.MaxPrepared = p.config().MaxPreparedStatements
 	p.configureClient(c)
 	srv.Suspects = p.suspects()
+	srv.Tracks = srv.Tracks || s.tracks
 	if p.config().Mode == Session {
 		srv.Pins |= session.PinSession
 	}

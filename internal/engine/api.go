@@ -105,6 +105,9 @@ type Host interface {
 	Cancel(CancelRequest)
 	// Classify asks what the grammar says of a text. The Host answers with Engine.Classified, once.
 	Classify(ClassifyRequest)
+	// Follow asks for the stream of changes of a database, which the primary of a pool tells. The Host answers with Engine.Follows and
+	// FollowsNot, as often as that changes, and with Engine.Changed; and with Unfollowed if it gives up.
+	Follow(pool, database string)
 	// ProbeSoon asks for a probe of an upstream of a pool out of turn: something has gone wrong with it.
 	ProbeSoon(pool, address string)
 	// Log takes a notice for operators.

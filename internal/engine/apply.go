@@ -23,6 +23,10 @@ func (e *Engine) Apply(c *Config) {
 			e.templates[p.Name] = t
 		}
 		t.apply(p, len(e.shards))
+		t.cacheAs(p.Cache, len(e.shards))
+		if p.Cache.TTL > 0 {
+			e.tracks.Store(true)
+		}
 		e.declare(t, p)
 	}
 	used := map[*template]bool{}
@@ -118,7 +122,8 @@ func (e *Engine) joined(k poolKey, t *template) *sharedPool {
 	p := e.pools[k]
 	if p == nil {
 		p = &sharedPool{poolKey: k, template: t, shared: pool.NewShared(len(e.shards), t.config.Load().PoolSize),
-			catalog: e.catalog(k, t), hearers: e.hearersOf(k.database), listenerShard: k.shardOf(len(e.shards))}
+			catalog: e.catalog(k, t), ledger: e.ledgerOf(k.database), feed: e.feedOf(k), id: k.id(),
+			hearers: e.hearersOf(k.database), listenerShard: k.shardOf(len(e.shards))}
 		p.resize()
 		e.pools[k] = p
 	}
@@ -133,7 +138,7 @@ func (e *Engine) joinedBranch(root *sharedPool, upstream string) *sharedPool {
 	p := root.branches[upstream]
 	if p == nil {
 		p = &sharedPool{poolKey: root.poolKey, upstream: upstream, root: root, template: root.template,
-			shared: pool.NewShared(len(e.shards), root.template.config.Load().PoolSize), catalog: root.catalog, hearers: root.hearers,
+			shared: pool.NewShared(len(e.shards), root.template.config.Load().PoolSize), catalog: root.catalog, ledger: root.ledger, feed: root.feed, id: root.id, hearers: root.hearers,
 			listenerShard: root.listenerShard}
 		p.resize()
 		if root.branches == nil {
@@ -171,6 +176,7 @@ func (e *Engine) part(p *sharedPool) {
 	if p.root == nil && p.isOver() && e.pools[p.poolKey] == p {
 		delete(e.pools, p.poolKey)
 		e.leaveCatalog(p.catalog)
+		p.ledger.pools--
 		e.leaveHearers(p)
 	}
 }

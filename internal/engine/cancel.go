@@ -57,6 +57,8 @@ func (s *Shard) cancelOf(pid uint32, secret []byte) *server {
 	}
 	c := &sl.client
 	switch c.state {
+	case clientIdle:
+		s.cancelFlight(c)
 	case clientWaiting:
 		s.cancelWait(c)
 	case clientPreparing:

@@ -212,6 +212,9 @@ func (s *Shard) process(c *client, data []byte) {
 		var machine *session.Server
 		if srv != nil {
 			machine = &srv.Server
+			if srv.fresh && srv.recording == nil && srv.Tracks {
+				s.record(c, srv, data)
+			}
 		}
 		used, verdict, need := c.Feed(s.env, machine, data)
 		data = data[used:]
@@ -236,6 +239,15 @@ func (s *Shard) process(c *client, data []byte) {
 			}
 			return
 		case session.NeedServer:
+			n, waits := s.fromCache(c, data)
+			if n > 0 {
+				data = data[n:]
+				continue
+			}
+			if waits {
+				s.hold(c, data)
+				return
+			}
 			c.want = wantWrite
 			if s.pools[c.pool].chooses() {
 				c.want = s.wanted(c, data)
@@ -340,6 +352,7 @@ func (s *Shard) finishClient(c *client, message []byte) {
 
 // unhook takes a client out of the queue, or from its server.
 func (s *Shard) unhook(c *client) {
+	s.leavesFlight(c)
 	switch c.state {
 	case clientWaiting, clientWelcoming:
 		s.pools[c.at].ledger.Leave(c.ticket)
@@ -371,6 +384,7 @@ func (s *Shard) unhook(c *client) {
 // closeClient forgets a client.
 func (s *Shard) closeClient(c *client) {
 	p := s.pools[c.pool]
+	s.leavesFlight(c)
 	s.listensNoMore(c)
 	s.op(loop.Close, c.Conn)
 	s.held.drop(&c.held)
@@ -387,6 +401,7 @@ func (s *Shard) closeClient(c *client) {
 
 // refuse tells a client that its query is not going to run; the client goes on. One that is logging in is closed.
 func (s *Shard) refuse(c *client, r *Refusal) {
+	s.lands(c.Conn)
 	if c.state == clientWelcoming || !c.welcomed {
 		c.state = clientIdle
 		s.finishClient(c, r.message("FATAL"))

@@ -34,6 +34,8 @@ func (s *Shard) endServer(srv *server) {
 		s.studyFails(srv)
 	}
 	s.defined(srv)
+	s.recordNoMore(srv)
+	s.writesLost(srv)
 	patience := closeUnheard
 	switch {
 	case srv.Dying: // Postgres ends it without being told

@@ -117,6 +117,8 @@ type PoolConfig struct {
 	// MaxPreparedStatements bounds the statements kept prepared on one server; the least recently used are closed.
 	// 0: clients' prepared statements are passed through and pin their server.
 	MaxPreparedStatements int
+	// Cache is the query cache.
+	Cache CacheConfig
 }
 
 // Identity is a database and the user that logs in to it.

@@ -20,6 +20,7 @@ func (e *Engine) defaultsChanged(t *template, now int64) {
 		if p.template == t {
 			p.greetings.forget()
 			p.catalog.again()
+			e.dropAll(p.ledger)
 		}
 	}
 	for _, s := range e.shards {

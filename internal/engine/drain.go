@@ -23,6 +23,7 @@ func (s *Shard) drain() {
 	s.stopping = true
 	s.slots.eachClient(func(c *client) bool {
 		s.endRest(c)
+		s.endFlight(c.Conn)
 		if c.mayBeDismissed() {
 			s.finishClient(c, goingAway.message("FATAL"))
 		}
@@ -115,6 +116,7 @@ func (s *Shard) dismiss(p *shardPool) {
 		if s.endRest(c); c.state == clientFinishing {
 			return true
 		}
+		s.endFlight(c.Conn)
 		if c.mayBeDismissed() || overdue {
 			s.finishClient(c, goingAway.message("FATAL"))
 			return true
@@ -172,6 +174,8 @@ func (s *Shard) Crash(message string, stack []byte) {
 			p.ledger.Remove(r.Server)
 		}
 	}
+	s.crashedWrites()
+	s.crashedFlights()
 	orphans := s.dials // Postgres counts them until they are answered
 	for _, c := range s.cancels {
 		c.tell()

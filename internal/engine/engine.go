@@ -26,6 +26,10 @@ type Engine struct {
 	drained  chan struct{}
 	running  atomic.Int64 // shards that have not stopped
 
+	// tracks: a pool has, or had, a query cache; tracked is how many shards follow what their clients write.
+	tracks  atomic.Bool
+	tracked atomic.Int32
+
 	marks   atomic.Uint64 // see Mark
 	process func() uint64 // whose marks these are, in causal tokens
 	keys    keys
@@ -38,6 +42,8 @@ type Engine struct {
 	templates map[string]*template
 	pools     map[poolKey]*sharedPool
 	catalogs  map[catalogKey]*catalog
+	ledgers   map[string]*ledger // by database
+	feeds     map[feedKey]*feed
 	hearers   map[string]*hearers // by database
 	heard     uint64              // how many of them there have been
 }
@@ -58,6 +64,10 @@ type template struct {
 	view    atomic.Pointer[view]
 	tracker *routing.Tracker
 	clock   int64
+	// primary is the address of the last upstream that took writes; under Engine.mu.
+	primary string
+	// cache is nil where there is none.
+	cache atomic.Pointer[poolCache]
 	// allowances has one for each address that was ever configured: those of servers that are still there count. Under
 	// Engine.mu.
 	allowances map[string]*allowance
@@ -105,7 +115,11 @@ type sharedPool struct {
 	seekers   atomic.Int32 // replication clients that wait for a server, on all shards
 	load      load
 	catalog   *catalog
-	hearers   *hearers
+	ledger    *ledger
+	feed      *feed
+	// id is equal for equal pools, in keys of the query cache.
+	id      uint64
+	hearers *hearers
 	// listenerShard is the shard that has the pool's listener.
 	listenerShard int
 	hearing       atomic.Bool  // it listens to all that is wanted, or will in a moment
@@ -124,6 +138,8 @@ func New(shards int, host Host) *Engine {
 		templates: map[string]*template{},
 		pools:     map[poolKey]*sharedPool{},
 		catalogs:  map[catalogKey]*catalog{},
+		ledgers:   map[string]*ledger{},
+		feeds:     map[feedKey]*feed{},
 		hearers:   map[string]*hearers{},
 
 		markerChannel: newMarkerChannel(host),

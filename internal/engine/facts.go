@@ -29,7 +29,7 @@ func (s *Shard) classified(ticket uint64, f *sql.Facts) {
 		return
 	}
 	delete(s.asking, ticket)
-	s.env.Learn(fingerprint, f)
+	s.learnFacts(fingerprint, f)
 	if f == nil {
 		return
 	}
@@ -38,6 +38,12 @@ func (s *Shard) classified(ticket uint64, f *sql.Facts) {
 			other.mail.Post(mail{kind: mailText, ticket: fingerprint, facts: f})
 		}
 	}
+}
+
+// learnFacts takes what the grammar says of the texts with a fingerprint.
+func (s *Shard) learnFacts(fingerprint uint64, f *sql.Facts) {
+	s.env.Learn(fingerprint, f)
+	s.guessedRight(fingerprint, f)
 }
 
 // noteWrite notes, when a server leaves its client, that the client may have written there: what it reads from now on it reads from

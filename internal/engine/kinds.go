@@ -6,15 +6,16 @@ import "github.com/pgmux/caddy-pgmux/internal/session"
 type Route uint8
 
 // The routes: to the primary, or whatever takes all transactions; to a replica, apart from writes; to one of several that share
-// all transactions.
+// all transactions; to nobody: from the query cache.
 const (
 	RoutePrimary Route = iota
 	RouteReplica
 	RouteBalanced
+	RouteCache
 	Routes // how many there are
 )
 
-var routeNames = [Routes]string{"primary", "replica", "balanced"}
+var routeNames = [Routes]string{"primary", "replica", "balanced", "cache"}
 
 // String is the route as metrics have it.
 func (r Route) String() string { return routeNames[r] }

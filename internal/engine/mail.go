@@ -30,6 +30,7 @@ const (
 	mailCrashed                    // another shard has, and knows nothing any more
 	mailUpstreams                  // something has become known of the upstreams of a declared pool
 	mailFacts                      // what the grammar says of a text
+	mailLanded                     // what client ticket waits for that another asks is there, or is not to be had
 	mailText                       // what it has said of a text to another shard
 )
 
@@ -116,7 +117,9 @@ func (s *Shard) receive(m *mail) {
 	case mailFacts:
 		s.classified(m.ticket, m.facts)
 	case mailText:
-		s.env.Learn(m.ticket, m.facts)
+		s.learnFacts(m.ticket, m.facts)
+	case mailLanded:
+		s.landed(m.ticket)
 	}
 }
 

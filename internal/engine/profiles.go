@@ -24,6 +24,9 @@ type profile struct {
 
 	// route is where the session wants to go: its pgmux.route.
 	route sql.Route
+	// results is the key of those that may change what a read returns; uncached: it does not want any from the query cache.
+	results  uint64
+	uncached bool
 	// serializable: it is its default_transaction_isolation.
 	serializable bool
 
@@ -124,6 +127,7 @@ func (s *Shard) forgetProfiles() {
 func newProfile(key uint64, settings []Setting) *profile {
 	p := &profile{key: key, settings: settings, asked: key, ready: true}
 	p.meaning = keyOf(settings, func(name string) bool { return session.Harmless([]byte(name)) })
+	p.results = keyOf(settings, sameResults)
 	for _, q := range settings {
 		p.ready = p.ready && sureToBeTaken(q.Name)
 		switch q.Name {
@@ -133,6 +137,8 @@ func newProfile(key uint64, settings []Setting) *profile {
 			}
 		case routeSetting:
 			p.route = sql.RouteOf([]byte(q.Value))
+		case cacheSetting:
+			p.uncached = isOff(q.Value)
 		case "default_transaction_isolation":
 			p.serializable = strings.EqualFold(q.Value, "serializable")
 		case "client_encoding":
@@ -146,6 +152,19 @@ func newProfile(key uint64, settings []Setting) *profile {
 
 // routeSetting is the setting of the pooler's own that says where a session's transactions go: primary, replica, or auto.
 const routeSetting = session.RouteSetting
+
+// cacheSetting says whether a session is served from the query cache.
+const cacheSetting = session.CacheSetting
+
+// sameResults reports whether a setting changes nothing of what a read returns.
+func sameResults(name string) bool {
+	switch name {
+	case applicationName, "statement_timeout", "lock_timeout", "transaction_timeout", "idle_in_transaction_session_timeout",
+		"idle_session_timeout", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout":
+		return true
+	}
+	return strings.HasPrefix(name, "pgmux.")
+}
 
 // isOff reports whether Postgres reads a value as false.
 func isOff(v string) bool {

@@ -23,6 +23,7 @@ func (s *Shard) mayRelease(srv *server, c *client) bool {
 // unlink takes a server from its client, and passes it on.
 func (s *Shard) unlink(srv *server, c *client) {
 	srv.linking(s.now, -1)
+	s.recordNoMore(srv)
 	srv.used = max(s.now, 1)
 	srv.client, c.server = 0, 0
 	s.countPinned(srv)
@@ -52,6 +53,7 @@ func (s *Shard) relieve(srv *server, c *client) {
 
 // abandon ends what a client has left behind: its query is cancelled, its transaction rolled back.
 func (s *Shard) abandon(srv *server, c *session.Client) {
+	s.recordNoMore(srv)
 	srv.noteUse(c)
 	srv.Sequences.Drew = false // nobody comes back for it
 	if srv.Dying || !srv.Abandon(s.env, c) {

@@ -40,6 +40,7 @@ type rig struct {
 	quiet                  bool
 	most                   int      // servers there were at once
 	soon                   []string // upstreams that are to be probed
+	followed               []string // databases whose changes are to be followed
 	notices                []Notice
 	crashes                bool       // bugs may be met
 	layer                  loop.Layer // of servers
@@ -51,6 +52,11 @@ type rig struct {
 	watch                       *watch
 	// facts is what the grammar says; nil: it says nothing.
 	facts func(text string) *sql.Facts
+	// holdFacts keeps questions about texts, unanswered, in questions.
+	holdFacts bool
+	questions []ClassifyRequest
+	// answers answers messages in a server's place, and reports whether it has.
+	answers func(s *rigServer, typ byte, body string) bool
 	// byUpstream: servers are called by their upstreams.
 	byUpstream bool
 	// mutesAt: a server says nothing from where it is asked a text that begins so.
@@ -80,6 +86,7 @@ type rigSocket struct {
 	name                 string
 	in                   []byte // to be received by the engine
 	sent                 []byte // by the engine, not looked at yet
+	received             []byte // by a client, so far
 	server               *rigServer
 	loop                 *rigLoop
 	id                   loop.ID
@@ -444,6 +451,7 @@ func (s *rigSocket) look() {
 		}
 		return
 	}
+	s.received = append(s.received, b...)
 	if r != nil {
 		r.say("→ %s  %s", s.name, messages(b, true))
 		r.sayErrors(b)
@@ -607,6 +615,8 @@ func messages(b []byte, fromServer bool) string {
 			out = append(out, "ready "+body)
 		case m[0] == pgwire.Query && body == suspectsQuestion:
 			out = append(out, "who leaves state?")
+		case m[0] == pgwire.Query && body == lineageQuestion:
+			out = append(out, "what depends on what?")
 		case m[0] == pgwire.Query && !fromServer || m[0] == pgwire.CommandComplete && fromServer:
 			out = append(out, body)
 		case fromServer && m[0] == pgwire.NotificationResponse:
@@ -660,6 +670,9 @@ func (s *rigServer) fail(code, message string) {
 }
 
 func (s *rigServer) message(typ byte, body string) {
+	if s.rig.answers != nil && s.rig.answers(s, typ, body) {
+		return
+	}
 	if s.copying {
 		if typ == pgwire.CopyDone {
 			s.copying = false
@@ -764,11 +777,19 @@ func (s *rigServer) query(text string) {
 func (s *rigSocket) pid() uint32 { return s.loop.shard.pid(s.loop.shard.client(s.id.Slot())) }
 
 func (h *rigHost) Classify(q ClassifyRequest) {
+	if h.holdFacts {
+		h.questions = append(h.questions, q)
+		return
+	}
 	var f *sql.Facts
 	if h.facts != nil {
 		f = h.facts(string(q.Text))
 	}
 	h.e.Classified(q.Ticket, f)
+}
+
+func (h *rigHost) Follow(pool, database string) {
+	(*rig)(h).followed = append((*rig)(h).followed, pool+"/"+database)
 }
 
 func (h *rigHost) ProbeSoon(_, address string) { (*rig)(h).soon = append((*rig)(h).soon, address) }

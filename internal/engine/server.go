@@ -74,9 +74,11 @@ type server struct {
 	fresh bool
 	// defines is the databases whose suspects its client may be changing. studied and studiedAt are what the catalog's answer
 	// takes in, and when it was asked for.
-	defines   []*catalog
-	studied   uint64
-	studiedAt int64
+	defines         []*catalog
+	studied, doubts uint64
+	studiedAt       int64
+	// found is what the answer was, while the lineage is asked for.
+	found *session.Suspects
 	// misfit: that has failed.
 	misfit bool
 	// usedBy is the connection of the client that alone has used its session since that knew no numbers of sequences; 0: nobody,
@@ -116,6 +118,10 @@ type server struct {
 	started           int64        // when the query that runs began; 0: none runs
 	clock
 
+	// writes is what its client may have changed, where that is tracked; recording is the reply that passes, to be cached.
+	writes    writes
+	recording *recording
+
 	layer    loop.Layer // what stands between its socket's bytes and ours; nil: nothing
 	straight *straight  // it is a replication client's own; nil: an ordinary one
 }
@@ -137,7 +143,10 @@ func (s *Shard) fromServer(srv *server, data []byte) {
 	if c != nil && (srv.purpose == linked || srv.purpose == asking) && !srv.restsNow() {
 		machine = &c.Client
 	}
-	if !srv.Feed(s.env, machine, data) {
+	s.tee = srv.recording
+	ok := srv.Feed(s.env, machine, data)
+	s.tee = nil
+	if !ok {
 		s.notice(Error, "a server broke the protocol and is closed", srv, "the server is not Postgres, or something between has changed what it said")
 		s.serverLost(srv)
 		return
@@ -163,6 +172,10 @@ func (s *Shard) fromServer(srv *server, data []byte) {
 	if machine != nil && srv.purpose == linked {
 		s.heard(srv)
 	}
+	if srv.recording != nil {
+		s.recorded(srv)
+	}
+	s.settleWrites(srv)
 	s.settled(srv)
 	s.closeOverfull()
 }

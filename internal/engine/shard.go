@@ -76,6 +76,7 @@ type Shard struct {
 	stopped     bool
 
 	turns, events uint64
+	queries
 }
 
 var _ loop.Core = (*Shard)(nil)
@@ -107,6 +108,8 @@ func (s *Shard) reset() {
 	s.seeking = map[uint64]*seeker{}
 	s.listening, s.overfull = map[uint32]*listening{}, nil
 	s.idleWatched, s.idleNext, s.layered = false, 1, false
+	s.env.Runs = s.runs
+	s.queries.reset()
 }
 
 // Bind tells the shard its driver: how to be woken, and how many connections it may hold. Before Run.
@@ -231,6 +234,9 @@ func (s *Shard) stepServer(srv *server, ev *loop.Event) {
 // Send is session.Wire: it adds to the operations of this turn. What lies in memory right behind what was sent to the
 // same connection before becomes one operation with it.
 func (s *Shard) Send(conn uint64, b []byte) {
+	if s.tee != nil {
+		s.teeTo(loop.ID(conn), b)
+	}
 	if n := len(s.ops); n > 0 {
 		last := &s.ops[n-1]
 		if last.Kind == loop.Send && last.Conn == loop.ID(conn) && behind(last.Data, b) {

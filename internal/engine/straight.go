@@ -245,11 +245,15 @@ func (s *Shard) straightDialed(d dial, r *DialResult) {
 
 // pair makes them one connection.
 func (s *Shard) pair(c *client, srv *server) {
+	k := s.seeking[c.Conn]
 	s.seekNoMore(c)
 	srv.client, c.server = c.Slot, srv.slot
 	srv.purpose, c.state = linked, clientLinked
 	srv.linking(s.now, 1)
 	srv.Pins = session.PinStraight
+	if s.tracks && k.replication == "database" {
+		s.trackFrom(srv) // it may say SQL, which nobody reads
+	}
 	s.sends(srv, c)
 	s.countPins(srv)
 	var block []byte

@@ -11,6 +11,7 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/loop"
 	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/session"
+	"github.com/pgmux/caddy-pgmux/querycache"
 )
 
 // Functions leave state in sessions without a word of it in the client's text. To ask after every transaction would cost more
@@ -41,6 +42,8 @@ const (
 type catalog struct {
 	key      catalogKey
 	suspects session.SuspectList
+	// lineage is what reads depend on and writes reach; nil: nobody knows. It has the life of suspects, and ends sooner; see lineage.go.
+	lineage atomic.Pointer[querycache.Lineage]
 	// settings is the settings of one's own that functions set, as far as the last answer told.
 	settings atomic.Pointer[[]string]
 	// due is when the next server that is free asks; loop.Never: one is asking, or that would be of no use yet.
@@ -53,8 +56,13 @@ type catalog struct {
 	// defining counts the transactions that may define suspects, and defined those that were begun or are over.
 	defining int
 	defined  uint64
-	// until is how long suspects is believed.
-	until int64
+	// until is how long suspects is believed. took is how long the last answer took.
+	until, took int64
+	// at is when the last question was asked that has been answered, doubts how often the lineage has been doubted, and sum the last
+	// one's.
+	at          int64
+	doubts, sum uint64
+	engine      *Engine
 	// changes is how often the columns of tables had been changed by the last answer, as the server of each upstream counts it.
 	changes map[string]string
 	// beginnings is what is known of what new sessions begin with.
@@ -73,7 +81,7 @@ func (e *Engine) catalog(k poolKey, t *template) *catalog {
 	key := catalogKey{strings.Join(addresses, " "), k.database}
 	g := e.catalogs[key]
 	if g == nil {
-		g = &catalog{key: key}
+		g = &catalog{key: key, engine: e}
 		e.catalogs[key] = g
 	}
 	g.pools++
@@ -106,18 +114,18 @@ func (s *Shard) mustStudy(p *shardPool) bool {
 // primary has made. In pool_mode session nobody needs to know.
 func (p *shardPool) studies() bool {
 	cfg := p.config()
-	return cfg.HiddenState && cfg.Mode != Session && !(cfg.Split && p.root != nil)
+	return (cfg.HiddenState && cfg.Mode != Session || p.tracked()) && !(cfg.Split && p.root != nil)
 }
 
-// asked is how many definitions the answer to a question asked now takes in.
-func (g *catalog) asked() uint64 {
+// asked is how many definitions, and doubts of the lineage, the answer to a question asked now takes in.
+func (g *catalog) asked() (defined, doubts uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.defined
+	return g.defined, g.doubts
 }
 
-// learn takes an answer to a question that was asked at a time, when so much had been defined.
-func (g *catalog) learn(x *session.Suspects, at, now int64, defined uint64) {
+// learn takes an answer to a question that was asked at a time, when so much had been defined, and doubted.
+func (g *catalog) learn(x *session.Suspects, lineage *querycache.Lineage, at, now int64, defined, doubts uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
@@ -129,6 +137,12 @@ func (g *catalog) learn(x *session.Suspects, at, now int64, defined uint64) {
 		g.until = due + suspectLonger
 		g.suspects.Store(x)
 		g.settings.Store(&x.Settings)
+		g.at, g.took = at, now-at
+		if g.doubts == doubts {
+			g.lineage.Store(lineage)
+		} else {
+			due = g.earliest()
+		}
 		g.due.Store(due)
 	}
 }
@@ -149,6 +163,7 @@ func (g *catalog) begin() {
 	g.defining++
 	g.defined++
 	g.suspects.Store(nil)
+	g.lineage.Store(nil)
 	g.due.Store(loop.Never)
 }
 
@@ -172,6 +187,7 @@ func (g *catalog) expire(now int64) {
 	defer g.mu.Unlock()
 	if now >= g.until {
 		g.suspects.Store(nil)
+		g.lineage.Store(nil)
 	}
 }
 
@@ -214,7 +230,8 @@ func (e *Engine) catalogsOf(database string) (list []*catalog) {
 // study asks the catalog, on a server that is free. It counts as one that is coming, so that none is dialed in its place.
 func (s *Shard) study(srv *server) {
 	srv.purpose = studying
-	srv.studied, srv.studiedAt = srv.pool.shared.catalog.asked(), s.now
+	srv.studied, srv.doubts = srv.pool.shared.catalog.asked()
+	srv.studiedAt = s.now
 	srv.pool.ledger.Coming()
 	s.limit(srv, askTimeout)
 	srv.AskRows(s.env, suspectsQuestion)
@@ -226,7 +243,10 @@ func (s *Shard) learnedSuspects(srv *server) {
 		s.serverLost(srv)
 		return
 	}
-	s.studyEnds(srv)
+	if srv.found != nil {
+		s.learnedLineage(srv)
+		return
+	}
 	x := session.Everything
 	if !srv.Failed {
 		x = suspectsIn(srv)
@@ -237,13 +257,24 @@ func (s *Shard) learnedSuspects(srv *server) {
 		s.notice(Warn, "the catalog cannot be asked for functions that leave state in sessions: after every transaction the session is asked instead", srv,
 			string(pgwire.ErrorField(srv.Failure, 'M')))
 	}
-	srv.pool.shared.catalog.learn(x, srv.studiedAt, s.now, srv.studied)
 	s.learnBeginnings(srv)
+	if s.tracks {
+		s.askLineage(srv, x)
+		return
+	}
+	s.studied(srv, x, nil)
+}
+
+// studied takes what has been found out, and releases the server.
+func (s *Shard) studied(srv *server, x *session.Suspects, lineage *querycache.Lineage) {
+	s.studyEnds(srv)
+	srv.pool.shared.catalog.learn(x, lineage, srv.studiedAt, s.now, srv.studied, srv.doubts)
 	s.release(srv)
 }
 
 // studyEnds takes back what study has begun, answered or not.
 func (s *Shard) studyEnds(srv *server) {
+	srv.found = nil
 	srv.pool.ledger.Came()
 	srv.purpose = waiting
 }

@@ -306,7 +306,7 @@ func (b *bench) suspects(rows [][]string) {
 		cfg := *p.config()
 		cfg.HiddenState = true
 		p.shared.template.config.Store(&cfg)
-		p.shared.catalog.learn(x, b.now, b.now+int64(time.Hour), 0)
+		p.shared.catalog.learn(x, nil, b.now, b.now+int64(time.Hour), 0, 0)
 	}
 }
 

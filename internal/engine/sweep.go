@@ -25,6 +25,7 @@ const (
 	timerListen                // pool Ref may dial its listener, or a client of it has waited long enough for that
 	timerNumbers               // server Ref may have rested long enough with its client
 	timerReserve               // a client of pool Ref may have waited for reserve_pool_timeout
+	timerFlight                // client Ref may have waited long enough for another that asks the same
 	timerKnock                 // client Ref has ended its half of the connection, and may have vanished
 )
 
@@ -70,6 +71,8 @@ func (s *Shard) due(t loop.Timer) {
 		if sl := s.slots.at(loop.ID(t.Ref)); sl != nil && sl.kind == slotClient {
 			s.knock(&sl.client)
 		}
+	case timerFlight:
+		s.flightLate(t.Ref)
 	case timerReserve:
 		if p := s.pools[t.Ref]; p != nil {
 			s.reserveDue(p)
@@ -110,6 +113,7 @@ func (s *Shard) sweep() {
 	}
 	s.renew()
 	s.expireSuspects()
+	s.endQuarantine()
 	s.forgetPools()
 }
 
@@ -141,6 +145,7 @@ func (s *Shard) closeRested(p *shardPool) {
 
 // configured takes a new configuration into use.
 func (s *Shard) configured() {
+	s.track()
 	s.watchIdle()
 	s.rearm()
 	for name := range s.forgotten {

@@ -45,8 +45,10 @@ func (s *Shard) own(of *session.Client, on *session.Server) []string {
 	c := s.client(of.Slot)
 	token := session.AppendToken(nil, s.engine.process(), s.written(c))
 	statements := []string{"SET LOCAL " + session.TokenSetting + " TO '" + string(token) + "'"}
-	if !s.profiles[c.Settings].has(routeSetting) && !touches(on, routeSetting) {
-		statements = append(statements, "SET LOCAL "+routeSetting+" TO 'auto'")
+	for _, q := range []Setting{{routeSetting, "auto"}, {cacheSetting, "on"}} {
+		if !s.profiles[c.Settings].has(q.Name) && !touches(on, q.Name) {
+			statements = append(statements, "SET LOCAL "+q.Name+" TO '"+q.Value+"'")
+		}
 	}
 	return statements
 }

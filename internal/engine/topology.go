@@ -114,10 +114,28 @@ func (e *Engine) publish(t *template) {
 		changed = u.breaker.Swap(uint32(v.Upstreams[i].Breaker)) != uint32(v.Upstreams[i].Breaker) || changed
 	}
 	before := t.view.Swap(v)
+	e.dropOfFormer(t, v)
 	if changed || before == nil || v.mode == routeSplit && !slices.EqualFunc(before.Upstreams, v.Upstreams, sameForReaders) {
 		for _, s := range e.shards {
 			s.mail.Post(mail{kind: mailUpstreams, template: t})
 		}
+	}
+}
+
+// dropOfFormer drops what is cached of the databases of a pool when another primary takes the place of the last: what that had written
+// last, this one may not have. Under Engine.mu.
+func (e *Engine) dropOfFormer(t *template, v *view) {
+	for i := range v.Upstreams {
+		if !v.TakesWrites(i) {
+			continue
+		}
+		if now := v.upstreams[i].address; now != t.primary {
+			if t.primary != "" {
+				e.dropCached(t)
+			}
+			t.primary = now
+		}
+		return
 	}
 }
 

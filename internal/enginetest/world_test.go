@@ -212,3 +212,5 @@ func descriptors(t *testing.T) int {
 func (w *world) Classify(r engine.ClassifyRequest) { w.engine.Classified(r.Ticket, nil) }
 
 func (w *world) ProbeSoon(string, string) {}
+
+func (w *world) Follow(string, string) {}

@@ -13,7 +13,22 @@ const MaxRows = 256 << 10
 func (s *Server) Ask(e *Env, text string) { s.ask(e, text, oweQueryOurs) }
 
 // AskRows is Ask for a query whose rows are wanted; see Rows.
-func (s *Server) AskRows(e *Env, text string) { s.ask(e, text, oweRowsOurs) }
+func (s *Server) AskRows(e *Env, text string) {
+	s.maxRows = MaxRows
+	s.ask(e, text, oweRowsOurs)
+}
+
+// MaxManyRows is MaxRows of AskManyRows: 16 MiB.
+const MaxManyRows = 16 << 20
+
+// AskManyRows is AskRows where many are expected. ForgetRows gives their memory back.
+func (s *Server) AskManyRows(e *Env, text string) {
+	s.maxRows = MaxManyRows
+	s.ask(e, text, oweRowsOurs)
+}
+
+// ForgetRows forgets the rows.
+func (s *Server) ForgetRows() { s.rows = nil }
 
 func (s *Server) ask(e *Env, text string, kind Kind) {
 	if s.owed.len() > 0 || s.open {
@@ -42,7 +57,7 @@ func (s *Server) Rows(f func(columns [][]byte)) {
 
 // keepRow takes a DataRow of the answer to a query of ours.
 func (s *Server) keepRow(m []byte, length int) {
-	if len(m) < length || len(s.rows)+length > MaxRows {
+	if len(m) < length || len(s.rows)+length > s.maxRows {
 		s.Failed = true
 		return
 	}

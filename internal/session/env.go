@@ -37,6 +37,10 @@ type Env struct {
 	// Own, if set, is the statements that set, for this transaction, what the pooler's own settings are for a client.
 	Own func(*Client, *Server) []string
 
+	// Runs is told what is about to run on a server that Tracks, and what that does to its session and transaction: a text, of a
+	// statement where id is not None; nil is what nobody can read. Defining is of those that package grammar does not understand.
+	Runs func(s *Server, text []byte, id prepared.StmtID, effects sql.Effects, defining Defining)
+
 	// Ask, if set, asks what the grammar says of a text, which it copies; the answer comes by Learn.
 	Ask      func(fingerprint uint64, text []byte)
 	readings Readings

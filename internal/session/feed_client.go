@@ -220,6 +220,7 @@ func (f *feed) functionCall(length int, frame []byte) {
 		return
 	}
 	f.touchFunction(frame)
+	f.runsUnread(0, true)
 	f.s.owed.push(oweFunction, prepared.None)
 	f.s.open, f.s.executes = false, false
 	f.pass(length)
@@ -333,6 +334,11 @@ func (f *feed) query(length int, frame []byte) {
 	}
 	f.channels(st.Effects)
 	f.s.remember(text)
+	if length > len(frame) {
+		f.runsUnread(st.Effects, false)
+	} else {
+		f.runs(withoutNUL(text), prepared.None, st.Effects)
+	}
 	f.s.standNoMore(st)
 	f.s.defaults = f.s.defaults || st.Effects.Has(sql.AltersDefaults)
 	f.touch(st, text)

@@ -83,6 +83,7 @@ func (f *feed) prepareNatively(amid bool) {
 		}
 		s.Pins |= pinsOf(f.keeping(e.effectsOf(id)))
 		s.native |= e.effectsOf(id) & aboutChannels
+		s.nativeDefines = s.nativeDefines || definesKept(e.Statements.Text(id), e.effectsOf(id))
 		bytes += len(e.Statements.Text(id))
 		f.standing(name, e.Statements.Text(id), e.effectsOf(id))
 		if e.Statements.FromSQL(id) {

@@ -10,7 +10,7 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
 
-// The pooler has settings of its own, pgmux.causal_token and pgmux.route. To Postgres they are settings of an application, so it
+// The pooler has settings of its own, pgmux.causal_token, pgmux.route and pgmux.cache. To Postgres they are settings of an application, so it
 // sets, rolls back and shows them as it does all others. What it does not know of them is done by statements of ours:
 //
 //  1. Behind a text that sets one, amid the same transaction, the value is checked. Where it is none that there can be, that fails,
@@ -23,6 +23,7 @@ import (
 const (
 	TokenSetting = "pgmux.causal_token"
 	RouteSetting = "pgmux.route"
+	CacheSetting = "pgmux.cache"
 )
 
 // A causal token is 1:<process>:<mark>: the mark of the newest write of a session, and the process whose marks these are, in
@@ -61,11 +62,13 @@ func ParseToken(token string) (process, mark uint64, ok bool) {
 const (
 	isToken = "v OPERATOR(pg_catalog.~) '^$|" + tokenRegexp + "'"
 	isRoute = `pg_catalog.lower(v) OPERATOR(pg_catalog.=) ANY ('{"",auto,primary,replica}'::pg_catalog.text[])`
+	isCache = `pg_catalog.lower(v) OPERATOR(pg_catalog.=) ANY ('{"",on,off}'::pg_catalog.text[])`
 )
 
 var (
 	tokenChecks = []string{check(TokenSetting, isToken)}
 	routeChecks = []string{check(RouteSetting, isRoute)}
+	cacheChecks = []string{check(CacheSetting, isCache)}
 )
 
 // badValue begins what Postgres says of a bad value.
@@ -85,6 +88,8 @@ func checks(name []byte) []string {
 		return tokenChecks
 	case RouteSetting:
 		return routeChecks
+	case CacheSetting:
+		return cacheChecks
 	}
 	return nil
 }
@@ -101,6 +106,11 @@ func BadSetting(name, value string) (message, hint string) {
 		case "", "auto", "primary", "replica":
 			return "", ""
 		}
+	case CacheSetting:
+		switch strings.ToLower(value) {
+		case "", "on", "off":
+			return "", ""
+		}
 	default:
 		return "", ""
 	}
@@ -108,8 +118,11 @@ func BadSetting(name, value string) (message, hint string) {
 }
 
 func hintFor(name string) string {
-	if name == TokenSetting {
+	switch name {
+	case TokenSetting:
 		return "A token is what SHOW pgmux.causal_token tells."
+	case CacheSetting:
+		return "Available values: on, off."
 	}
 	return "Available values: auto, primary, replica."
 }

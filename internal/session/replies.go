@@ -165,7 +165,7 @@ func (s *Server) allDeallocated(e *Env, c *Client) {
 	s.stood = s.stood[:0]
 	s.Prepared.Clear()
 	if s.owed.len() == 1 || s.owed.len() == 2 && s.owed.at(s.owed.head+1).kind == oweSync {
-		s.native = 0
+		s.native, s.nativeDefines = 0, false
 		s.Pins &^= PinPrepare // behind more, a statement may be prepared already under the client's own name
 	}
 	if c != nil {

@@ -54,6 +54,8 @@ type Server struct {
 	dataSent bool
 	// native is what the statements do with channels that it knows by the client's own names: which of them does, nobody knows.
 	native sql.Effects
+	// nativeDefines: one of those that it knows by the client's own names may change the catalog.
+	nativeDefines bool
 	// private: its unnamed statement is the present client's and was too large to be remembered. stray: it is somebody's
 	// of another shard.
 	private, stray bool
@@ -77,8 +79,8 @@ type Server struct {
 	// signalled is the signals that what is on its way may send.
 	signalled sql.Effects
 	answers   signalAnswers
-	// ReadsOnly: its client's writes go elsewhere.
-	ReadsOnly bool
+	// ReadsOnly: its client's writes go elsewhere. Tracks: Env.Runs is told what runs on it.
+	ReadsOnly, Tracks bool
 	units
 	// begins: what is on its way may open a transaction.
 	begins bool
@@ -114,6 +116,7 @@ type Server struct {
 	Failed  bool
 	Failure []byte
 	rows    []byte
+	maxRows int
 
 	// Remember: the text of what the client runs is kept, see Last.
 	Remember bool
@@ -226,7 +229,7 @@ func (s *Server) Cleaned(e *Env) {
 	s.Known()
 	s.Prepared.Clear()
 	s.setUnnamed(e, prepared.None)
-	s.untidy, s.native = false, 0
+	s.untidy, s.native, s.nativeDefines = false, 0, false
 }
 
 // Known notes that what its client may have changed is known now.

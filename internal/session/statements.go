@@ -37,6 +37,7 @@ func (f *feed) parse(length int, frame []byte) {
 		f.channels(effects)
 		s.Pins |= PinPrepare
 		s.native |= effects & aboutChannels
+		s.nativeDefines = s.nativeDefines || definesKept(text, f.executed(effects, text))
 		f.pin(effects)
 		f.standing(name, text, effects)
 		f.parseNatively(st, length, name, text, types)
@@ -218,6 +219,11 @@ func (f *feed) bind(length int, frame []byte) {
 		f.e.release(on)
 		f.refuse(why, length, false)
 		return
+	}
+	if known && id != prepared.None {
+		f.runs(f.e.Statements.Text(id), id, effects)
+	} else {
+		f.runsUnread(effects|sql.Unknown, !known && !s.nativeDefines)
 	}
 	if effects&(touching|sql.Begins|sql.Ends|sql.SetsLocal) != 0 || f.mayGiveNull(effects) {
 		f.touchBound(id, portal, effects)

@@ -57,8 +57,14 @@ func (w *World) newBackend(up *Upstream, k key, startup []engine.Setting) *Backe
 	b.session.Standby = up.isReplica
 	b.secret = []byte(fmt.Sprintf("key%d", b.pid))
 	b.tap = tap{w: w, b: b, status: 'I'}
-	b.session.Closed = func() bool { return w.Chance(0.1) }
+	b.session.Closed = func() bool { return w.Chance(0.1) && !(w.caching && w.Chance(0.9)) }
 	b.session.Struck, b.session.Witness = w.wasStruck, b
+	b.session.Registers, b.session.Generation = b.registers, func() string {
+		if w.Chance(0.05) {
+			w.registers.generation++
+		}
+		return fmt.Sprint(w.registers.generation)
+	}
 	b.session.Asked = func(tag, drawn string) {
 		if drawn != "" && clientOfTag(drawn) != clientOfTag(tag) {
 			w.Violate("rule 4: c%d asks for its number on backend %d and is told that of %s", clientOfTag(tag), b.pid, drawn)
@@ -146,7 +152,7 @@ func (b *Backend) next() {
 	b.attempt++
 	attempt := b.attempt
 	takes := int64(b.w.random.IntN(int(20*Microsecond))) + int64(b.session.sleep(m))
-	if b.tag != "" && b.w.Chance(0.1) {
+	if (b.tag != "" || b.w.caching) && b.w.Chance(0.1) {
 		takes += int64(b.w.random.IntN(int(5 * Millisecond)))
 	}
 	if b.studies(&m) {
@@ -157,7 +163,10 @@ func (b *Backend) next() {
 
 // studyTakes bounds how long the catalog takes to answer. Until it has, nothing is known to read.
 func (b *Backend) studyTakes() int64 {
-	if b.up.node != nil {
+	switch {
+	case b.w.caching: // asked again after a hundred times that, at the soonest
+		return 50 * Microsecond
+	case b.up.node != nil:
 		return Millisecond
 	}
 	return 20 * Millisecond

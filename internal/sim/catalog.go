@@ -17,10 +17,14 @@ func aboutCatalog(text string) bool {
 }
 
 // catalog answers it, or not.
-func (s *Session) catalog() {
+func (s *Session) catalog(text string) {
 	if s.Closed != nil && s.Closed() {
 		s.fail(&failure{"42501", "permission denied for table pg_proc"})
 		s.ready()
+		return
+	}
+	if aboutLineage(text) {
+		s.lineage()
 		return
 	}
 	for range 4 {

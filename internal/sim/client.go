@@ -26,6 +26,9 @@ type Client struct {
 	promises *promises
 	hearing  hearing
 	pending  []message // sent, not yet fed to the session
+	knew     []asked   // what was known when each of them was sent
+	sent     asked     // of the message fed last
+	own      int       // its last commit of registers
 	expect   reader    // what the session has answered, not yet received
 	in       reader
 	out      []byte
@@ -77,6 +80,7 @@ func (c *Client) connect() {
 	ours.changed = c.wake
 	c.session = NewSession(begin(c.key.user, c.startup))
 	c.promises = newPromises()
+	c.promises.commits = c.hasCommitted
 	c.hearing.c = c
 	c.session.Struck, c.session.Witness = c.w.wasStruck, c.promises
 	c.session.Refused, c.session.Defers = c.w.wasRefused, c.declared.defers
@@ -285,7 +289,7 @@ func (c *Client) send() {
 func (c *Client) push(frames []message) {
 	for _, m := range frames {
 		c.w.Note("c%d sends %v", c.id, m)
-		c.pending = append(c.pending, m)
+		c.pending, c.knew = append(c.pending, m), append(c.knew, c.knows())
 		c.out = build(c.out, m.typ, m.body)
 	}
 }

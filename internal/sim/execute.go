@@ -34,6 +34,17 @@ func (s *Session) run(st *statement, args []string, extended bool) *failure {
 		s.answer(st, [][]byte{[]byte(tag)}, extended)
 	case inserts:
 		s.inserts(tag)
+	case reads:
+		s.answer(st, [][]byte{s.readRegisters(st, args)}, extended)
+	case bumps:
+		s.writeRegister(st.name, tag)
+		s.answer(st, [][]byte{[]byte(tag)}, extended)
+	case updates:
+		s.writeRegister(st.name, tag)
+		s.say('C', "UPDATE 1")
+	case alters:
+		s.now.writes, s.now.alters = append(s.now.writes, tag), true
+		s.say('C', "ALTER TABLE")
 	case fails:
 		return &failure{"22012", "division by zero " + tag}
 	case begins, commits, rollsBack, savepoint, rollsBackTo:

@@ -14,6 +14,9 @@ type witness interface {
 	// sees: a query runs, and sees what is there. logged: these statements have added rows, and their transaction has committed.
 	sees(tag string)
 	logged(tags []string)
+	// stored: a transaction has committed that has written these registers; altered: one that has changed the catalog.
+	stored(written map[string]string)
+	altered()
 	// notified: its transaction has committed, and notifies of these.
 	notified(notes []note)
 }
@@ -58,6 +61,7 @@ type promises struct {
 	said         []string       // the tags of what was completed and not yet received, in order
 	received     map[string]int // how many completions of a statement were received
 	unread       []string       // what is committed as soon as the next ReadyForQuery is received
+	commits      func(tag string)
 }
 
 func newPromises() *promises {
@@ -69,6 +73,7 @@ func (p *promises) prepared(tag string)  { p.runs[tag] = true }
 func (p *promises) completed(tag string) { p.said = append(p.said, tag) }
 func (p *promises) committed(tag string) {
 	p.writes[tag] = true
+	p.commits(tag)
 	p.unread = append(p.unread, tag)
 }
 
@@ -91,6 +96,7 @@ func (c *Client) acknowledged(m message) {
 			if !c.w.executions.of(tag).committed {
 				c.w.Violate("rule 6: c%d is told that %s is committed, and it is not", c.id, tag)
 			}
+			c.isTold(tag)
 		}
 		p.unread = p.unread[:0]
 	}

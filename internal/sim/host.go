@@ -126,6 +126,9 @@ func (h *Host) deaths() {
 	})
 }
 
+// Follow implements engine.Host: nobody hears what others write.
+func (h *Host) Follow(string, string) {}
+
 // ProbeSoon implements engine.Host.
 func (h *Host) ProbeSoon(pool, address string) {
 	defer h.trip()

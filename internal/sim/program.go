@@ -23,6 +23,10 @@ type program struct {
 	prepares bool
 	// splits: its reads are split from its writes.
 	splits bool
+	// caches: it reads and writes registers; named is which of its reads it has prepared, noise how often it does something else.
+	caches bool
+	named  map[int]bool
+	noise  float64
 	// meeting is its only purpose, if it has one.
 	meeting *meeting
 }
@@ -85,8 +89,12 @@ func (p *program) next() *batch {
 		p.begins(b)
 		return b
 	}
-	if p.splits && p.dice(4) > 0 {
+	if p.splits && p.dice(4) > 0 && !(p.caches && p.dice(4) > 0) {
 		p.split(b)
+		return b
+	}
+	if p.caches && !p.c.w.Chance(p.noise) {
+		p.cached(b)
 		return b
 	}
 	if p.listens && p.dice(3) > 0 {

@@ -45,7 +45,7 @@ func (st *statement) bounds() bool {
 // queries reports whether a statement only reads, by its grammar.
 func (st *statement) queries() bool {
 	switch st.verb {
-	case nothing, selects, fails, notices, shows, copiesOut:
+	case nothing, selects, reads, fails, notices, shows, copiesOut:
 		return true
 	}
 	return false
@@ -78,6 +78,10 @@ func (st *statement) writes() (words string, onlyHere bool) {
 		return "INSERT", false
 	case copiesIn:
 		return "COPY FROM", false
+	case updates, bumps:
+		return "UPDATE", false
+	case alters:
+		return "ALTER TABLE", false
 	case createsTemp, scratches:
 		return "CREATE TABLE", false
 	case listens:

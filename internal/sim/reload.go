@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 )
@@ -32,6 +33,8 @@ type declared struct {
 	shrunk bool
 	// splits: its reads are split from its writes; causal: clients read what they have written; defers: BEGIN is deferred.
 	splits, causal, defers bool
+	// ttl is the longest that its query cache has kept anything.
+	ttl time.Duration
 }
 
 func newDeclared(p engine.PoolConfig) *declared {
@@ -49,6 +52,7 @@ func (r *Run) apply() {
 		d.wasRemoved = d.wasRemoved || d.removed
 		d.wasLimited = d.wasLimited || c.MaxClientConnections > 0 || p.MaxClientConnections > 0 || p.MaxWaitingClients > 0 ||
 			p.MaxUserClientConnections > 0 || p.MaxAddressClientConnections > 0
+		d.ttl = max(d.ttl, p.Cache.TTL)
 		d.overruns = d.overruns || p.QueryTimeout > 0
 		d.timesOut = d.timesOut || d.overruns || p.TransactionTimeout > 0 || p.IdleTransactionTimeout > 0 || p.ClientIdleTimeout > 0
 		d.sticky = d.sticky || p.Mode == engine.Session || p.MaxPreparedStatements == 0
@@ -119,6 +123,9 @@ func (r *Run) tune(d *declared) {
 	}
 	if d.timesOut {
 		r.timeouts(p)
+	}
+	if r.Caching {
+		r.recache(p)
 	}
 	if r.Config.MaxClientConnections > 0 {
 		r.Config.MaxClientConnections = r.Between(1, r.Clients)

@@ -31,7 +31,8 @@ const capacity = 4096
 func (w *World) Begin(s Scenario) *Run {
 	r := &Run{World: w, Scenario: s, watch: newWatch()}
 	r.host = &Host{w: w, run: r, weather: s.Weather, ups: map[string]*Upstream{}, connecting: map[key]int{}, dialing: map[place]int{}, joining: map[part]int{}, probing: map[string]*probing{}}
-	w.weather = s.Weather
+	w.weather, w.caching = s.Weather, s.Caching
+	w.registers.forgetful = s.Crashes > 0
 	for _, p := range s.Config.Pools {
 		w.scarce = w.scarce || p.QueryWaitTimeout > 0 || s.Upsets > 0
 		r.declared = append(r.declared, newDeclared(p))
@@ -100,6 +101,10 @@ func (r *Run) arrive(d *declared) {
 	}
 	if c.program.splits = d.splits; d.splits {
 		c.program.left, c.program.moody = r.Batches/2+r.Between(1, r.Batches/2), r.Chance(0.1)
+	}
+	if r.Caching {
+		c.program.caches, c.program.named, c.program.noise = true, map[int]bool{}, r.Noise
+		c.program.left = r.Batches/2 + r.Between(1, r.Batches/2)
 	}
 	r.clients = append(r.clients, c)
 	r.After(int64(r.random.IntN(int(20*Millisecond))), c.connect)

@@ -28,6 +28,10 @@ type Scenario struct {
 	// Replicas is how many replicas the first upstream has; Fault what is wrong with how the pooler is told of that.
 	Replicas int
 	Fault    Fault
+	// Caching: pools have query caches, and clients read what others write.
+	Caching bool
+	// Noise is how often they do anything else.
+	Noise float64
 	// Upsets is how often something happens to one of these servers.
 	Upsets int
 }

@@ -21,6 +21,9 @@ type Session struct {
 	Asked func(tag, drawn string)
 	// Closed, if set, says whether the catalog may not be asked.
 	Closed func() bool
+	// Registers, if set, is what is committed of the registers, and the number of this look; Generation tells one catalog from another.
+	Registers  func() (map[string]string, string)
+	Generation func() string
 	// Witness, if there is one, is told what the session does.
 	Witness witness
 	readsOnly
@@ -63,11 +66,14 @@ type state struct {
 	rows     []string // those of them that have added rows
 	listens  map[string]bool
 	notes    []note // what it notifies of when it commits
+	// registers is what it has written there; nobody changes the map. alters: it has changed the catalog.
+	registers map[string]string
+	alters    bool
 }
 
 func (s state) clone() state {
 	return state{maps.Clone(s.settings), maps.Clone(s.local), maps.Clone(s.changed), maps.Clone(s.temps), slices.Clone(s.writes),
-		slices.Clone(s.rows), maps.Clone(s.listens), slices.Clone(s.notes)}
+		slices.Clone(s.rows), maps.Clone(s.listens), slices.Clone(s.notes), s.registers, s.alters}
 }
 
 type mark struct {
@@ -269,6 +275,12 @@ func (s *Session) begin() {
 }
 
 func (s *Session) commit() {
+	if s.Witness != nil && len(s.now.registers) > 0 {
+		s.Witness.stored(s.now.registers)
+	}
+	if s.Witness != nil && s.now.alters {
+		s.Witness.altered()
+	}
 	if s.Witness != nil {
 		for _, tag := range s.now.writes {
 			s.Witness.committed(tag)
@@ -277,6 +289,7 @@ func (s *Session) commit() {
 	}
 	s.notify()
 	s.now.local, s.now.writes, s.now.rows = map[string]string{}, nil, nil
+	s.now.registers, s.now.alters = nil, false
 	s.readsOnly.end()
 	s.saved, s.marks, s.tx, s.opened, s.executed = nil, nil, 'I', false, false
 	s.dropPortals()
@@ -313,7 +326,7 @@ func (s *Session) query(text string) {
 	s.unnamed = nil
 	delete(s.portals, "")
 	if aboutCatalog(text) {
-		s.catalog()
+		s.catalog(text)
 		return
 	}
 	list := parseSQL(text)

@@ -15,6 +15,8 @@ const (
 	NoFault Fault = iota
 	TakesWritesForReads
 	ForgetsWrites
+	// HidesWrites: the grammar says of an UPDATE that it changes nothing.
+	HidesWrites
 )
 
 // in does it in a configuration.

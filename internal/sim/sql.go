@@ -17,6 +17,10 @@ const (
 	fails
 	sleeps
 	notices
+	reads // registers
+	bumps // one of them
+	updates
+	alters
 	begins
 	commits
 	rollsBack
@@ -77,7 +81,7 @@ type statement struct {
 // returnsRows reports whether the statement has a RowDescription.
 func (s *statement) returnsRows() bool {
 	switch s.verb {
-	case selects, fails, sleeps, notices, setsConfig, shows, locks, unlocks, inquires, lists, catalogs, leaves, scratches, asksNumber:
+	case selects, reads, bumps, fails, sleeps, notices, setsConfig, shows, locks, unlocks, inquires, lists, catalogs, leaves, scratches, asksNumber:
 		return true
 	case notifies:
 		return s.called
@@ -144,6 +148,11 @@ func parseOne(text string) *statement {
 		if strings.Contains(sql, "$1") {
 			s.params = 1
 		}
+	case first == "UPDATE":
+		s.verb, s.name = updates, name(1)
+		s.params = strings.Count(sql, "$1")
+	case first == "ALTER":
+		s.verb = alters
 	case first == "BEGIN":
 		s.verb, s.readOnly = begins, second == "READ"
 	case first == "COMMIT":
@@ -208,6 +217,8 @@ func (s *statement) parseSelect(sql string) {
 	}
 	switch {
 	case s.parseQuestion(sql):
+		return
+	case s.parseRegisters(sql):
 		return
 	case s.parseCall(sql):
 		return

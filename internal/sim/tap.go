@@ -131,7 +131,7 @@ func (t *tap) tagged(m message) {
 // there, or had the client's next work before it saw the end of the last. Of work without a tag nobody knows whose it was.
 func (t *tap) stayed(c *Client) bool {
 	return t.last == c && (t.stays || t.follows || c.declared.sticky || c.declared.hides || c.program.moody) ||
-		t.cancelled == nil && c.asks.made > 0 && c.declared.sticky
+		t.cancelled == nil && c.asks.made > 0 && (c.declared.sticky || c.program.caches)
 }
 
 // keepsServer reports whether a message may leave what keeps the server with its client. With settings that are not tracked, any may: once

@@ -55,6 +55,9 @@ type World struct {
 	turnEnds   []func() // to be done when the present turn has ended
 	draining   bool     // clients may be told to go
 	scarce     bool     // clients may be told that there was no server in time
+	// registers is what the database holds; caching: pools have query caches.
+	registers *registers
+	caching   bool
 	// cluster is the servers that replicate; nil: there are none. refused is the statements that a replica has refused.
 	cluster *cluster
 	refused map[string]bool
@@ -72,6 +75,7 @@ func NewWorld(seed uint64) *World {
 		struck:     map[string]bool{},
 		refused:    map[string]bool{},
 		executions: executions{},
+		registers:  newRegisters(),
 		lastFD:     1000,
 	}
 }

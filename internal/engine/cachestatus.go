@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"github.com/pgmux/caddy-pgmux/querycache"
+)
+
+// cacheCounts is what one loop has counted of a cache; each has a cache line of its own.
+type cacheCounts struct {
+	hits, misses, bypassed atomic.Uint64
+	_                      [40]byte
+}
+
+// CacheStatus is what the query caches look like, one for each pool that has one. It may be called from any goroutine.
+func (e *Engine) CacheStatus() (all []CacheStatus) {
+	for _, t := range e.cached("") {
+		if c := t.cache.Load(); c != nil {
+			all = append(all, e.cacheStatus(t, c))
+		}
+	}
+	return all
+}
+
+// PurgeCache drops the replies of a pool that depend on a table, by its name without a schema, and tells how many there were. No pool: of all
+// pools; no table: all replies. It may be called from any goroutine.
+func (e *Engine) PurgeCache(pool, table string) (n int) {
+	for _, t := range e.cached(pool) {
+		if c := t.cache.Load(); c != nil {
+			e.changedByHand(t, table) // or what is being recorded would be kept
+			n += c.Purge(table)
+		}
+	}
+	return n
+}
+
+// changedByHand notes that a table of the databases of a pool, or all, may have been changed.
+func (e *Engine) changedByHand(t *template, table string) {
+	for _, l := range e.ledgersOf(t) {
+		if table == "" {
+			e.dropAll(l)
+		} else {
+			l.Ledger.Table(table).Change(e.marks.Load())
+		}
+	}
+}
+
+// cached is the declared pools, or the one of that name, that may have a cache.
+func (e *Engine) cached(pool string) (list []*template) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for name, t := range e.templates {
+		if pool == "" || pool == name {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+func (e *Engine) cacheStatus(t *template, c *poolCache) CacheStatus {
+	s := c.Status()
+	out := CacheStatus{
+		Pool: t.name, State: e.cacheState(t, c),
+		Entries: s.Entries, Bytes: s.Bytes, MaxBytes: s.MaxBytes,
+		Stored: s.Puts, Refused: s.Refused, Evicted: s.Evicted, Invalidated: s.Stale,
+		Tables: e.cacheTables(t, c),
+	}
+	for i := range c.counts {
+		out.Hits += c.counts[i].hits.Load()
+		out.Misses += c.counts[i].misses.Load()
+		out.Bypassed += c.counts[i].bypassed.Load()
+	}
+	for _, r := range c.forms.Rows() {
+		out.Forms = append(out.Forms, CacheForm{Text: r.Text, Hits: r.Hits, Misses: r.Misses, Stored: r.Stored, Bytes: r.Bytes,
+			MissSeconds: float64(r.MissNanos) / 1e9, Refused: querycache.Reason(r.Why).String()})
+	}
+	return out
+}
+
+// cacheState says whether a cache is in use.
+func (e *Engine) cacheState(t *template, c *poolCache) string {
+	if !e.caches() {
+		return "off: an event loop does not follow yet what its clients write"
+	}
+	if !c.rules.Load().WAL {
+		return "on"
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	state := "off: nothing has been asked for yet"
+	for k, f := range e.feeds {
+		switch {
+		case k.pool != t.name || !f.wanted.Load():
+		case f.published.Load() == nil:
+			return "catching up"
+		default:
+			state = "on"
+		}
+	}
+	return state
+}
+
+// cacheTables is the tables of a pool's databases that have been looked at, with the entries that depend on each.
+func (e *Engine) cacheTables(t *template, c *poolCache) (out []CacheTable) {
+	for _, l := range e.ledgersOf(t) {
+		entries := c.Tables(l.Ledger)
+		for _, table := range l.Tables() {
+			out = append(out, CacheTable{Database: l.database, Table: table.Name, Entries: entries[table], Changes: table.Changes()})
+		}
+	}
+	return out
+}
+
+// ledgersOf is those of the databases of a declared pool that are in use.
+func (e *Engine) ledgersOf(t *template) (list []*ledger) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	seen := map[*ledger]bool{}
+	for _, p := range e.pools {
+		if p.template == t && !seen[p.ledger] {
+			seen[p.ledger] = true
+			list = append(list, p.ledger)
+		}
+	}
+	return list
+}

@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"github.com/pgmux/caddy-pgmux/internal/prepared"
+	"github.com/pgmux/caddy-pgmux/internal/session"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
+	"github.com/pgmux/caddy-pgmux/querycache"
+)
+
+// What texts change, and what reads depend on, is found out once for each fingerprint and lineage, and remembered by the shard.
+
+// maxEffects bounds what is remembered; past it all is found out anew.
+const maxEffects = 8192
+
+// effectKey is of what a text does: the lineage is of the catalog that it was read by, and the ledger has the tables.
+type effectKey struct {
+	fingerprint uint64
+	lineage     *querycache.Lineage
+	ledger      *ledger
+}
+
+// dependence is what a read depends on, or why it cannot be cached.
+type dependence struct {
+	tables []*querycache.Table
+	why    querycache.Reason
+}
+
+// changes notes what a text changes that is about to run on a server; nil is one that nobody can read. Whether it may change the catalog
+// itself is told apart (redefines): what a function does in dynamic SQL is not seen. The catalog is asked soon, and believed until then.
+func (s *Shard) changes(srv *server, text []byte, id prepared.StmtID, defining session.Defining) {
+	l, g := srv.pool.shared.ledger, srv.pool.shared.catalog
+	var of uint64
+	var f *sql.Facts
+	var asked bool
+	if text != nil {
+		of, f, asked = s.env.FactsOf(text, id)
+	}
+	if f == nil && asked && s.guess(srv, of, text, defining) {
+		if srv.writes.active {
+			srv.writes.begin()
+		}
+		return
+	}
+	if srv.Pins&session.PinTemp != 0 && f != nil && f.Class != sql.ClassReads {
+		f = nil // a temporary view may have any name
+	}
+	srv.writes.add(l, s.changedBy(l, g, of, f, text, defining))
+}
+
+// effect is what a text changes.
+type effect struct {
+	tables []*querycache.Table
+	// redefines: perhaps the catalog itself. hides: it runs what nobody can read, and which seldom does.
+	redefines, hides bool
+}
+
+// changedBy is what a text of those facts changes; nil facts: it may do anything.
+func (s *Shard) changedBy(l *ledger, g *catalog, of uint64, f *sql.Facts, text []byte, defining session.Defining) effect {
+	if f == nil {
+		return effect{tables: []*querycache.Table{&l.All}, redefines: defining != session.DefinesNot, hides: true}
+	}
+	x := s.effectOf(l, g.lineage.Load(), of, f, text)
+	if !f.Traits.Has(sql.Understood) {
+		x.redefines = defining == session.MayDefine || defining == session.DefinesPrepared && l.definesPrepared.Load()
+	}
+	return x
+}
+
+// effectOf is changedBy as far as it is the same for all texts with that fingerprint.
+func (s *Shard) effectOf(l *ledger, lineage *querycache.Lineage, of uint64, f *sql.Facts, text []byte) effect {
+	k := effectKey{of, lineage, l}
+	if x, known := s.effects[k]; known {
+		return x
+	}
+	s.form = sql.NormalForm(s.form[:0], text)
+	names, all := lineage.Writes(f, s.form)
+	var x effect
+	for _, name := range names {
+		x.tables = append(x.tables, l.Table(name))
+	}
+	if all {
+		x.tables, x.hides = append(x.tables, &l.All), lineage != nil
+	}
+	if f.Traits.Has(sql.Roles) {
+		x.tables = append(x.tables, s.everything(l)...)
+		return x // databases may come
+	}
+	if len(s.effects) >= maxEffects {
+		clear(s.effects)
+	}
+	s.effects[k] = x
+	return x
+}
+
+// everything is all databases but one.
+func (s *Shard) everything(but *ledger) (tables []*querycache.Table) {
+	for _, l := range s.engine.allLedgers() {
+		if l != but {
+			tables = append(tables, &l.All)
+		}
+	}
+	return tables
+}
+
+// dependsOn is what a read depends on.
+func (s *Shard) dependsOn(l *ledger, lineage *querycache.Lineage, of uint64, f *sql.Facts, text []byte) dependence {
+	k := effectKey{of, lineage, l}
+	if d, known := s.dependences[k]; known {
+		return d
+	}
+	s.form = sql.NormalForm(s.form[:0], text)
+	names, why := lineage.Reads(f, s.form)
+	d := dependence{why: why}
+	for _, name := range names {
+		d.tables = append(d.tables, l.Table(name))
+	}
+	if len(s.dependences) >= maxEffects {
+		clear(s.dependences)
+	}
+	s.dependences[k] = d
+	return d
+}

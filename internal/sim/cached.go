@@ -1,0 +1,79 @@
+package sim
+
+import (
+	"strings"
+	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+)
+
+// Cached is a scenario in which pools have query caches: calm, stormy, with crashes, or with replicas.
+func (w *World) Cached() Scenario {
+	s := [](func() Scenario){w.Calm, w.Stormy, w.Crashing, w.Split}[w.random.IntN(4)]()
+	s.Caching = true
+	s.Listening, s.Preparing = s.Listening/4, s.Preparing/4
+	s.Clients, s.Batches = max(s.Clients, w.Between(4, 10)), w.Between(30, 150)
+	s.Noise = []float64{0, 0.005, 0.005, 0.05}[w.random.IntN(4)]
+	for i := range s.Config.Pools {
+		p := &s.Config.Pools[i]
+		p.QueryTimeout = 0 // what it cancels has to have a tag
+		if p.Mode == engine.Session && w.Chance(0.8) {
+			p.Mode = engine.Transaction // so that clients are without a server now and then
+		}
+		if p.MaxPreparedStatements == 0 && w.Chance(0.8) {
+			p.MaxPreparedStatements = 1000 // else nobody knows what a Bind runs
+		}
+		if i == 0 || w.Chance(0.7) {
+			p.Cache = w.cache()
+		}
+	}
+	return s
+}
+
+// cache is a query cache, or none.
+func (w *World) cache() engine.CacheConfig {
+	c := engine.CacheConfig{MaxBytes: []int64{1 << 20, 1 << 20, 1 << 20, 2 << 10, 4 << 10}[w.random.IntN(5)]}
+	c.MaxEntryBytes = int(c.MaxBytes) / 2
+	c.TTL = []time.Duration{time.Hour, time.Hour, time.Minute, 5 * time.Millisecond, time.Millisecond}[w.random.IntN(5)]
+	if w.Chance(0.1) {
+		c.Match, c.Tables = engine.CacheTables, []string{"r0", "r1"}
+	}
+	return c
+}
+
+// recache switches the cache of a pool on or off, or changes it.
+func (r *Run) recache(p *engine.PoolConfig) {
+	p.QueryTimeout = 0
+	switch {
+	case r.Chance(0.3):
+		p.Cache = engine.CacheConfig{}
+	case r.Chance(0.5):
+		p.Cache = r.cache()
+	}
+}
+
+// aboutLineage reports whether a text asks what reads depend on and writes reach.
+func aboutLineage(text string) bool { return strings.Contains(text, "'lineage'") }
+
+// lineage answers that. Now and then somebody has changed the catalog of whom nobody knows.
+func (s *Session) lineage() {
+	for range 3 {
+		s.say('C', "SET")
+	}
+	rows := [][]string{
+		{"relation", "0", "r0\nr1\nr2\nr3\nt\nw0", "1,1,1,1,1,2", s.Generation()},
+		{"function", "0", "fail\nnotice\nbumps\nleave\nscratches\nlocking\nraises", "0,0,5,5,5,5,1", ""},
+		{"edges", "r", "r5 r0 r5 r1 f6 r1", "", ""},
+		{"edges", "w", "r2 r3", "", ""},
+		{"lineage", "6", "7", "0", "4"},
+	}
+	for _, row := range rows {
+		var columns [][]byte
+		for _, c := range row {
+			columns = append(columns, []byte(c))
+		}
+		s.row(columns...)
+	}
+	s.say('C', selectTag(len(rows)))
+	s.ready()
+}
