@@ -25,6 +25,11 @@ func inPool(lines string) string {
 		"\t\t\t\tmethod trust\n\t\t\t}\n" + lines + "\n\t\t}\n\t}\n}\n"
 }
 
+// inCache is a good Caddyfile with these lines in the query_cache of its pool, the first of them at line 9.
+func inCache(lines string) string {
+	return inPool("\t\t\tquery_cache {\n\t\t\t\t" + lines + "\n\t\t\t}")
+}
+
 // inAuth is a Caddyfile with these lines inside the auth block of its pool, the first of them at line 6.
 func inAuth(lines string) string {
 	return "{\n\tpostgres {\n\t\tpool app {\n\t\t\tupstream db:1\n\t\t\tauth {\n\t\t\t\t" + lines + "\n\t\t\t}\n\t\t}\n\t}\n}\n"
@@ -97,6 +102,16 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 			health_user probe {env.PROBE}
 			health_database app
 			circuit_breaker 3 1m
+			query_cache {
+				ttl 5s
+				max_size 64MiB
+				max_entry_size 256KiB
+				invalidation wal
+				publication of_mine
+				replication_user follower {env.FOLLOWER}
+				match tables orders public.products
+				store memory
+			}
 			auth {
 				method scram-sha-256
 				user alice {env.ALICE}
@@ -184,6 +199,12 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 			"health_interval": 500000000, "health_timeout": 250000000, "health_passes": 2, "health_fails": 3,
 			"health_user": {"name": "probe", "secret": "{env.PROBE}"}, "health_database": "app",
 			"circuit_breaker": {"fails": 3, "open": 60000000000},
+			"query_cache": {
+				"ttl": 5000000000, "max_size": 67108864, "max_entry_size": 262144,
+				"invalidation": "wal", "publication": "of_mine",
+				"replication_user": {"name": "follower", "secret": "{env.FOLLOWER}"},
+				"match": "tables", "tables": ["orders", "public.products"], "store": {"store": "memory"}
+			},
 			"auth": {
 				"method": "scram-sha-256",
 				"user": {"alice": "{env.ALICE}", "bob": "secret"},
@@ -259,6 +280,13 @@ func TestGuestsAreWhatTheyAreWritten(t *testing.T) {
 			interval 30s
 		}`: `"dynamic_upstreams": [{"source": "http", "url": "http://inventory.internal/postgres.json", "interval": 30000000000}]`,
 		"circuit_breaker 3": `"circuit_breaker": {"fails": 3}`,
+		"query_cache":       `"query_cache": {}`,
+		`query_cache {
+			ttl 0
+			max_size 1000
+			invalidation writes
+			match hinted
+		}`: `"query_cache": {"ttl": 0, "max_size": 1000, "invalidation": "writes", "match": "hinted"}`,
 	} {
 		out, err := adapt(inPool("\t\t\t" + written))
 		if err != nil {
@@ -344,6 +372,35 @@ func TestWrongCaddyfilesNameTheLineAndTheCure(t *testing.T) {
 		{"breaker without unit", inPool("\t\t\tcircuit_breaker 5 10"), `circuit_breaker takes a duration as its second word, and "10" is none; write a number with its unit, like 10s`, ":8"},
 		{"breaker too much", inPool("\t\t\tcircuit_breaker 5 10s 3"), `circuit_breaker has "3" too many`, ":8"},
 		{"breaker below none", inPool("\t\t\tcircuit_breaker -1"), "pool app circuit_breaker fails is -1, but must be 0 to 1000", ":8"},
+		{"a word behind query_cache", inPool("\t\t\tquery_cache 5s"), `query_cache has "5s" too many; remove it`, ":8"},
+		{"unknown option of query_cache", inCache("max_entry 1MiB"), `query_cache has no option "max_entry"; it has invalidation, match, max_entry_size, max_size`, ":9"},
+		{"misspelt option of query_cache", inCache("ttl 5s\n\t\t\t\tmaxsize 1MiB"), `query_cache has no option "maxsize"; did you mean max_size?`, ":10"},
+		{"ttl without unit", inCache("ttl 5"), `ttl takes a duration, and "5" is none; write a number with its unit`, ":9"},
+		{"ttl below none", inCache("ttl -5s"), "pool app query_cache ttl is -5s, but a time cannot be negative; 0 means that nothing is cached", ":9"},
+		{"ttl too short", inCache("ttl 5us"), "pool app query_cache ttl is 5µs, but must be at least 1ms", ":9"},
+		{"size of a word", inCache("max_size much"), `max_size: "much" is no size; write a whole number with its unit, like 64KiB or 256MiB`, ":9"},
+		{"no size", inCache("max_size"), "max_size needs a size, like 256MiB", ":9"},
+		{"size with a space", inCache("max_size 64 MiB"), `max_size has "MiB" too many`, ":9"},
+		{"size below none", inCache("max_size -1MiB"), "pool app query_cache max_size is -1MiB, but must be at least 1B", ":9"},
+		{"entries larger than the cache", inCache("max_size 1MiB\n\t\t\t\tmax_entry_size 2MiB"), "pool app query_cache max_entry_size is 2MiB, but max_size is 1MiB", ":10"},
+		{"unknown invalidation", inCache("invalidation write"), `pool app query_cache invalidation is "write", but must be one of writes, wal; did you mean writes?`, ":9"},
+		{"wal that nobody follows", inCache("ttl 5s\n\t\t\t\tinvalidation wal"), "pool app query_cache invalidation is wal, but nobody is there to follow what others write", ":10"},
+		{"publication that nobody follows", inCache("publication x"), "pool app query_cache publication is written, but invalidation is writes", ":9"},
+		{"replication_user without name", inCache("replication_user"), "replication_user needs a name", ":9"},
+		{"match of nothing", inCache("match"), "match needs all, hinted, or tables and their names", ":9"},
+		{"match misspelt", inCache("match table orders"), `match takes all, hinted or tables, and "table" is none of them; did you mean tables?`, ":9"},
+		{"match of a table", inCache("match orders products"), `"orders" is none of them; if it is a table, write ` + "`match tables orders`", ":9"},
+		{"match tables without names", inCache("match tables"), "match tables needs names of tables; write them on the same line, like `match tables orders products`", ":9"},
+		{"match all and names", inCache("match all orders"), `match all has "orders" too many; remove it`, ":9"},
+		{"match of a table twice", inCache("ttl 5s\n\t\t\t\tmatch tables orders orders"), "pool app query_cache tables has orders twice; remove one", ":10"},
+		{"match with commas", inCache("match tables orders, products"), `pool app query_cache tables has "orders,"; write each name by itself`, ":9"},
+		{"match twice", inCache("match all\n\t\t\t\tmatch hinted"), "match is written twice in query_cache, first at line 9", ":10"},
+		{"no store", inCache("store"), "store needs the name of a store; there are memory", ":9"},
+		{"store misspelt", inCache("store memry"), `there is no store "memry"; did you mean memory?`, ":9"},
+		{"unknown store", inCache("store memcached 10.0.0.9:11211"), `there is no store "memcached"; there are memory, and those that plug-ins add`, ":9"},
+		{"a store that takes nothing", inCache("store memory 1GiB"), `store memory has "1GiB" too many; remove it`, ":9"},
+		{"a store without block", inCache("store memory {\n\t\t\t\t\tx\n\t\t\t\t}"), "store memory takes no block", ":10"},
+		{"cached sessions", inPool("\t\t\tpool_mode session\n\t\t\tquery_cache {\n\t\t\t\tttl 5s\n\t\t\t}"), "pool app query_cache is on, but pool_mode is session", ":9"},
 		{"bad tls mode", inPool("\t\t\ttls prefer"), `pool app tls mode is "prefer", but must be one of require, disable, allow`, ":8"},
 		{"tls verify without a ca", inPool("\t\t\ttls verify-ca {\n\t\t\t}"), "pool app tls is verify-ca, but nothing says whose certificates are good", ":8"},
 		{"unknown option of tls", inPool("\t\t\ttls {\n\t\t\t\tserver_name x\n\t\t\t}"), `tls has no option "server_name"; did you mean server_names?`, ":9"},

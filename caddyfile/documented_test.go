@@ -20,7 +20,8 @@ func TestCaddyfileAndJSONCarryTheSameNames(t *testing.T) {
 	same(t, "auth", authOptions.names(), fields(config.Auth{}))
 	same(t, "tls", append(tlsOptions.names(), "mode"), fields(config.ClientTLS{}), "connection_policy", "connection_policies")
 	same(t, "server_tls", append(serverTLSOptions.names(), "mode"), fields(config.ServerTLS{}))
-	same(t, "upstream", append(upstreamOptions.names(), "address"), fields(config.Upstream{})) // an argument
+	same(t, "query_cache", append(queryCacheOptions.names(), "tables"), fields(config.QueryCache{})) // behind match
+	same(t, "upstream", append(upstreamOptions.names(), "address"), fields(config.Upstream{}))       // an argument
 	same(t, "a", append(aOptions.names(), "host", "port"), fields(config.AUpstreams{}))
 	same(t, "srv", append(srvOptions.names(), "name"), fields(config.SRVUpstreams{}))
 	same(t, "patroni", append(patroniOptions.names(), "urls"), fields(config.PatroniUpstreams{}))
@@ -63,7 +64,7 @@ func TestEveryOptionIsDocumented(t *testing.T) {
 	}
 	all := make(map[string]bool)
 	for _, names := range [][]string{appOptions.names(), poolOptions.names(), authOptions.names(),
-		upstreamOptions.names(), tlsOptions.names(), serverTLSOptions.names(),
+		upstreamOptions.names(), tlsOptions.names(), serverTLSOptions.names(), queryCacheOptions.names(),
 		aOptions.names(), srvOptions.names(), patroniOptions.names(), httpOptions.names()} {
 		for _, name := range names {
 			all[name] = true

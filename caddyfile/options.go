@@ -4,6 +4,8 @@ import (
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/pgmux/caddy-pgmux/config"
 )
 
 type caddyDuration = caddy.Duration
@@ -75,6 +77,23 @@ func duration[T any](field func(*T) **caddyDuration) option[T] {
 			return p.Errf("%s takes a duration, and %q is none; write a number with its unit, like 500ms, 30s, 10m or 1h", name, text)
 		}
 		value := caddyDuration(d)
+		*field(into) = &value
+		return p.end(name)
+	}}
+}
+
+// size reads a number of bytes; its bounds are config.Check's.
+func size[T any](field func(*T) **config.Size) option[T] {
+	return option[T]{read: func(p *parser, _ string, into *T) error {
+		name := p.Val()
+		text, err := p.argument("a size, like 256MiB")
+		if err != nil {
+			return err
+		}
+		value, err := config.ParseSize(text)
+		if err != nil {
+			return p.Errf("%s: %w", name, err)
+		}
 		*field(into) = &value
 		return p.end(name)
 	}}

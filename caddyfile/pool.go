@@ -66,6 +66,10 @@ import (
 //		health_database <name>
 //		circuit_breaker off|<fails> [<open>]
 //
+//		query_cache {
+//			…
+//		}
+//
 //		auth {
 //			…
 //		}
@@ -148,6 +152,7 @@ var poolOptions = options[config.Pool]{
 	"health_user":                    login(func(p *config.Pool) **config.ServerUser { return &p.HealthUser }),
 	"health_database":                word(func(p *config.Pool) *string { return &p.HealthDatabase }),
 	"circuit_breaker":                {read: parseCircuitBreaker},
+	"query_cache":                    {read: parseQueryCache},
 	"auth":                           {read: parseAuth},
 	"server_user":                    login(func(p *config.Pool) **config.ServerUser { return &p.ServerUser }),
 	"tls":                            {read: parseTLS},

@@ -20,6 +20,7 @@ func (p *Pool) check(path string) *Problem {
 		p.checkState(path),
 		p.checkRouting(path),
 		p.checkHealth(path),
+		p.checkCache(path+".query_cache"),
 		p.TLS.check(path+".tls"),
 		p.ServerTLS.check(path+".server_tls"),
 		p.Auth.check(path, p.TLS),

@@ -32,6 +32,9 @@ const (
 	DefaultHealthDatabase        = "postgres"
 	DefaultBreakerFails          = 5
 	DefaultBreakerOpen           = 10 * time.Second
+	DefaultCacheSize             = 256 * MiB
+	DefaultCacheEntrySize        = MiB
+	DefaultPublication           = "pgmux"
 	DefaultAuthQuery             = "SELECT rolname, rolpassword, rolvaliduntil FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolcanlogin"
 )
 
@@ -52,6 +55,8 @@ var (
 	DeferBegins      = []string{"off", "on"}
 	ReadTargets      = []string{"prefer_replica", "replica", "primary", "any"}
 	ReadYourWrites   = []string{"on", "off"}
+	Invalidations    = []string{"writes", "wal"}
+	CacheMatches     = []string{"all", "hinted", "tables"}
 )
 
 // The words that track_parameters takes in place of names.
@@ -76,6 +81,10 @@ const (
 	LeastHealthInterval = 10 * time.Millisecond
 	// MaxUpstreams bounds the upstreams of one pool, those that sources find included. Each is probed over a connection of its own.
 	MaxUpstreams = 1000
+	// LeastCacheTTL is shorter than it takes to ask twice; what is less was mostly meant as seconds, and is a number of nanoseconds.
+	LeastCacheTTL = time.Millisecond
+	// MaxCacheEntrySize is about the largest message that Postgres sends: a reply is kept in one piece.
+	MaxCacheEntrySize = GiB
 )
 
 // Int is *p, or the default where nothing is written.
@@ -92,6 +101,14 @@ func Duration(p *caddy.Duration, or time.Duration) time.Duration {
 		return or
 	}
 	return time.Duration(*p)
+}
+
+// Bytes is *p, or the default where nothing is written.
+func Bytes(p *Size, or Size) Size {
+	if p == nil {
+		return or
+	}
+	return *p
 }
 
 // String is *p, or the default where nothing is written.

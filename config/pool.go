@@ -225,6 +225,9 @@ type Pool struct {
 	// connections in a row that failed, for 10s.
 	CircuitBreaker *CircuitBreaker `json:"circuit_breaker,omitempty"`
 
+	// QueryCache answers reads that were asked before. Not with pool_mode session. Default: nothing is cached.
+	QueryCache *QueryCache `json:"query_cache,omitempty"`
+
 	// Auth says who may log in, and how they prove it.
 	Auth *Auth `json:"auth,omitempty"`
 

@@ -16,11 +16,13 @@ func init() {
 	caddy.RegisterModule((*Admin)(nil))
 }
 
-// Admin is the part of Caddy's admin API that shows pools:
+// Admin is the part of Caddy's admin API that shows pools, and empties their caches:
 //
 //	GET /postgres/pools           every pool: size, available, max_size, utilization, waiting, clients, servers, …
 //	GET /postgres/pools/<name>    one pool, also by database and user, and by upstream
 //	GET /postgres/upstreams       every upstream of every pool, or of ?pool=<name>: role, health, lag, connections, …
+//	GET /postgres/cache           every query cache, or that of ?pool=<name>: entries, bytes, hits, misses, tables, forms, …
+//	DELETE /postgres/cache        drops all replies, or those of ?pool=<name>, or those that depend on ?table=<name>
 //
 // It is made before the apps of its configuration, so it looks at the process when it is asked.
 type Admin struct {
@@ -49,9 +51,12 @@ func (a *Admin) Routes() []caddy.AdminRoute {
 
 func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 	path := strings.TrimSuffix(r.URL.Path, "/")
+	if path == cachePath {
+		return a.serveCache(w, r)
+	}
 	name, isPool := strings.CutPrefix(path, poolsPath+"/")
 	if path != poolsPath && path != upstreamsPath && !isPool {
-		return notFound("there is nothing at %s; there is %s, %s/<name> and %s", r.URL.Path, poolsPath, poolsPath, upstreamsPath)
+		return notFound("there is nothing at %s; there is %s, %s/<name>, %s and %s", r.URL.Path, poolsPath, poolsPath, upstreamsPath, cachePath)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -86,12 +91,12 @@ func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 // serveUpstreams lists the upstreams of all pools, or of one.
 func (a *Admin) serveUpstreams(w http.ResponseWriter, r *http.Request, s engine.Snapshot) error {
 	all := a.process.upstreams(s)
-	name := r.URL.Query().Get("pool")
+	name, err := a.askedPool(r.URL.Query())
+	if err != nil {
+		return err
+	}
 	if name == "" {
 		return answer(w, all)
-	}
-	if plan := a.process.current.Load(); plan == nil || plan.pools[name] == nil {
-		return notFound("there is no pool %q; GET %s lists them", name, poolsPath)
 	}
 	return answer(w, slices.DeleteFunc(all, func(u upstreamStatus) bool { return u.Pool != name }))
 }

@@ -28,6 +28,9 @@ type fakePooler struct {
 	marks      atomic.Uint64
 	probed     []probed
 	topologies map[string]*routing.Topology
+
+	caches []engine.CacheStatus
+	purges []string // pool and table
 }
 
 // probed is what the engine was told of a probe.
@@ -101,6 +104,16 @@ func (f *fakePooler) Probed(pool string, _ int64, r routing.Report) {
 }
 
 func (f *fakePooler) Topology(pool string) *routing.Topology { return f.topologies[pool] }
+
+func (f *fakePooler) CacheStatus() []engine.CacheStatus { return f.caches }
+
+// PurgeCache drops seven replies.
+func (f *fakePooler) PurgeCache(pool, table string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.purges = append(f.purges, pool+"/"+table)
+	return 7
+}
 
 func (f *fakePooler) Drain() <-chan struct{} { return f.drained }
 

@@ -40,6 +40,7 @@ type answered interface {
 	Dialed(engine.Ticket, engine.DialResult)
 	Cancelled(engine.Ticket)
 	Classified(engine.Ticket, *sql.Facts)
+	followed
 }
 
 // dialSlots bounds the dials to one upstream.
@@ -168,6 +169,11 @@ func (h *host) Classify(req engine.ClassifyRequest) {
 
 // ProbeSoon implements engine.Host.
 func (h *host) ProbeSoon(pool, address string) { h.process.probes.soon(pool, address) }
+
+// Follow implements engine.Host.
+func (h *host) Follow(pool, database string) {
+	h.process.feeds.begin(h.process, h.engine, feedKey{pool, database})
+}
 
 // Log implements engine.Host.
 func (h *host) Log(n engine.Notice) { h.notices.add(n) }

@@ -54,6 +54,7 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		poolConnections, poolMaxConnections, poolUtilization, clients, waitingClients, acquireSeconds, querySeconds,
 		queriesTotal, serverConnects, clientLogins, upstreamUp, upstreamLag, upstreamRole, upstreamBreaker, pinnedTotal,
+		cacheRequests, cacheBytes,
 	} {
 		to <- d
 	}
@@ -70,6 +71,9 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	}
 	for _, u := range m.process.upstreams(s) {
 		collectUpstream(to, &u)
+	}
+	for _, c := range m.process.caches() {
+		collectCache(to, &c)
 	}
 	totals := make(map[string]*poolTotals)
 	for i := range s.Pools {

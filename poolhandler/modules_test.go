@@ -41,6 +41,9 @@ func TestValidate(t *testing.T) {
 		{"guests", `{"postgres":{"pools":{"app":{"dynamic_upstreams":[{"source":"srv","name":"x.internal"}],"lb_policy":{"policy":"hash","key":"user"},"auth":{"method":"trust"}}}},` + listener + `}`, ""},
 		{"unknown policy", `{"postgres":{"pools":{"app":{"upstream":[{"address":"db:5432"}],"lb_policy":{"policy":"best"},"auth":{"method":"trust"}}}}}`, "pools.app: lb_policy: loading module 'best': unknown module: postgres.selection_policies.best"},
 		{"a source that says nothing", `{"postgres":{"pools":{"app":{"dynamic_upstreams":[{"source":"srv"}],"auth":{"method":"trust"}}}}}`, "pools.app: dynamic_upstreams: position 0: loading module 'srv': provision postgres.upstreams.srv: name: is missing"},
+		{"a cache with a store", `{"postgres":{"pools":{"app":{"upstream":[{"address":"db:5432"}],"query_cache":{"ttl":"5s","max_size":"64MiB","store":{"store":"memory"}},"auth":{"method":"trust"}}}}}`, ""},
+		{"unknown store", `{"postgres":{"pools":{"app":{"upstream":[{"address":"db:5432"}],"query_cache":{"store":{"store":"memcached"}},"auth":{"method":"trust"}}}}}`, "pools.app: query_cache: store: loading module 'memcached': unknown module: postgres.caches.memcached; there are memory, and those that plug-ins add"},
+		{"a store that takes nothing", `{"postgres":{"pools":{"app":{"upstream":[{"address":"db:5432"}],"query_cache":{"store":{"store":"memory","size":1}},"auth":{"method":"trust"}}}}}`, `unknown field "size"`},
 		{"missing variable of who asks", `{"postgres":{"pools":{"app":{"upstream":[{"address":"db:5432"}],"health_user":{"name":"x","secret":"{env.PGMUX_TEST_MISSING}"},"auth":{"method":"trust"}}}}}`, "pools.app.health_user: evaluated placeholder {env.PGMUX_TEST_MISSING} is empty"},
 	} {
 		err := validate(t, c.apps)

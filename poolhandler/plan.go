@@ -44,7 +44,8 @@ type pool struct {
 	query      *login.AuthQuery // nil: nobody is asked for secrets
 	upstreams  []routing.Declared
 	health     health
-	sources    []source // of upstreams; after invite
+	feed       *feedLogin // nil: nobody follows changes
+	sources    []source   // of upstreams; after invite
 	found      *foundAddresses
 }
 
@@ -104,10 +105,14 @@ func newPool(name string, c *config.Pool, logger *zap.Logger) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	feed, err := newFeedLogin(c, serverTLS)
+	if err != nil {
+		return nil, err
+	}
 	return &pool{
 		name: name, databases: newDatabaseNames(c.Databases),
 		auth: auth, server: server, priorities: c.Priority, query: query, found: found,
-		upstreams: declared(c.Upstream), health: health,
+		upstreams: declared(c.Upstream), health: health, feed: feed,
 	}, nil
 }
 
@@ -121,7 +126,7 @@ func declared(upstreams []*config.Upstream) []routing.Declared {
 	return out
 }
 
-// invite loads the guest modules of every pool: who picks upstreams, and who finds them.
+// invite loads the guest modules of every pool: who picks upstreams, who finds them, and who keeps replies.
 func (p *plan) invite(ctx caddy.Context, app *config.App) error {
 	for i, name := range p.names {
 		var err error
@@ -129,6 +134,9 @@ func (p *plan) invite(ctx caddy.Context, app *config.App) error {
 			return fmt.Errorf("pools.%s: %w", name, err)
 		}
 		if p.pools[name].sources, err = loadSources(ctx, name, app.Pools[name]); err != nil {
+			return fmt.Errorf("pools.%s: %w", name, err)
+		}
+		if err := checkStore(ctx, app.Pools[name]); err != nil {
 			return fmt.Errorf("pools.%s: %w", name, err)
 		}
 	}
@@ -192,6 +200,7 @@ func enginePool(name string, c *config.Pool) engine.PoolConfig {
 		Reads:          reads[config.Word(c.Reads, config.ReadTargets)],
 		ReadYourWrites: c.ReadYourWrites != "off",
 		Health:         trackerSettings(c),
+		Cache:          cacheConfig(c.QueryCache),
 	}
 	if c.PoolSize != nil && *c.PoolSize == config.AutoPoolSize {
 		out.AutoSize, out.PoolSize = true, max(config.DefaultPoolSize, out.MinPoolSize)

@@ -34,6 +34,8 @@ type process struct {
 	logins logins
 	// probes asks the upstreams of the pools in force what they are.
 	probes probes
+	// feeds follow the changes of databases whose replies are cached.
+	feeds feeds
 	// counts is what the metrics show of the control plane.
 	counts controlCounts
 }
@@ -96,7 +98,7 @@ func (p *process) apply(r *running, next *plan) {
 	p.tell(r, next) // first: clients may come as soon as the plan is in force
 	p.probes.apply(p, r.pooler, next)
 	p.probes.follow(p.discoveries.inForce.Load())
-	if r.prepare != nil && slices.ContainsFunc(next.engine.Pools, func(c engine.PoolConfig) bool { return c.Split }) {
+	if r.prepare != nil && slices.ContainsFunc(next.engine.Pools, needsGrammar) {
 		r.prepare()
 	}
 	p.discover(next)

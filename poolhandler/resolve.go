@@ -38,6 +38,7 @@ func (r *resolver) pool(path string, pool *config.Pool) *config.Pool {
 	out.ServerUser = r.login(path+".server_user", pool.ServerUser)
 	out.HealthUser = r.login(path+".health_user", pool.HealthUser)
 	out.HealthDatabase = r.text(path+".health_database", pool.HealthDatabase)
+	out.QueryCache = r.queryCache(path+".query_cache", pool.QueryCache)
 	out.TLS = r.clientTLS(path+".tls", pool.TLS)
 	out.ServerTLS = r.serverTLS(path+".server_tls", pool.ServerTLS)
 	return &out
@@ -54,6 +55,15 @@ func (r *resolver) auth(path string, auth *config.Auth) *config.Auth {
 		out.User[name] = r.text(path+".user."+name, secret)
 	}
 	out.QueryUser = r.login(path+".query_user", auth.QueryUser)
+	return &out
+}
+
+func (r *resolver) queryCache(path string, cache *config.QueryCache) *config.QueryCache {
+	if cache == nil {
+		return nil
+	}
+	out := *cache
+	out.ReplicationUser = r.login(path+".replication_user", cache.ReplicationUser)
 	return &out
 }
 

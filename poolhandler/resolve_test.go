@@ -20,6 +20,7 @@ func withPlaceholders() *config.Pool {
 			QueryUser: &config.ServerUser{Name: "{env.PGMUX_X}", Secret: "{env.PGMUX_X}"},
 		},
 		ServerUser: &config.ServerUser{Name: "{env.PGMUX_X}", Secret: "{env.PGMUX_X}"},
+		QueryCache: &config.QueryCache{ReplicationUser: &config.ServerUser{Name: "{env.PGMUX_X}", Secret: "{env.PGMUX_X}"}},
 		TLS:        &config.ClientTLS{ServerNames: []string{"pg.{env.PGMUX_X}", "*.x"}, ClientCA: "/{env.PGMUX_X}"},
 		ServerTLS: &config.ServerTLS{CA: "/{env.PGMUX_X}", Certificate: "/{env.PGMUX_X}", Key: "/{env.PGMUX_X}",
 			ServerName: "{env.PGMUX_X}"},
@@ -42,6 +43,7 @@ func TestEveryPlaceholderIsResolvedInACopy(t *testing.T) {
 		Auth:     &config.Auth{User: map[string]string{"alice": "here"}, UsersFile: "/here", QueryUser: here},
 
 		ServerUser: here,
+		QueryCache: &config.QueryCache{ReplicationUser: here},
 		TLS:        &config.ClientTLS{ServerNames: []string{"pg.here", "*.x"}, ClientCA: "/here"},
 		ServerTLS:  &config.ServerTLS{CA: "/here", Certificate: "/here", Key: "/here", ServerName: "here"},
 	}
@@ -53,13 +55,14 @@ func TestEveryPlaceholderIsResolvedInACopy(t *testing.T) {
 func TestAPlaceholderWithoutAValueIsToldByItsPath(t *testing.T) {
 	const missing = "{env.PGMUX_NOT_SET}"
 	for path, write := range map[string]func(*config.Pool){
-		"auth.query_user":        func(p *config.Pool) { p.Auth.QueryUser.Secret = missing },
-		"tls.server_names":       func(p *config.Pool) { p.TLS.ServerNames[0] = missing },
-		"tls.client_ca":          func(p *config.Pool) { p.TLS.ClientCA = missing },
-		"server_tls.ca":          func(p *config.Pool) { p.ServerTLS.CA = missing },
-		"server_tls.certificate": func(p *config.Pool) { p.ServerTLS.Certificate = missing },
-		"server_tls.key":         func(p *config.Pool) { p.ServerTLS.Key = missing },
-		"server_tls.server_name": func(p *config.Pool) { p.ServerTLS.ServerName = missing },
+		"query_cache.replication_user": func(p *config.Pool) { p.QueryCache.ReplicationUser.Secret = missing },
+		"auth.query_user":              func(p *config.Pool) { p.Auth.QueryUser.Secret = missing },
+		"tls.server_names":             func(p *config.Pool) { p.TLS.ServerNames[0] = missing },
+		"tls.client_ca":                func(p *config.Pool) { p.TLS.ClientCA = missing },
+		"server_tls.ca":                func(p *config.Pool) { p.ServerTLS.CA = missing },
+		"server_tls.certificate":       func(p *config.Pool) { p.ServerTLS.Certificate = missing },
+		"server_tls.key":               func(p *config.Pool) { p.ServerTLS.Key = missing },
+		"server_tls.server_name":       func(p *config.Pool) { p.ServerTLS.ServerName = missing },
 	} {
 		t.Setenv("PGMUX_X", "here")
 		pool := withPlaceholders()

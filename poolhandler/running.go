@@ -29,6 +29,8 @@ type pooler interface {
 	Mark() uint64
 	Probed(pool string, now int64, r routing.Report)
 	Topology(pool string) *routing.Topology
+	CacheStatus() []engine.CacheStatus
+	PurgeCache(pool, table string) int
 }
 
 // running is an engine whose loops run.
