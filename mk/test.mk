@@ -1,12 +1,12 @@
 # Everything that is checked. Steps run in the order in which they fail soonest; Go skips what is up to date.
 
-.PHONY: test test-deps lint unit race checkptr e2e test-xcaddy test-giouring regress pgx
+.PHONY: test test-deps lint unit race checkptr e2e test-xcaddy test-giouring regress pgx check-cache
 
 STATICCHECK := bin/staticcheck
 # The packages where goroutines, or memory that the kernel writes, meet. -short leaves out variants of drivers that differ
 # in what the kernel is asked for, not in how threads meet.
 RACE := ./internal/engine/... ./internal/loop/... ./internal/epoll/... ./internal/login/... ./internal/prober/... ./internal/enginetest/... \
-	./internal/pool/... ./uring/... ./poolhandler/...
+	./internal/pool/... ./querycache/... ./uring/... ./poolhandler/...
 step = printf '\n== %s\n' "$(1)"
 
 test: test-deps lint unit race checkptr test-giouring build e2e test-xcaddy ## everything: lint, unit, race, both rings, real Postgres over both drivers, xcaddy
@@ -75,6 +75,15 @@ regress: build bin/pgmux-dev ## PostgreSQL's own regression suite, directly and 
 	@$(call step,the regression suite of Postgres: directly$(comma) session mode$(comma) transaction mode)
 	@bin/pgmux-dev install
 	@bin/pgmux-dev regress $(ARGS)
+
+# `make test` does the same for a minute. What fails names its seed: CHECK_CACHE_SEED has clients do the same again.
+check-cache: export CHECK_CACHE ?= 10m
+check-cache: build bin/pgmux-dev ## whether cached reads are ever too old: clients write and read in all ways, ten minutes (CHECK_CACHE=1h, ARGS="-run Forgets")
+	@$(call step,the query cache over a primary and late replicas$(comma) for $$CHECK_CACHE)
+	@bin/pgmux-dev install
+	go test -tags e2e -count=1 -timeout 0 ./test -v $(or $(ARGS),-run '$(CACHE_CHECKS)')
+
+CACHE_CHECKS := ^(TestCachedReads|TestWritesPastThePooler|TestTheCheckFinds|TestReadsWithoutACache)
 
 # Not part of `make test`: three minutes for each target.
 pgx: build bin/pgmux-dev ## the test suite of the driver pgx, directly and in session and transaction mode, ten minutes (ARGS="-version 18 -targets direct,transaction")

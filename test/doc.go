@@ -11,5 +11,7 @@
 //	E2E_VERSIONS=18            only these Postgres versions in the suites that run on several
 //	E2E_CADDY=/path/to/caddy   another binary than ../bin/caddy
 //	E2E_AWAITED=1              also what the pooler has yet to learn, and is skipped otherwise
+//	CHECK_CACHE=10m            how long clients write and read registers through the query cache (default: 1m)
+//	CHECK_CACHE_SEED=4711      what they do in it; a run logs its own
 //	E2E_TARGET=direct          the suites against Postgres itself: what does not pass here is no promise to keep
 package e2e
