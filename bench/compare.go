@@ -131,11 +131,13 @@ func parseComparison(args []string) (*comparison, error) {
 
 // contenders finds poolers by name.
 func contenders(names string, ours rival.Pgmux) (found []rival.Contender, err error) {
-	all := []rival.Contender{rival.PgBouncer{}, rival.Relay{}, ours}
+	cached := ours
+	cached.Caches = true
+	all := []rival.Contender{rival.PgBouncer{}, rival.Relay{}, ours, cached}
 	for name := range strings.SplitSeq(names, ",") {
 		i := slices.IndexFunc(all, func(c rival.Contender) bool { return c.Name() == name })
 		if i < 0 {
-			return nil, fmt.Errorf("unknown pooler %q: take pgbouncer, relay or pgmux", name)
+			return nil, fmt.Errorf("unknown pooler %q: take pgbouncer, relay, pgmux or pgmux-cache", name)
 		}
 		found = append(found, all[i])
 	}

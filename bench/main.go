@@ -5,6 +5,7 @@
 //	bench idle      memory per idle client of each
 //	bench logins    logins per second, and CPU per login, of each
 //	bench settings  what clients' settings cost each
+//	bench cache     what a cached reply costs, beside one that is not
 //	bench direct    the load generator on the fake server without a pooler: what they cost themselves
 //	bench load      the load generator on a pooler that runs already
 //	bench backend   the fake server alone
@@ -26,6 +27,7 @@ var commands = map[string]func(args []string) error{
 	"idle":     idle,
 	"logins":   logins,
 	"settings": settings,
+	"cache":    cache,
 	"direct":   direct,
 	"load":     loadOnly,
 	"backend":  backendOnly,
@@ -34,7 +36,7 @@ var commands = map[string]func(args []string) error{
 
 func main() {
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: bench compare|idle|logins|settings|direct|load|backend|relay [flags]")
+		fmt.Fprintln(os.Stderr, "usage: bench compare|idle|logins|settings|cache|direct|load|backend|relay [flags]")
 		os.Exit(2)
 	}
 	err := commands[os.Args[1]](os.Args[2:])

@@ -130,6 +130,7 @@ func (s *stage) watch(t target, g crew, w window) (sample report.Sample, err err
 	sample.ServerLogins = now.Logins - seen.Logins
 	sample.Own = now.Extra - seen.Extra
 	sample.Extra = float64(sample.Own) / float64(max(latencies.Total(), 1))
+	sample.AtServer = float64(now.Queries-seen.Queries) / float64(max(latencies.Total(), 1))
 	sample.Syscalls, sample.Enters = -1, -1
 	if t.pid != 0 {
 		if sample.Resident, err = proc.Resident(t.pid); err != nil {

@@ -3,6 +3,7 @@
 package load
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -27,6 +28,7 @@ type Generator struct {
 	clients []client // by slot
 	open    []loop.ID
 
+	number    uint64 // the last that was said of those that are others each time
 	running   bool
 	measuring bool
 	latencies Histogram
@@ -199,7 +201,20 @@ func (g *Generator) next(id loop.ID, c *client) {
 func (g *Generator) begin(id loop.ID, c *client, p phase, u unit) {
 	c.phase, c.unit, c.step, c.had = p, u, 0, 0
 	c.sentAt = g.rig.Now()
-	g.rig.Send(id, u[0].say)
+	g.say(id, &u[0])
+}
+
+// say sends what a step says.
+func (g *Generator) say(id loop.ID, s *step) {
+	if s.number == 0 {
+		g.rig.Send(id, s.say)
+		return
+	}
+	g.number++
+	b := append(g.rig.Scratch(), s.say...)
+	binary.BigEndian.PutUint64(b[s.number:], g.number)
+	g.rig.Keep(b)
+	g.rig.Send(id, b)
 }
 
 // Step takes what came to a client.
@@ -281,7 +296,7 @@ func (g *Generator) goOn(id loop.ID, c *client) {
 	switch {
 	case !c.last():
 		c.step, c.had = c.step+1, 0
-		g.rig.Send(id, c.unit[c.step].say)
+		g.say(id, &c.unit[c.step])
 	case c.phase == loading && g.running:
 		g.next(id, c)
 	default:

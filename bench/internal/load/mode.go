@@ -6,6 +6,9 @@ import (
 	"github.com/pgmux/caddy-pgmux/bench/internal/wire"
 )
 
+// Unique is the mode in which no query is asked twice.
+const Unique = "unique"
+
 // Depth is how many queries a pipelining client has in flight.
 const Depth = 8
 
@@ -21,7 +24,7 @@ type Mode struct {
 }
 
 // Modes are the modes by name.
-var Modes = []Mode{simple(), prepared(), extended(), pipelined(), pipelinedPrepared()}
+var Modes = []Mode{simple(), prepared(), extended(), pipelined(), pipelinedPrepared(), described(), unique()}
 
 // ModeNamed finds a mode.
 func ModeNamed(name string) (Mode, error) {
@@ -42,8 +45,9 @@ func (m Mode) Texts() (all []string) {
 }
 
 const (
-	sql  = "SELECT 1"
-	name = "s1"
+	sql       = "SELECT 1"
+	sqlNumber = "SELECT $1::bigint"
+	name      = "s1"
 )
 
 // mode is one in which every client says the same.
@@ -64,7 +68,7 @@ func extended() Mode {
 	b = wire.AppendBind(b, "")
 	b = wire.AppendDescribe(b)
 	b = wire.AppendExecute(b)
-	return mode("extended", nil, step{wire.AppendSync(b), []reply{oneRow}, []string{sql}})
+	return mode("extended", nil, step{say: wire.AppendSync(b), replies: []reply{oneRow}, texts: []string{sql}})
 }
 
 // pipelined is several Query messages in one write.
@@ -75,10 +79,30 @@ func pipelinedPrepared() Mode {
 	return mode("pipelined-prepared", parseOnce(), repeated(execution(), Depth))
 }
 
-func parseOnce() unit {
-	return unit{{wire.AppendSync(wire.AppendParse(nil, name, sql)), []reply{done}, []string{sql}}}
+// described is Bind, Describe, Execute, Sync of a statement that was parsed once, with a number as parameter, all in binary: what pgx says
+// by default.
+func described() Mode { return mode("pgx", parseOnceText(sqlNumber), ofNumber()) }
+
+// unique is the same with another number each time: nobody can have kept the answer.
+func unique() Mode {
+	s := ofNumber()
+	s.number = len(wire.AppendBindNumber(nil, name, 0)) - wire.AfterNumber - 8
+	return mode(Unique, parseOnceText(sqlNumber), s)
+}
+
+func parseOnce() unit { return parseOnceText(sql) }
+
+func parseOnceText(sql string) unit {
+	return unit{{say: wire.AppendSync(wire.AppendParse(nil, name, sql)), replies: []reply{done}, texts: []string{sql}}}
 }
 
 func execution() step {
-	return step{wire.AppendSync(wire.AppendExecute(wire.AppendBind(nil, name))), []reply{oneRow}, []string{sql}}
+	say := wire.AppendSync(wire.AppendExecute(wire.AppendBind(nil, name)))
+	return step{say: say, replies: []reply{oneRow}, texts: []string{sql}}
+}
+
+// ofNumber executes the statement that has a parameter.
+func ofNumber() step {
+	say := wire.AppendSync(wire.AppendExecute(wire.AppendDescribe(wire.AppendBindNumber(nil, name, 1))))
+	return step{say: say, replies: []reply{oneRow}, texts: []string{sqlNumber}}
 }

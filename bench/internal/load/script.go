@@ -18,6 +18,7 @@ type step struct {
 	say     []byte
 	replies []reply  // one for each ReadyForQuery
 	texts   []string // the SQL in it
+	number  int      // where in say eight bytes are that are others each time; 0: nowhere
 }
 
 // reply is what a reply must be.

@@ -2,6 +2,7 @@ package proc
 
 import (
 	"fmt"
+	"math/bits"
 	"os"
 	"os/exec"
 	"runtime"
@@ -27,7 +28,10 @@ func PinSelf(cpu int) error {
 	return fmt.Errorf("starting myself on CPU %d: %w", cpu, syscall.Exec("/proc/self/exe", os.Args, env))
 }
 
-// StartOn starts a command on one CPU: a child inherits the affinity of the thread that forks it.
+// Anywhere is all CPUs there are.
+const Anywhere = -1
+
+// StartOn starts a command on one CPU, or Anywhere: a child inherits the affinity of the thread that forks it.
 func StartOn(cpu int, c *exec.Cmd) error {
 	started := make(chan error)
 	go func() {
@@ -41,11 +45,17 @@ func StartOn(cpu int, c *exec.Cmd) error {
 	return <-started
 }
 
-// pinThread puts the calling thread on one CPU. It is the caller's for good.
+// pinThread puts the calling thread on one CPU, or Anywhere. It is the caller's for good.
 func pinThread(cpu int) error {
 	runtime.LockOSThread()
 	var set unix.CPUSet
-	set.Set(cpu)
+	if cpu == Anywhere {
+		for i := range len(set) * bits.UintSize {
+			set.Set(i) // the kernel takes those that there are
+		}
+	} else {
+		set.Set(cpu)
+	}
 	if err := unix.SchedSetaffinity(0, &set); err != nil {
 		return fmt.Errorf("pinning to CPU %d: %w (are there two CPUs?)", cpu, err)
 	}

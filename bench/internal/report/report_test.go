@@ -57,3 +57,19 @@ func TestThousands(t *testing.T) {
 		}
 	}
 }
+
+// A cache is compared with PgBouncer, and with ourselves without one, in the same mode.
+func TestTheTableOfTheCache(t *testing.T) {
+	sample := func(who string, us int, perSecond, atServer float64) Sample {
+		return Sample{Contender: who, Mode: "simple", Clients: 64, CPU: time.Duration(us) * time.Microsecond, PerSecond: perSecond, AtServer: atServer}
+	}
+	var b strings.Builder
+	rows := Rows([]Sample{sample("pgbouncer", 40, 1000, 1), sample("pgmux", 20, 2000, 1), sample("pgmux-cache", 5, 8000, 0.0001)})
+	if err := Cache(&b, rows); err != nil {
+		t.Fatal(err)
+	}
+	line := strings.Join(strings.Fields(strings.Split(b.String(), "\n")[4]), " ")
+	if !strings.HasPrefix(line, "| 64 | simple | pgmux-cache | < 0.001 | 5.00 µs | 0.12 | 0.25 | 8,000 | 8.00 | 4.00 |") {
+		t.Errorf("row %q", line)
+	}
+}

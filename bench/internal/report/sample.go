@@ -31,6 +31,8 @@ type Sample struct {
 	// Own is the pooler's own queries to servers, Extra the same per query of clients.
 	Own   uint64
 	Extra float64
+	// AtServer is queries at the server per query of clients: 1 where nothing is cached.
+	AtServer float64
 }
 
 // Row is what the samples of one contender in one mode at one number of clients come to: each figure is the median of
@@ -79,6 +81,7 @@ func sumUp(samples []Sample) Row {
 	r.Enters = median(samples, func(s Sample) float64 { return s.Enters })
 	r.ServerLogins = median(samples, func(s Sample) uint64 { return s.ServerLogins })
 	r.Extra = median(samples, func(s Sample) float64 { return s.Extra })
+	r.AtServer = median(samples, func(s Sample) float64 { return s.AtServer })
 	return r
 }
 

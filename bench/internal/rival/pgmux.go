@@ -15,10 +15,17 @@ type Pgmux struct {
 	Program string
 	// Admin is the address of Caddy's admin endpoint; empty for none.
 	Admin string
+	// Caches switches the query cache on.
+	Caches bool
 }
 
 // Name is how the tables call it.
-func (Pgmux) Name() string { return "pgmux" }
+func (p Pgmux) Name() string {
+	if p.Caches {
+		return "pgmux-cache"
+	}
+	return "pgmux"
+}
 
 // Prepares is true.
 func (Pgmux) Prepares() bool { return true }
@@ -26,7 +33,7 @@ func (Pgmux) Prepares() bool { return true }
 // Follows is true.
 func (Pgmux) Follows(string) bool { return true }
 
-// Command runs it with one event loop.
+// Command runs it with the setting's event loops.
 func (p Pgmux) Command(s Setting, dir string, port int) (*exec.Cmd, error) {
 	if _, err := os.Stat(p.Program); err != nil {
 		return nil, fmt.Errorf("looking for the pooler: %w (make build)", err)
@@ -43,7 +50,7 @@ func (p Pgmux) Command(s Setting, dir string, port int) (*exec.Cmd, error) {
 	if host[0] == '/' {
 		upstream = "unix/" + host + ":" + backendPort
 	}
-	text := fmt.Sprintf(caddyfile, admin, s.Driver, upstream, s.Servers, auth(s.Door), encryption(s.Door), port)
+	text := fmt.Sprintf(caddyfile, admin, max(s.Loops, 1), s.Driver, upstream, s.Servers, auth(s.Door), p.cache()+encryption(s.Door), port)
 	config, err := writeFile(dir, "Caddyfile", text)
 	if err != nil {
 		return nil, err
@@ -72,6 +79,14 @@ func auth(d Door) string {
 		lines += "\n\t\t\t\tuser " + user + " " + d.verifier()
 	}
 	return lines
+}
+
+// cache is the pool's setting for the query cache. What is measured is not to end its time meanwhile.
+func (p Pgmux) cache() string {
+	if !p.Caches {
+		return ""
+	}
+	return "\t\t\tquery_cache {\n\t\t\t\tttl 1h\n\t\t\t}\n"
 }
 
 // encryption is the pool's setting for TLS.
@@ -117,7 +132,7 @@ const caddyfile = `{
 	admin %s
 	persist_config off
 	postgres {
-		event_loops 1
+		event_loops %d
 		io_driver %s
 		pool bench {
 			upstream %s

@@ -25,8 +25,10 @@ type Setting struct {
 	Backend string
 	// Servers is the pool size.
 	Servers int
-	// CPU is where the pooler runs.
+	// CPU is where the pooler runs; proc.Anywhere: on all.
 	CPU int
+	// Loops is how many event loops it has, if it can have more than one; 0 is one.
+	Loops int
 	// Driver is io_uring, epoll or auto, for those that have a choice.
 	Driver string
 	// Door is how clients get in.

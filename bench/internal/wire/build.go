@@ -37,6 +37,16 @@ func AppendBind(b []byte, statement string) []byte {
 	return Append(b, Bind, Text(""), Text(statement), Int16(0), Int16(0), Int16(0))
 }
 
+// AppendBindNumber appends a Bind of the unnamed portal with one parameter, a bigint; it and the results are binary. The number is
+// followed by AfterNumber bytes.
+func AppendBindNumber(b []byte, statement string, n uint64) []byte {
+	parameter := append(append(Int16(1), Int32(8)...), binary.BigEndian.AppendUint64(nil, n)...)
+	return Append(b, Bind, Text(""), Text(statement), Int16(1), Int16(1), parameter, Int16(1), Int16(1))
+}
+
+// AfterNumber is how many bytes follow the number in a Bind: one format of results.
+const AfterNumber = 4
+
 // AppendDescribe appends a Describe of the unnamed portal.
 func AppendDescribe(b []byte) []byte { return Append(b, Describe, []byte("P"), Text("")) }
 
