@@ -71,10 +71,20 @@ func (l *Ledger) Tables() []*Table {
 // Begin notes that a change is about to be committed. From now on until End or Cancel nothing holds that depends on the table.
 func (t *Table) Begin() { t.add(1) }
 
-// End notes that it has been, or not, and the newest mark there is: a replica that has not replayed that may show what was before.
+// End notes that it has been, or not, and the newest mark there is: a replica that has not replayed that may show what was before. Of a
+// change that nobody has seen begin, because the ledger has been forgotten meanwhile, it is Change.
 func (t *Table) End(mark uint64) {
 	t.reach(mark)
-	t.add(pendings) // one change more, one pending less
+	for !faulty {
+		was := t.state.Load()
+		now := was + pendings // one change more, one pending less
+		if was&pendings == 0 {
+			now = was + pendings + 1
+		}
+		if t.state.CompareAndSwap(was, now) {
+			return
+		}
+	}
 }
 
 // Cancel takes a Begin back: there was no change.

@@ -184,3 +184,23 @@ func (w *cacheRig) stepOf(ev loop.Event) []loop.Op {
 	s.Step(&ev)
 	return s.Ops()
 }
+
+// Who asks for much more than it reads is answered bit by bit: what it is sent in one turn is bounded, and nothing is lost.
+func TestMuchIsAnsweredBitByBit(t *testing.T) {
+	w, a := wideRig(t, func(c *CacheConfig) { c.MaxEntryBytes = 1 << 20 })
+	w.wide = 100 << 10
+	w.keeps(a, "select from a wide")
+	one, _ := w.exchange(a, []string{"select from a wide"})
+	var asked []string
+	for range 10 {
+		asked = append(asked, "Query: select from a wide")
+	}
+	began := w.e.shards[0].turns
+	all, heard := w.exchange(a, asked)
+	if turns := w.e.shards[0].turns - began; turns < 4 {
+		t.Errorf("a megabyte in %d turns", turns)
+	}
+	if !bytes.Equal(all, bytes.Repeat(one, 10)) || len(heard) > 0 {
+		t.Errorf("%d bytes, of 10 replies of %d; servers heard %q", len(all), len(one), heard)
+	}
+}

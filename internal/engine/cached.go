@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/pgmux/caddy-pgmux/internal/loop"
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
 	"github.com/pgmux/caddy-pgmux/internal/session"
 	"github.com/pgmux/caddy-pgmux/querycache"
@@ -77,32 +78,49 @@ func (s *Shard) asks(c *client, data []byte) (q question, ok bool) {
 	return q, true
 }
 
-// fromCache answers the unit that a client's bytes begin with, if that can be done: used is how long it is. Or it has the client wait
-// for another that asks the same.
-func (s *Shard) fromCache(c *client, data []byte) (used int, waits bool) {
+// maxAnswered bounds what a client is sent from the cache at once, but for the last reply: it may ask for much more than it reads.
+const maxAnswered = 256 << 10
+
+// answersLater goes on with what a client asks in the next turn, when it is known whether it takes what it has been sent.
+func (s *Shard) answersLater(c *client, data []byte) {
+	if s.keep(c, data, 0) {
+		s.mail.Post(mail{kind: mailGoOn, ticket: c.Conn})
+	}
+}
+
+// goOn does.
+func (s *Shard) goOn(conn uint64) {
+	if sl := s.slots.at(loop.ID(conn)); sl != nil && sl.kind == slotClient {
+		s.proceed(&sl.client)
+	}
+}
+
+// fromCache answers the unit that a client's bytes begin with, if that can be done: used is how long it is, and reply the reply. Or it
+// has the client wait for another that asks the same.
+func (s *Shard) fromCache(c *client, data []byte) (used, reply int, waits bool) {
 	cache := s.pools[c.pool].template.cache.Load()
 	if cache == nil {
-		return 0, false
+		return 0, 0, false
 	}
 	counts := &cache.counts[s.index]
 	q, ok := s.asks(c, data)
 	if !ok {
 		counts.bypassed.Add(1)
-		return 0, false
+		return 0, 0, false
 	}
 	e := q.cache.Get(q.hash, q.key, s.now)
 	if e != nil && s.answerWith(c, &q, e) {
 		counts.hits.Add(1)
-		return q.Len, false
+		return q.Len, len(e.Reply), false
 	}
 	if !s.mayCache(c, &q) {
 		counts.bypassed.Add(1)
-		return 0, false
+		return 0, 0, false
 	}
 	if waits = s.boards(c, &q); !waits {
 		counts.misses.Add(1)
 	}
-	return 0, waits
+	return 0, 0, waits
 }
 
 // mayCache reports whether the reply to a unit may be kept that is not there, and counts why not.
@@ -132,5 +150,8 @@ func (s *Shard) answerWith(c *client, q *question, e *querycache.Entry) bool {
 		e.Form.Hit(s.index, len(e.Reply))
 	}
 	c.since = s.now
+	if len(s.leading) > 0 {
+		s.lands(c.Conn) // it was about to ask, and somebody else has been quicker
+	}
 	return true
 }

@@ -207,6 +207,7 @@ func (s *Shard) proceed(c *client) {
 
 // process feeds a client's bytes to its machine, and gets it a server when it needs one.
 func (s *Shard) process(c *client, data []byte) {
+	answered := 0 // from the cache
 	for {
 		srv := s.serverOf(c)
 		var machine *session.Server
@@ -239,9 +240,14 @@ func (s *Shard) process(c *client, data []byte) {
 			}
 			return
 		case session.NeedServer:
-			n, waits := s.fromCache(c, data)
+			if answered > maxAnswered {
+				s.answersLater(c, data)
+				return
+			}
+			n, reply, waits := s.fromCache(c, data)
 			if n > 0 {
 				data = data[n:]
+				answered += reply
 				continue
 			}
 			if waits {

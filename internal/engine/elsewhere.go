@@ -76,6 +76,7 @@ func (e *Engine) beginAnew(g *catalog, b beginning) (renewed []*template) {
 		case p.catalog != g:
 		case b.sort == beginsLoaded:
 			p.greetings.forgetOthers()
+			e.dropAll(p.ledger) // TimeZone and the like reach every session
 		case p.user == b.role:
 			renewed = append(renewed, p.template)
 		}

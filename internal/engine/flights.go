@@ -30,6 +30,12 @@ type passenger struct {
 
 // boards has a client wait for another that asks the same, or notes that others may wait for it.
 func (s *Shard) boards(c *client, q *question) bool {
+	if l, leads := s.leading[c.Conn]; leads {
+		if l.hash == q.hash {
+			return false // it comes by again
+		}
+		s.lands(c.Conn)
+	}
 	landed := s.aboard[c.Conn].landed
 	delete(s.aboard, c.Conn)
 	f, w := &q.cache.flights, querycache.Waiter{Shard: int32(s.index), Client: c.Conn}

@@ -39,7 +39,7 @@ func (s *Shard) clientEnded(c *client) {
 func (s *Shard) isOwed(c *client) bool {
 	switch c.state {
 	case clientIdle:
-		return !c.mayProceed()
+		return !c.mayProceed() || session.Concludes(s.held.get(c.held))
 	case clientLinked:
 		srv := s.serverOf(c)
 		return srv.straight == nil && !c.MidFrame() && (!c.mayProceed() || srv.Finishing() || srv.Channels.Held)

@@ -30,6 +30,7 @@ const (
 	mailCrashed                    // another shard has, and knows nothing any more
 	mailUpstreams                  // something has become known of the upstreams of a declared pool
 	mailFacts                      // what the grammar says of a text
+	mailGoOn                       // client ticket has been answered much, and goes on
 	mailLanded                     // what client ticket waits for that another asks is there, or is not to be had
 	mailText                       // what it has said of a text to another shard
 )
@@ -118,6 +119,8 @@ func (s *Shard) receive(m *mail) {
 		s.classified(m.ticket, m.facts)
 	case mailText:
 		s.learnFacts(m.ticket, m.facts)
+	case mailGoOn:
+		s.goOn(m.ticket)
 	case mailLanded:
 		s.landed(m.ticket)
 	}

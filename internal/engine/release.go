@@ -95,6 +95,7 @@ func (s *Shard) rollBack(srv *server) {
 // clean makes the session of a server that a client has left state in as it was at its start, where server_reset is
 // always that of any that a client gives back, and passes it on.
 func (s *Shard) clean(srv *server) {
+	s.settleWrites(srv)
 	cfg := srv.pool.config()
 	query := cfg.ServerResetQuery
 	srv.soil(someoneElse)
