@@ -88,14 +88,6 @@ func classified(t *testing.T, text string) (*sql.Facts, []byte) {
 	return &facts, sql.NormalForm(nil, []byte(text))
 }
 
-// needsTraits skips where the grammar tells nothing that a cache would want to know.
-func needsTraits(t *testing.T) {
-	t.Helper()
-	if f, err := grammar.Classify("SELECT 1"); err != nil || !f.Traits.Has(sql.Understood) {
-		t.Skip("the grammar tells no traits")
-	}
-}
-
 // makeSchema makes what the files are about, if there is all that it wants.
 func makeSchema(t *testing.T, conn *pgconn.PgConn) *querycache.Lineage {
 	t.Helper()

@@ -13,7 +13,6 @@ import (
 // TestEffects is the table of what statements may change, by every Postgres at hand; and they are run there: each table that has changed
 // is one that was to be expected.
 func TestEffects(t *testing.T) {
-	needsTraits(t)
 	onEveryPostgres(t, func(t *testing.T, version int, conn *pgconn.PgConn) {
 		l := makeSchema(t, conn)
 		d := readDecisions(t, "effects.txt")

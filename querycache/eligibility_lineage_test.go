@@ -17,7 +17,6 @@ import (
 //  3. What its plan reads from is among them.
 //  4. It calls no volatile function.
 func TestEligibility(t *testing.T) {
-	needsTraits(t)
 	onEveryPostgres(t, func(t *testing.T, version int, conn *pgconn.PgConn) {
 		l := makeSchema(t, conn)
 		d := readDecisions(t, "eligibility.txt")

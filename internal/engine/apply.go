@@ -177,6 +177,7 @@ func (e *Engine) part(p *sharedPool) {
 		delete(e.pools, p.poolKey)
 		e.leaveCatalog(p.catalog)
 		p.ledger.pools--
+		e.leaveFeed(feedKey{p.pool, p.database})
 		e.leaveHearers(p)
 	}
 }

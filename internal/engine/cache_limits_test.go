@@ -204,3 +204,42 @@ func TestMuchIsAnsweredBitByBit(t *testing.T) {
 		t.Errorf("%d bytes, of 10 replies of %d; servers heard %q", len(all), len(one), heard)
 	}
 }
+
+// A unit that is refused by us has no reply to be kept: the next one is of what was asked behind it.
+func TestWhatIsRefusedAmidAPipelineIsNotRecorded(t *testing.T) {
+	w := newCacheRig(t, 1, cachePool(1))
+	a, b := w.client("a"), w.client("b")
+	w.says(a, "Parse: s select from a", describeStatement("s"), "Sync:")
+	w.says(a, "Parse: other select from b", "Sync:")
+	w.keeps(a, "Bind: s", "Execute:", "Sync:")
+	w.keeps(a, "Bind: other", "Execute:", "Sync:")
+	w.note("the columns change, past us")
+	was := cacheColumns
+	defer func() { cacheColumns = was }()
+	cacheColumns = bytes.Replace(was, []byte("n\x00"), []byte("m\x00"), 1)
+	w.e.Changing("db", nil)
+	w.e.Changed("db", nil)
+	w.e.schema.Doubt()
+	w.says(b, "Parse: s select from a", describeStatement("s"), "Sync:") // so it is known what the server's copy returns
+	w.says(b, describeStatement("s"), "Sync:")
+	answer, _ := w.exchange(a, []string{"Bind: s", "Execute:", "Sync:", "Bind: other", "Execute:", "Sync:"})
+	if !bytes.Contains(answer, []byte("0A000")) || !bytes.Contains(answer, []byte("b")) {
+		t.Fatalf("a is told %s", what(answer))
+	}
+	c := w.client("c")
+	w.says(c, "Parse: s select from a", "Sync:")
+	w.misses(c, "Bind: s", "Execute:", "Sync:")
+	w.hits(c, "Bind: s", "Execute:", "Sync:")
+}
+
+// Who follows what a session of another process has written is not served what was cached before that is known here.
+func TestWhoFollowsAnotherProcessIsNotServed(t *testing.T) {
+	w := newCacheRig(t, 1, cachePool(1))
+	a := w.client("a")
+	w.keeps(a, "select from a")
+	for c := range w.e.shards[0].slots.eachClient {
+		w.e.shards[0].follow(c, "1:0123456789abcdef:7")
+	}
+	w.misses(a, "select from a")
+	w.misses(a, "select from a")
+}

@@ -10,7 +10,7 @@ import (
 // A client that has no server, and asks for something of which the reply has been kept, is given that, if
 //
 //  1. it is amid nothing: no transaction, no batch, nothing that it waits for; and it does not listen;
-//  2. it has not switched the cache off (pgmux.cache);
+//  2. it has not switched the cache off (pgmux.cache), and follows no session of another process (pgmux.causal_token);
 //  3. the reply is one to the same unit of messages, of the same user in the same database, with the same settings of the session, text,
 //     types, parameters and formats;
 //  4. it holds (querycache.Cache.Get), and where others write as well, the stream of changes tells what they do;
@@ -28,6 +28,7 @@ type queries struct {
 	// effects and dependences are what is remembered of texts.
 	effects     map[effectKey]effect
 	dependences map[effectKey]dependence
+	lineages    []*querycache.Lineage // by which they are
 	form, key   []byte
 	// tee is the recording that what is sent to its client belongs to; recordings is some to be used again.
 	tee        *recording
@@ -63,7 +64,7 @@ type question struct {
 // asks reads the unit that a client's bytes begin with; false if it is not one for the cache.
 func (s *Shard) asks(c *client, data []byte) (q question, ok bool) {
 	p := s.pools[c.pool]
-	if q.cache = p.cache(); q.cache == nil || !c.welcomed || c.cancelled {
+	if q.cache = p.cache(); q.cache == nil || !c.welcomed || c.cancelled || c.farOff {
 		return q, false
 	}
 	profile := s.profiles[c.Settings]

@@ -93,8 +93,17 @@ func (e *Engine) Unfollowed(pool, database string) {
 	e.FollowsNot(pool, database)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if f := e.feeds[feedKey{pool, database}]; f != nil {
+	k := feedKey{pool, database}
+	if f := e.feeds[k]; f != nil {
 		f.wanted.Store(false)
+		e.leaveFeed(k)
+	}
+}
+
+// leaveFeed forgets a stream that nobody follows, and no pool knows. Under Engine.mu.
+func (e *Engine) leaveFeed(k feedKey) {
+	if f := e.feeds[k]; f != nil && !f.wanted.Load() && !e.uses(k) {
+		delete(e.feeds, k)
 	}
 }
 
@@ -134,8 +143,13 @@ func (e *Engine) tablesOf(database string, names []string) (tables []*querycache
 func (e *Engine) Uses(pool, database string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for k := range e.pools {
-		if k.pool == pool && k.database == database {
+	return e.uses(feedKey{pool, database})
+}
+
+// uses is Uses. Under Engine.mu.
+func (e *Engine) uses(k feedKey) bool {
+	for other := range e.pools {
+		if other.pool == k.pool && other.database == k.database {
 			return true
 		}
 	}

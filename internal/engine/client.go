@@ -73,6 +73,7 @@ type client struct {
 	ended     bool            // it has ended its half of the connection, and is still to be answered
 	inHand    bool            // what it has said is being looked at: nobody else takes up what is kept of that
 	unready   bool            // it has not been told yet that its transaction is over
+	farOff    bool            // it follows what a session of another process has written
 	awaits    uint8           // how often it is in hub.waits; meanwhile nothing it says is taken up
 	blocked   session.Verdict // Blocked or Await while it waits for its server's answers
 
@@ -217,8 +218,12 @@ func (s *Shard) process(c *client, data []byte) {
 				s.record(c, srv, data)
 			}
 		}
+		refused := s.env.Refused
 		used, verdict, need := c.Feed(s.env, machine, data)
 		data = data[used:]
+		if srv != nil && s.env.Refused != refused {
+			s.recordNoMore(srv) // the next reply may be to another unit
+		}
 		if srv != nil {
 			srv.fresh = srv.fresh && used == 0 && !srv.Began
 			s.asked(srv)

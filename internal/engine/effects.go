@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
 	"github.com/pgmux/caddy-pgmux/internal/session"
 	"github.com/pgmux/caddy-pgmux/internal/sql"
@@ -11,6 +13,23 @@ import (
 
 // maxEffects bounds what is remembered; past it all is found out anew.
 const maxEffects = 8192
+
+// maxLineages bounds the lineages that are kept for it: each may take some MiB.
+const maxLineages = 16
+
+// remembers notes that something is going to be remembered by a lineage.
+func (s *Shard) remembers(lineage *querycache.Lineage) {
+	if slices.Contains(s.lineages, lineage) {
+		return
+	}
+	if len(s.lineages) >= maxLineages {
+		clear(s.effects)
+		clear(s.dependences)
+		clear(s.lineages)
+		s.lineages = s.lineages[:0]
+	}
+	s.lineages = append(s.lineages, lineage)
+}
 
 // effectKey is of what a text does: the lineage is of the catalog that it was read by, and the ledger has the tables.
 type effectKey struct {
@@ -41,10 +60,15 @@ func (s *Shard) changes(srv *server, text []byte, id prepared.StmtID, defining s
 		}
 		return
 	}
-	if srv.Pins&session.PinTemp != 0 && f != nil && f.Class != sql.ClassReads {
-		f = nil // a temporary view may have any name
+	srv.writes.add(l, srv.widened(f, s.changedBy(l, g, of, f, text, defining)))
+}
+
+// widened is what a text changes on a server: of a client that has temporary tables, and perhaps views, of any name, all.
+func (srv *server) widened(f *sql.Facts, x effect) effect {
+	if srv.Pins&session.PinTemp != 0 && (f == nil || f.Class != sql.ClassReads) {
+		x.tables = []*querycache.Table{&srv.pool.shared.ledger.All}
 	}
-	srv.writes.add(l, s.changedBy(l, g, of, f, text, defining))
+	return x
 }
 
 // effect is what a text changes.
@@ -72,6 +96,7 @@ func (s *Shard) effectOf(l *ledger, lineage *querycache.Lineage, of uint64, f *s
 	if x, known := s.effects[k]; known {
 		return x
 	}
+	s.remembers(lineage)
 	s.form = sql.NormalForm(s.form[:0], text)
 	names, all := lineage.Writes(f, s.form)
 	var x effect
@@ -108,6 +133,7 @@ func (s *Shard) dependsOn(l *ledger, lineage *querycache.Lineage, of uint64, f *
 	if d, known := s.dependences[k]; known {
 		return d
 	}
+	s.remembers(lineage)
 	s.form = sql.NormalForm(s.form[:0], text)
 	names, why := lineage.Reads(f, s.form)
 	d := dependence{why: why}

@@ -57,10 +57,17 @@ func (s *Shard) guessedRight(of uint64, f *sql.Facts) {
 	mark := s.engine.marks.Load()
 	for _, g := range list {
 		x := s.changedBy(g.ledger, g.catalog, of, f, g.text, g.defining)
-		if srv := s.serverAt(g.server); srv != nil && srv.writes.turn == g.turn {
+		srv := s.serverAt(g.server)
+		if srv != nil {
+			x = srv.widened(f, x)
+		}
+		if srv != nil && srv.writes.turn == g.turn {
 			srv.writes.add(g.ledger, x)
 		} else {
-			s.changed(g.ledger, x, mark)
+			g.catalog.doubtLineage(x.redefines, x.hides)
+			for _, t := range x.tables {
+				t.Change(mark)
+			}
 		}
 		g.ledger.All.Cancel()
 	}
@@ -74,12 +81,4 @@ func (s *Shard) crashedGuesses() {
 		}
 	}
 	s.guesses, s.guessed = map[uint64][]guess{}, 0
-}
-
-// changed notes what has been changed by a transaction that is over.
-func (s *Shard) changed(l *ledger, x effect, mark uint64) {
-	s.engine.doubtLineage(l.database, x.redefines, x.hides)
-	for _, t := range x.tables {
-		t.Change(mark)
-	}
 }

@@ -50,29 +50,35 @@ func (s *Shard) lineageIn(srv *server) *querycache.Lineage {
 	if lineage == nil {
 		return nil
 	}
-	if srv.pool.shared.catalog.isOther(lineage) {
+	lineage, isOther := srv.pool.shared.catalog.latest(lineage)
+	if isOther {
 		s.engine.dropAll(srv.pool.shared.ledger)
 	}
 	return lineage
 }
 
-// isOther reports whether a lineage is another than the last.
-func (g *catalog) isOther(lineage *querycache.Lineage) bool {
+// latest is a lineage that has just been learned, or the last one if it is the same; it reports whether it is another than that.
+func (g *catalog) latest(lineage *querycache.Lineage) (_ *querycache.Lineage, isOther bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	was := g.sum
-	g.sum = lineage.Sum()
-	return was != 0 && was != g.sum
+	was := g.last
+	if was != nil && was.Sum() == lineage.Sum() {
+		return was, false
+	}
+	g.last = lineage
+	return lineage, was != nil
 }
 
 // doubtLineage notes that the catalog of a database may have been changed; or only that something has run of which nobody knows what it
 // has done.
-func (e *Engine) doubtLineage(database string, redefined, hid bool) {
-	if !redefined && !hid {
-		return
-	}
-	for _, g := range e.catalogsOf(database) {
-		g.doubt(redefined)
+func (g *catalog) doubtLineage(redefined, hid bool) {
+	switch {
+	case redefined:
+		for _, other := range g.engine.catalogsOf(g.key.database) {
+			other.doubt(true)
+		}
+	case hid:
+		g.doubt(false)
 	}
 }
 

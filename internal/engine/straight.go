@@ -19,7 +19,11 @@ import (
 //	   └──────────┘ idle servers of the pool are closed for it, for as long as it may wait
 
 // straight is a server that is a client's for good: what has passed either way.
-type straight struct{ requests, answers frames }
+type straight struct {
+	requests, answers frames
+	// sql: it may say SQL, which nobody reads.
+	sql bool
+}
 
 // frames is where in its messages a stream is.
 type frames struct {
@@ -251,8 +255,8 @@ func (s *Shard) pair(c *client, srv *server) {
 	srv.purpose, c.state = linked, clientLinked
 	srv.linking(s.now, 1)
 	srv.Pins = session.PinStraight
-	if s.tracks && k.replication == "database" {
-		s.trackFrom(srv) // it may say SQL, which nobody reads
+	if srv.straight.sql = k.replication == "database"; srv.straight.sql && s.tracks {
+		s.trackFrom(srv)
 	}
 	s.sends(srv, c)
 	s.countPins(srv)

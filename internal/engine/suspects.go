@@ -58,11 +58,12 @@ type catalog struct {
 	defined  uint64
 	// until is how long suspects is believed. took is how long the last answer took.
 	until, took int64
-	// at is when the last question was asked that has been answered, doubts how often the lineage has been doubted, and sum the last
-	// one's.
-	at          int64
-	doubts, sum uint64
-	engine      *Engine
+	// at is when the last question was asked that has been answered, doubts how often the lineage has been doubted, and last the one
+	// that was learned last.
+	at     int64
+	doubts uint64
+	last   *querycache.Lineage
+	engine *Engine
 	// changes is how often the columns of tables had been changed by the last answer, as the server of each upstream counts it.
 	changes map[string]string
 	// beginnings is what is known of what new sessions begin with.

@@ -28,7 +28,14 @@ func (e *Engine) markOf(token string) uint64 {
 }
 
 // follow has a client read as if it had written when a token says.
-func (s *Shard) follow(c *client, token string) { c.mark = max(c.mark, s.engine.markOf(token)) }
+//
+// What a session of another process has written may be newer than what is in the query cache: such a client is not served from it any more.
+func (s *Shard) follow(c *client, token string) {
+	c.mark = max(c.mark, s.engine.markOf(token))
+	if process, _, ok := session.ParseToken(token); ok && process != s.engine.process() {
+		c.farOff = true
+	}
+}
 
 // written is the mark of a client's newest write, or a newer one: what it has written on the server that it has may be newer
 // than its mark, and where reads are not split nobody keeps one.

@@ -51,9 +51,8 @@ func (w *writes) add(l *ledger, x effect) {
 		case slices.Contains(w.tables, t):
 		case len(w.tables) < maxChanges:
 			w.tables = append(w.tables, t)
-		case w.tables[maxChanges-1] != &l.All:
-			w.unbegin(maxChanges - 1)
-			w.tables[maxChanges-1] = &l.All
+		default:
+			w.widen(&l.All)
 		}
 	}
 	if w.active {
@@ -61,12 +60,14 @@ func (w *writes) add(l *ledger, x effect) {
 	}
 }
 
-// unbegin makes a place that is needed for the whole database: what stood there is part of that.
-func (w *writes) unbegin(i int) {
-	if i < w.begun {
-		w.tables[i].Cancel()
-		w.begun = i
+// widen puts the whole database in the last place: what stood there is part of that.
+func (w *writes) widen(all *querycache.Table) {
+	const last = maxChanges - 1
+	if w.begun > last { // first the one, then not the other: in between both may be asked for
+		all.Begin()
+		w.tables[last].Cancel()
 	}
+	w.tables[last] = all
 }
 
 // begin has all changes begin that have not yet.
@@ -113,7 +114,7 @@ func (s *Shard) settleWrites(srv *server) {
 }
 
 func (s *Shard) endWrites(srv *server) {
-	s.engine.doubtLineage(srv.pool.shared.ledger.database, srv.writes.redefines, srv.writes.hides)
+	srv.pool.shared.catalog.doubtLineage(srv.writes.redefines, srv.writes.hides)
 	srv.writes.end(s.engine.marks.Load())
 }
 
@@ -186,7 +187,10 @@ func (s *Shard) track() {
 		if srv == nil || srv.client == 0 && srv.purpose != abandoned && srv.purpose != rollingBack {
 			continue
 		}
-		s.trackFrom(srv)
+		srv.Tracks = true
+		if srv.straight != nil && srv.straight.sql || srv.straight == nil && !srv.Releasable() {
+			s.trackFrom(srv)
+		}
 	}
 	s.engine.tracked.Add(1)
 }

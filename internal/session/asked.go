@@ -51,7 +51,7 @@ type askedReader struct {
 	c *Client
 	e *Env
 	a Asked
-	// rest is what has not been read.
+	// data is the client's bytes, of which Asked.Len have been read.
 	data []byte
 }
 
@@ -243,7 +243,7 @@ func (f *feed) runs(text []byte, id prepared.StmtID, effects sql.Effects) {
 // executedIn is what an EXECUTE that was read runs, which is all that the text says; nil where that is not known. Its arguments call
 // nothing: a call has parentheses of its own.
 func (f *feed) executedIn(text []byte) *mention {
-	if m := f.e.reading.mentions; len(m) == 1 && m[0].effect == sql.SQLExecute && m[0].id != prepared.None && bytes.Count(text, []byte("(")) <= 1 {
+	if m := f.e.reading.mentions; !f.c.NoPrepared && len(m) == 1 && m[0].effect == sql.SQLExecute && m[0].id != prepared.None && bytes.Count(text, []byte("(")) <= 1 {
 		return &m[0]
 	}
 	return nil

@@ -41,6 +41,9 @@ type Env struct {
 	// statement where id is not None; nil is what nobody can read. Defining is of those that package grammar does not understand.
 	Runs func(s *Server, text []byte, id prepared.StmtID, effects sql.Effects, defining Defining)
 
+	// Refused is how often a client that has a server was told an error of ours, which no server has said.
+	Refused uint64
+
 	// Ask, if set, asks what the grammar says of a text, which it copies; the answer comes by Learn.
 	Ask      func(fingerprint uint64, text []byte)
 	readings Readings

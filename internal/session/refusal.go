@@ -94,6 +94,7 @@ func (f *feed) refuse(why refusal, length int, simple bool) {
 		return
 	}
 	f.flush()
+	f.e.Refused++
 	f.e.Wire.Send(f.c.Conn, f.e.keep(why.message(f.e.room(512))))
 	f.c.skip = !simple
 	f.discard(length)
