@@ -20,6 +20,7 @@ type Cache struct {
 	mu       sync.Mutex
 	maxEntry int
 	clock    clock
+	probes   probes
 	puts     uint64
 	ends     [endings]uint64
 }
@@ -35,7 +36,7 @@ type Settings struct {
 
 // New is a Cache without entries.
 func New(s Settings) *Cache {
-	c := &Cache{}
+	c := &Cache{probes: probes{useful: 1<<probesCounted - 1}}
 	c.Configure(s)
 	return c
 }
@@ -79,14 +80,14 @@ func (c *Cache) isNow(now int64) {
 	}
 }
 
-// Admits says whether a reply for that hash would be kept now: always while there is room; else only if it has been asked for before,
-// lately, so that a scan neither costs a recording nor drives out what is used. Each call counts as asking. It takes no lock and does not
-// allocate.
+// Admits says whether a reply for that hash would be kept now: while there is room, and as long as that proves to be of use (probes.go);
+// else only if it has been asked for before, lately, so that a scan neither costs a recording nor drives out what is used. Each call counts as
+// asking. It takes no lock and does not allocate.
 func (c *Cache) Admits(hash uint64) bool {
 	switch {
 	case c.max.Load() == 0:
 		return false
-	case c.hasRoom(), c.index.has(hash), c.door.Load().knock(hash):
+	case c.hasRoom() && (!c.probes.particular.Load() || isProbe(hash)), c.index.has(hash), c.door.Load().knock(hash):
 		return true
 	}
 	c.refused.Add(1)
@@ -175,6 +176,9 @@ func (c *Cache) add(e *Entry) {
 	c.puts++
 	c.bytes.Add(e.size)
 	c.clock.add(e)
+	if isProbe(e.hash) {
+		c.probes.add(e)
+	}
 	e.Form.weigh(e.size)
 	c.index.add(e)
 }
@@ -183,6 +187,7 @@ func (c *Cache) add(e *Entry) {
 func (c *Cache) drop(e *Entry, why ending) {
 	c.index.remove(e)
 	c.clock.remove(e)
+	c.probes.close(e)
 	c.bytes.Add(-e.size)
 	c.ends[why]++
 	e.Form.weigh(-e.size)

@@ -65,6 +65,7 @@ func (k *clock) victim(now int64) *Entry {
 			least, fewest = e, uses
 		}
 		e.uses.Store(uses - 1)
+		e.served = true
 		k.hand = e.next
 	}
 	return least

@@ -19,6 +19,10 @@ type Entry struct {
 	hash uint64
 	size int64
 	uses atomic.Uint32
+	// probe is its place among the probes, counted from 1; served: it has been, though the clock may have taken that from its uses. Both are of
+	// the cache's writers.
+	probe  uint8
+	served bool
 	// prev and next are its neighbours on the clock; of the cache's writers.
 	prev, next *Entry
 }
@@ -29,7 +33,7 @@ const maxUses = 3
 
 // entryBytes is the allowance for what an entry costs beside reply, key and the states of its evidence: itself, at most eight places in
 // the index, and what the allocator rounds up.
-const entryBytes = 320
+const entryBytes = 384
 
 // holds reports whether it may be served.
 func (e *Entry) holds(now int64) bool { return now < e.Until && e.Evidence.Holds() }

@@ -14,6 +14,8 @@ import (
 //  1. A reader sees the entry of its key or none: keys are compared whole, and entries do not change.
 //  2. What was taken out before a reader began, it does not see: it was in one place, of the slots that are in force.
 //  3. A reader may miss an entry that moves just then. That costs a query.
+//
+// A place has the hash of its entry beside it: who looks for what is not there, as every miss does, touches no entry.
 type index struct {
 	parts [indexParts]indexPart
 }
@@ -30,8 +32,14 @@ type indexPart struct {
 	n     int // entries; of the writer
 }
 
-// slots is a power of two of places; nil is an empty one, of which there is always at least one.
-type slots []atomic.Pointer[Entry]
+// slots is a power of two of places, of which at least one is empty.
+type slots []place
+
+// place has an entry, or is empty: then its hash is 0. A reader may see the hash of one and the entry of another.
+type place struct {
+	hash  atomic.Uint64
+	entry atomic.Pointer[Entry]
+}
 
 // part is that of a hash, by its upper bits; places go by the lower ones.
 func (x *index) part(hash uint64) *indexPart { return &x.parts[hash>>(64-indexPartBits)] }
@@ -40,12 +48,14 @@ func (x *index) part(hash uint64) *indexPart { return &x.parts[hash>>(64-indexPa
 func (x *index) find(hash uint64, key []byte) *Entry {
 	s := x.part(hash).slots.Load()
 	for i := range s.len() {
-		e := s.at(hash + i).Load()
-		if e == nil {
+		at := s.at(hash + i)
+		switch at.hash.Load() {
+		case 0:
 			return nil
-		}
-		if e.hash == hash && bytes.Equal(e.key, key) {
-			return e
+		case hash:
+			if e := at.entry.Load(); e != nil && e.hash == hash && bytes.Equal(e.key, key) {
+				return e
+			}
 		}
 	}
 	return nil
@@ -55,8 +65,8 @@ func (x *index) find(hash uint64, key []byte) *Entry {
 func (x *index) has(hash uint64) bool {
 	s := x.part(hash).slots.Load()
 	for i := range s.len() {
-		if e := s.at(hash + i).Load(); e == nil || e.hash == hash {
-			return e != nil
+		if at := s.at(hash + i).hash.Load(); at == 0 || at == hash {
+			return at != 0
 		}
 	}
 	return false
@@ -87,7 +97,7 @@ func (x *index) remove(e *Entry) {
 func (p *indexPart) entries(dst []*Entry) []*Entry {
 	s := p.slots.Load()
 	for i := range s.len() {
-		if e := s.at(i).Load(); e != nil {
+		if e := s.at(i).entry.Load(); e != nil {
 			dst = append(dst, e)
 		}
 	}
@@ -98,7 +108,7 @@ func (p *indexPart) entries(dst []*Entry) []*Entry {
 func (p *indexPart) resize(n uint64) {
 	s, old := make(slots, n), p.slots.Load()
 	for i := range old.len() {
-		if e := old.at(i).Load(); e != nil {
+		if e := old.at(i).entry.Load(); e != nil {
 			s.put(e)
 		}
 	}
@@ -112,21 +122,33 @@ func (s *slots) len() uint64 {
 	return uint64(len(*s))
 }
 
-func (s *slots) at(i uint64) *atomic.Pointer[Entry] { return &(*s)[i&uint64(len(*s)-1)] }
+func (s *slots) at(i uint64) *place { return &(*s)[i&uint64(len(*s)-1)] }
+
+// set puts an entry in a place, empty or not.
+func (p *place) set(e *Entry) {
+	p.entry.Store(e)
+	p.hash.Store(e.hash)
+}
+
+// empty empties it.
+func (p *place) empty() {
+	p.hash.Store(0)
+	p.entry.Store(nil)
+}
 
 // put stores an entry in the first empty place from its own on.
 func (s *slots) put(e *Entry) {
 	at := e.hash
-	for s.at(at).Load() != nil {
+	for s.at(at).hash.Load() != 0 {
 		at++
 	}
-	s.at(at).Store(e)
+	s.at(at).set(e)
 }
 
 // placeOf is where an entry is.
 func (s *slots) placeOf(e *Entry) uint64 {
 	for i := range s.len() {
-		if s.at(e.hash+i).Load() == e {
+		if s.at(e.hash+i).entry.Load() == e {
 			return e.hash + i
 		}
 	}
@@ -136,14 +158,14 @@ func (s *slots) placeOf(e *Entry) uint64 {
 // closeGap empties a place: who is behind it and would not be found across a gap moves up.
 func (s *slots) closeGap(gap uint64) {
 	for at := gap + 1; ; at++ {
-		e := s.at(at).Load()
+		e := s.at(at).entry.Load()
 		if e == nil {
 			break
 		}
 		if mask := s.len() - 1; (at-e.hash)&mask >= (at-gap)&mask {
-			s.at(gap).Store(e)
+			s.at(gap).set(e)
 			gap = at
 		}
 	}
-	s.at(gap).Store(nil)
+	s.at(gap).empty()
 }

@@ -11,7 +11,7 @@ import (
 
 // indexed is an entry of a weak hash, so that many meet in one place.
 func indexed(i int) *Entry {
-	return &Entry{key: fmt.Appendf(nil, "key %d", i), hash: uint64(i%97) * 3}
+	return &Entry{key: fmt.Appendf(nil, "key %d", i), hash: uint64(i%97)*3 + 1}
 }
 
 // Whatever comes and goes, what is in is found, what is not is not.
@@ -48,7 +48,7 @@ func TestIndexGrowsAndShrinks(t *testing.T) {
 	p := x.part(0)
 	entries := make([]*Entry, 1000)
 	for i := range entries {
-		entries[i] = &Entry{key: fmt.Appendf(nil, "%d", i), hash: uint64(i)}
+		entries[i] = &Entry{key: fmt.Appendf(nil, "%d", i), hash: uint64(i) + 1}
 		x.add(entries[i])
 		if n := p.slots.Load().len(); uint64(p.n)*2 > n || n > minSlots && uint64(p.n)*4 < n {
 			t.Fatalf("%d entries have %d places", p.n, n)

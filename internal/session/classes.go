@@ -1,6 +1,8 @@
 package session
 
 import (
+	"bytes"
+
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
 	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
@@ -27,10 +29,20 @@ func (e *Env) class(text []byte, id prepared.StmtID, list *SuspectList) sql.Clas
 	return class
 }
 
-// fingerprint is that of a text, which is remembered for statements.
+// lastPrint is a text, and its fingerprint.
+type lastPrint struct {
+	text []byte
+	of   uint64
+}
+
+// maxLastPrint bounds that text: it is copied.
+const maxLastPrint = 1 << 10
+
+// fingerprint is that of a text, which is remembered for statements, and of others for the last one: on its way it is asked for several
+// times.
 func (e *Env) fingerprint(text []byte, id prepared.StmtID) uint64 {
 	if id == prepared.None {
-		return sql.Fingerprint(text)
+		return e.last.fingerprint(text)
 	}
 	for int(id) >= len(e.prints) {
 		e.prints = append(e.prints, make([]print, 64+len(e.prints))...)
@@ -40,6 +52,16 @@ func (e *Env) fingerprint(text []byte, id prepared.StmtID) uint64 {
 		*p = print{hash, sql.Fingerprint(text)}
 	}
 	return p.of
+}
+
+func (l *lastPrint) fingerprint(text []byte) uint64 {
+	if len(text) > maxLastPrint {
+		return sql.Fingerprint(text)
+	}
+	if l.of == 0 || !bytes.Equal(l.text, text) {
+		l.text, l.of = append(l.text[:0], text...), sql.Fingerprint(text)
+	}
+	return l.of
 }
 
 // Learn takes what the grammar says of texts of a fingerprint; nil: nothing, and it is to be asked again.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
@@ -51,8 +52,10 @@ func PreparesTransaction(text []byte) bool { return beginsWith(text, "prepare", 
 
 // beginsWith reports whether a text begins with two words. One with comments in front does not.
 func beginsWith(text []byte, first, second string) bool {
-	text = bytes.TrimLeft(text, blank)
-	if len(text) < len(first) || !bytes.EqualFold(text[:len(first)], []byte(first)) {
+	for len(text) > 0 && strings.IndexByte(blank, text[0]) >= 0 {
+		text = text[1:]
+	}
+	if len(text) < len(first) || text[0]|0x20 != first[0] || !bytes.EqualFold(text[:len(first)], []byte(first)) {
 		return false
 	}
 	rest := bytes.TrimLeft(text[len(first):], blank)

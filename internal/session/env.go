@@ -49,6 +49,7 @@ type Env struct {
 	readings Readings
 	// prints is the fingerprints of statements, by StmtID.
 	prints []print
+	last   lastPrint
 
 	scratch []byte
 	// fluxes counts the keys made for settings in flux; fluxBase makes them no other's.
