@@ -23,9 +23,9 @@ func (p *Pool) checkRouting(path string) *Problem {
 
 // checkSplit refuses a split that has nothing to split, or nobody who takes the writes.
 func (p *Pool) checkSplit(path string) *Problem {
-	if p.DeferBegin == "on" && p.ReadWriteSplit != "on" {
-		return &Problem{path + ".defer_begin", "is on, but read_write_split is not, so a BEGIN has nothing to wait for; " +
-			"write `read_write_split on`, or remove defer_begin"}
+	if p.DeferBegin == "on" && p.ReadWriteSplit != "on" && !p.QueryCache.On() {
+		return &Problem{path + ".defer_begin", "is on, but neither read_write_split nor query_cache is, so a BEGIN has nothing to wait for; " +
+			"write `read_write_split on`, or a query_cache, or remove defer_begin"}
 	}
 	if p.ReadWriteSplit != "on" {
 		return nil

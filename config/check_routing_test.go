@@ -15,11 +15,11 @@ func TestSplitHasSomethingToSplit(t *testing.T) {
 		split(`, "pool_mode":"session"`): "pools.app.read_write_split: is on, but pool_mode is session, and a session keeps one server for all it does; write `pool_mode transaction`, or remove read_write_split",
 		split(replicas):                  "pools.app.read_write_split: is on, but every upstream is declared a replica, so writes could go nowhere; add the primary, write `role auto`, or remove read_write_split",
 		split(`, "health_interval": 0`):  "pools.app.read_write_split: is on, but health_interval is 0, so nobody finds out which upstream is a replica; write `role replica`",
-		`{"defer_begin": "on"}`:          "pools.app.defer_begin: is on, but read_write_split is not, so a BEGIN has nothing to wait for",
+		`{"defer_begin": "on"}`:          "pools.app.defer_begin: is on, but neither read_write_split nor query_cache is, so a BEGIN has nothing to wait for",
 		split(`, "defer_begin": "yes"`):  `pools.app.defer_begin: is "yes", but must be one of off, on`,
 	})
 	accepted(t,
-		split(``), split(`, "defer_begin": "on"`), split(`, "pool_mode": "statement"`),
+		split(``), split(`, "defer_begin": "on"`), `{"defer_begin": "on", "query_cache": {"ttl": "5s"}}`, split(`, "pool_mode": "statement"`),
 		split(replicas+found), split(`, "upstream": []`+found), split(`, "health_interval": 0`+found),
 		split(`, "health_interval": 0, "upstream": [{"address": "a:1"}, {"address": "b:1", "role": "replica"}]`),
 		`{"read_write_split": "off", "pool_mode": "session"`+replicas+`}`,

@@ -176,10 +176,11 @@ type Pool struct {
 	// primary. Default: off.
 	ReadWriteSplit string `json:"read_write_split,omitempty"`
 
-	// DeferBegin `on` lets a BEGIN wait for the first statement of its transaction, which decides for the whole of it where it
-	// goes. A transaction whose first statement reads then runs on a replica to its end, and a write later in it fails there
-	// with 25006, read_only_sql_transaction: for applications that begin what they write with a write, or can begin anew.
-	// Needs read_write_split. Default: off, an explicit transaction that is not READ ONLY goes to the primary.
+	// DeferBegin `on` lets a BEGIN wait for the first statement of its transaction that needs a server. With query_cache, what is answered
+	// from the cache needs none. With read_write_split, that statement decides for the whole transaction where it goes: if it reads, the
+	// transaction runs on a replica to its end, and a write later in it fails there with 25006, read_only_sql_transaction: for
+	// applications that begin what they write with a write, or can begin anew. For Postgres the transaction begins with that
+	// statement: now() tells. Needs read_write_split or query_cache. Default: off, an explicit transaction that is not READ ONLY goes to the primary at once.
 	DeferBegin string `json:"defer_begin,omitempty"`
 
 	// Reads is where transactions go that only read, under read_write_split: `prefer_replica`, to the replicas, or to the

@@ -10,8 +10,8 @@ import (
 // passed and nothing has been written that it depends on: no client is told what was true before a write that was acknowledged
 // through this pool, its own or another's. Who may see a reply is whoever asks the same as the same user, under the same settings.
 //
-// Kept are replies to single statements, outside an explicit transaction, that depend on tables only: not on the time, on chance, on sequences, on
-// the system catalog, on foreign or temporary tables. What that is, Postgres's grammar and the database's catalog say; what cannot be told for
+// Kept are replies to single statements that depend on tables only: not on the time, on chance, on sequences, on the system catalog, on foreign
+// or temporary tables. They are kept and served outside explicit transactions, and in those at READ COMMITTED that have only read so far. What that is, Postgres's grammar and the database's catalog say; what cannot be told for
 // certain goes to a server as ever.
 type QueryCache struct {
 	// TTL is how long a reply is served at most; up to a tenth less, by chance. It bounds how old a reply can be when somebody writes past this pool and

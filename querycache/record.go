@@ -12,13 +12,14 @@ import (
 //  1. its messages are those of its kind, in that order, and nothing else: no notice, no ParameterStatus, no notification, no error, no
 //     portal that is suspended, no COPY;
 //  2. its command tag is SELECT with the number of its rows, so it is no SELECT INTO either;
-//  3. it ends outside a transaction (status I); what follows is of the next reply;
+//  3. it ends as it is to, outside a transaction or inside (status I or T); what follows is of the next reply;
 //  4. it is no longer than its bound.
 //
 // Anything else fails it. The zero value is not begun: it has failed.
 type Recording struct {
 	kind  Kind
 	state State
+	ends  byte // the status that it is to end with
 	max   int
 	buf   []byte
 	at    int // where in buf the next message begins
@@ -39,9 +40,10 @@ const (
 	Complete
 )
 
-// Begin begins a recording of at most max bytes, a ParseComplete not counted. It takes over buf, of earlier recordings, to write to.
-func (r *Recording) Begin(kind Kind, max int, buf []byte) {
-	*r = Recording{kind: kind, state: Going, max: max, buf: buf[:0]}
+// Begin begins a recording of at most max bytes, a ParseComplete not counted, that is to end with a status of the transaction. It takes
+// over buf, of earlier recordings, to write to.
+func (r *Recording) Begin(kind Kind, ends byte, max int, buf []byte) {
+	*r = Recording{kind: kind, state: Going, ends: ends, max: max, buf: buf[:0]}
 }
 
 // Add is bytes as the client is sent them, in any pieces. They are copied. It costs next to nothing once the recording has failed.
@@ -98,7 +100,7 @@ func (r *Recording) take(typ byte, body []byte) {
 	case pgwire.CommandComplete:
 		r.keep(selected(body, r.rows), Going)
 	case pgwire.ReadyForQuery:
-		r.keep(len(body) == 1 && body[0] == pgwire.StatusIdle, Complete)
+		r.keep(len(body) == 1 && body[0] == r.ends, Complete)
 	}
 }
 
@@ -120,14 +122,15 @@ func selected(body []byte, rows int) bool {
 // State is how far it is.
 func (r *Recording) State() State { return r.state }
 
-// Reply is a copy, of exact size, of a complete one, without the ParseComplete that came first: whether there is one depends on who
-// asks.
+// Reply is a copy, of exact size, of a complete one, as it is outside a transaction, without the ParseComplete that came first: whether
+// there is one depends on who asks.
 func (r *Recording) Reply() []byte {
 	if r.state != Complete {
 		panic("bug: querycache: a reply that is not complete was asked for")
 	}
 	reply := make([]byte, len(r.buf)-r.skip)
 	copy(reply, r.buf[r.skip:])
+	reply[len(reply)-1] = pgwire.StatusIdle // the last message is a ReadyForQuery
 	return reply
 }
 

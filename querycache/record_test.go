@@ -26,7 +26,7 @@ func said(words string) (b []byte) {
 // recorded is the recording of a reply that came in pieces of that length, of at most that many bytes.
 func recorded(kind Kind, reply []byte, piece, most int) *Recording {
 	r := &Recording{}
-	r.Begin(kind, most, nil)
+	r.Begin(kind, pgwire.StatusIdle, most, nil)
 	for len(reply) > piece {
 		r.Add(reply[:piece])
 		reply = reply[piece:]
@@ -151,7 +151,7 @@ func TestRecordingsAreBounded(t *testing.T) {
 		}
 	}
 	var r Recording
-	r.Begin(SimpleQuery, 100, nil)
+	r.Begin(SimpleQuery, pgwire.StatusIdle, 100, nil)
 	r.Add(append(said("T:col"), 'D', 0, 1, 0, 0))
 	if r.State() != Failed {
 		t.Error("a row that is going to be too long is waited for")
@@ -183,7 +183,7 @@ func TestRecordingsDoNotAllocate(t *testing.T) {
 	buf := make([]byte, 0, 1000)
 	for _, b := range [][]byte{reply, wrong} {
 		if n := testing.AllocsPerRun(100, func() {
-			r.Begin(Executed, 1000, buf)
+			r.Begin(Executed, pgwire.StatusIdle, 1000, buf)
 			r.Add(b[:9])
 			r.Add(b[9:])
 			buf = r.Buffer()

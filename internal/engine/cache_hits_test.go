@@ -128,7 +128,7 @@ func TestWhatIsNeverFromTheCache(t *testing.T) {
 	}
 }
 
-// Nor is anything within a transaction, with the cache switched off, or for who listens.
+// Nor is anything within a transaction of which nobody knows how it is isolated, with the cache switched off, or for who listens.
 func TestClientsThatAreNotServed(t *testing.T) {
 	w := newCacheRig(t, 1, cachePool(2))
 	a, b := w.client("a"), w.client("b")

@@ -92,6 +92,9 @@ func (w *cacheRig) answer(s *rigServer, typ byte, body string) bool {
 		s.answer(cacheColumns)
 	case pgwire.Execute:
 		w.heard = append(w.heard, s.bound)
+		if strings.HasPrefix(s.bound, "BEGIN") {
+			return false
+		}
 		w.run(s, s.bound, false)
 	default:
 		return false

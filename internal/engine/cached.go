@@ -2,6 +2,7 @@ package engine
 
 import (
 	"github.com/pgmux/caddy-pgmux/internal/loop"
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
 	"github.com/pgmux/caddy-pgmux/internal/session"
 	"github.com/pgmux/caddy-pgmux/querycache"
@@ -9,7 +10,8 @@ import (
 
 // A client that has no server, and asks for something of which the reply has been kept, is given that, if
 //
-//  1. it is amid nothing: no transaction, no batch, nothing that it waits for; and it does not listen;
+//  1. it is amid nothing: no transaction but one that has only read (inside.go), no batch, nothing that it waits for; and it does not
+//     listen;
 //  2. it has not switched the cache off (pgmux.cache), and follows no session of another process (pgmux.causal_token);
 //  3. the reply is one to the same unit of messages, of the same user in the same database, with the same settings of the session, text,
 //     types, parameters and formats;
@@ -104,13 +106,14 @@ func (s *Shard) fromCache(c *client, data []byte) (used, reply int, waits bool) 
 		return 0, 0, false
 	}
 	counts := &cache.counts[s.index]
+	status, suits := s.status(c)
 	q, ok := s.asks(c, data)
-	if !ok {
+	if !ok || !suits {
 		counts.bypassed.Add(1)
 		return 0, 0, false
 	}
 	e := q.cache.Get(q.hash, q.key, s.now)
-	if e != nil && s.answerWith(c, &q, e) {
+	if e != nil && s.answerWith(c, &q, e, status) {
 		counts.hits.Add(1)
 		return q.Len, len(e.Reply), false
 	}
@@ -136,16 +139,18 @@ func (s *Shard) mayCache(c *client, q *question) bool {
 	return ok
 }
 
-// answerWith gives a client a reply that has been kept.
-func (s *Shard) answerWith(c *client, q *question, e *querycache.Entry) bool {
+// answerWith gives a client a reply that has been kept, and its transaction has that status.
+func (s *Shard) answerWith(c *client, q *question, e *querycache.Entry, status byte) bool {
 	shape := prepared.Shape(e.Shape)
-	if !q.Fits(shape) || !s.follows(s.pools[c.pool]) || !c.Answer(s.env, &q.Asked, e.Reply, shape) {
+	if !q.Fits(shape) || !s.follows(s.pools[c.pool]) || !c.Answer(s.env, &q.Asked, e.Reply, shape, status) {
 		return false
 	}
 	counts := &s.pools[c.pool].counts
 	counts.BytesSent += uint64(len(e.Reply))
 	counts.Queries++
-	counts.Transactions++
+	if status == pgwire.StatusIdle {
+		counts.Transactions++
+	}
 	counts.Kinds[RouteCache][session.KindSelect]++
 	if e.Form != nil {
 		e.Form.Hit(s.index, len(e.Reply))

@@ -131,7 +131,7 @@ func (s *Shard) attach(in *Client, login loginID) {
 func (p *shardPool) configureClient(c *client) {
 	cfg := p.config()
 	c.Splits = cfg.Split
-	c.Defers = cfg.Split && cfg.DeferBegin && cfg.Mode == Transaction
+	c.Defers = (cfg.Split || cfg.Cache.TTL > 0) && cfg.DeferBegin && cfg.Mode == Transaction
 	c.NoTransactions = cfg.Mode == Statement
 	c.NoPrepared = cfg.MaxPreparedStatements <= 0
 	c.Pinning = cfg.Pinning
@@ -214,8 +214,15 @@ func (s *Shard) process(c *client, data []byte) {
 		var machine *session.Server
 		if srv != nil {
 			machine = &srv.Server
-			if srv.fresh && srv.recording == nil && srv.Tracks {
+			switch {
+			case !srv.Tracks || srv.recording != nil:
+			case srv.fresh:
 				s.record(c, srv, data)
+			case s.readsInside(srv):
+				if n := s.inside(c, srv, data); n > 0 {
+					data = data[n:]
+					continue
+				}
 			}
 		}
 		refused := s.env.Refused

@@ -2,20 +2,24 @@ package engine
 
 // What new sessions begin with may be changed by somebody who does not go through this pool, or by dynamic SQL. So the answer of the
 // catalog has a row for every role that is logged in, with a hash of the settings of pg_db_role_setting that its sessions begin with
-// in that database, and one with the time when Postgres has last read its configuration. Where a hash is another than before,
-// servers are renewed as when the change is said here (defaults.go). A new configuration reaches every session by itself; but what
-// settings begin with has to be learned again.
+// in that database, one with the time when Postgres has last read its configuration, and one about the isolation of transactions. Where
+// a hash is another than before, servers are renewed as when the change is said here (defaults.go). A new configuration reaches every
+// session by itself; but what settings begin with has to be learned again.
 
 // The sorts of these rows. The second column of the first is a role, the third of both is what is compared.
 const (
 	beginsRole   = "role"
 	beginsLoaded = "loaded"
+	// beginsCommitted is one whose third column says whether transactions are at READ COMMITTED by default, for every role.
+	beginsCommitted = "committed"
 )
 
 // beginning is what a row is about. Upstreams need not agree.
 type beginning struct{ upstream, sort, role string }
 
-func (b beginning) isOne() bool { return b.sort == beginsRole || b.sort == beginsLoaded }
+func (b beginning) isOne() bool {
+	return b.sort == beginsRole || b.sort == beginsLoaded || b.sort == beginsCommitted
+}
 
 // begun is what the row said that a server was asked for at a time.
 type begun struct {
@@ -55,11 +59,27 @@ func (g *catalog) learnBeginning(b beginning, now begun) (was begun, changed boo
 		g.beginnings = map[beginning]begun{}
 	}
 	g.beginnings[b] = now
+	g.committed.Store(g.allCommitted())
 	return was, known && was.value != now.value
+}
+
+// allCommitted reports whether all upstreams have said that transactions are at READ COMMITTED by default. Under mu.
+func (g *catalog) allCommitted() (all bool) {
+	for b, now := range g.beginnings {
+		if b.sort == beginsCommitted {
+			if all = now.value == "t"; !all {
+				return false
+			}
+		}
+	}
+	return all
 }
 
 // beginsAnew does what has to be done after a change.
 func (s *Shard) beginsAnew(g *catalog, b beginning, was begun) {
+	if b.sort == beginsCommitted {
+		return // allCommitted has been asked again
+	}
 	for _, t := range s.engine.beginAnew(g, b) {
 		if t.defaultsAt.Load() <= was.at { // else it is what has been said here since
 			s.engine.defaultsChanged(t, s.now)
@@ -101,4 +121,7 @@ FROM (SELECT DISTINCT b.oid, usesysid FROM pg_stat_get_activity(NULL) JOIN pg_da
   WHERE b.datname=current_database() AND usesysid IS NOT NULL) a
 LEFT JOIN pg_db_role_setting d ON d.setdatabase IN (0, a.oid) AND d.setrole IN (0, a.usesysid)
 GROUP BY a.oid, a.usesysid
-UNION ALL SELECT '` + beginsLoaded + `', '', (extract(epoch FROM pg_conf_load_time()) * 1000000)::bigint::text`
+UNION ALL SELECT '` + beginsLoaded + `', '', (extract(epoch FROM pg_conf_load_time()) * 1000000)::bigint::text
+UNION ALL SELECT '` + beginsCommitted + `', '', CASE WHEN reset_val IN ('read committed', 'read uncommitted') AND NOT EXISTS (
+  SELECT FROM pg_db_role_setting WHERE setconfig::text ~* 'default_transaction_isolation') THEN 't' ELSE 'f' END
+  FROM pg_settings WHERE name = 'default_transaction_isolation'`

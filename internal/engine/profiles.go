@@ -27,8 +27,9 @@ type profile struct {
 	// results is the key of those that may change what a read returns; uncached: it does not want any from the query cache.
 	results  uint64
 	uncached bool
-	// serializable: it is its default_transaction_isolation.
+	// serializable: it is its default_transaction_isolation, of which isolation tells more.
 	serializable bool
+	isolation    isolation
 
 	// named: it has an application_name that Postgres takes as it is; asked is the key of its other settings.
 	named bool
@@ -141,6 +142,7 @@ func newProfile(key uint64, settings []Setting) *profile {
 			p.uncached = isOff(q.Value)
 		case "default_transaction_isolation":
 			p.serializable = strings.EqualFold(q.Value, "serializable")
+			p.isolation = isolationIn(q.Value)
 		case "client_encoding":
 			p.unreadable = unreadable(q.Value)
 		case "standard_conforming_strings":
@@ -148,6 +150,23 @@ func newProfile(key uint64, settings []Setting) *profile {
 		}
 	}
 	return p
+}
+
+// isolation is the default_transaction_isolation that a session has set, if it has.
+type isolation uint8
+
+const (
+	isolationUnset isolation = iota
+	isolationCommitted
+	isolationOther
+)
+
+// isolationIn is what a value means. Postgres takes READ UNCOMMITTED for READ COMMITTED.
+func isolationIn(value string) isolation {
+	if strings.EqualFold(value, "read committed") || strings.EqualFold(value, "read uncommitted") {
+		return isolationCommitted
+	}
+	return isolationOther
 }
 
 // routeSetting is the setting of the pooler's own that says where a session's transactions go: primary, replica, or auto.

@@ -11,7 +11,8 @@ import (
 	"github.com/pgmux/caddy-pgmux/querycache"
 )
 
-// The reply to the first unit that a client sends to its server is recorded while it passes, and kept, if
+// The reply to the first unit that a client sends to its server, and to each in a transaction that has only read (inside.go), is recorded
+// while it passes, and kept, if
 //
 //  1. the cache would take it (querycache.Cache.Admits): what is asked once and never again costs nothing;
 //  2. the grammar and the catalog say that it depends on nothing but tables (querycache.Lineage.Reads), and the configuration, or a
@@ -43,15 +44,18 @@ func (s *Shard) record(c *client, srv *server, data []byte) {
 	if _, leads := s.leading[c.Conn]; !leads {
 		return
 	}
+	status, suits := s.status(c)
 	q, ok := s.asks(c, data)
-	if !ok || srv.Pins != 0 {
+	if !ok || !suits || srv.Pins != 0 || !s.recordAs(c, srv, &q, status) {
 		s.lands(c.Conn)
-		return
 	}
-	j, ok := s.judge(s.pools[c.pool], &q)
+}
+
+// recordAs begins to record the reply to a unit, which ends with that status. It reports false if that is not to be kept.
+func (s *Shard) recordAs(c *client, srv *server, q *question, status byte) bool {
+	j, ok := s.judge(s.pools[c.pool], q)
 	if !ok || !s.hasReplayed(srv, j.evidence.Mark()) {
-		s.lands(c.Conn)
-		return
+		return false
 	}
 	r := s.newRecording()
 	r.judged = j
@@ -61,8 +65,9 @@ func (s *Shard) record(c *client, srv *server, data []byte) {
 	if r.shape = q.Told; r.shape == prepared.TooWide {
 		r.shape = 0
 	}
-	r.Begin(kinds[q.Kind], r.rules.MaxEntryBytes, r.buffer)
+	r.Begin(kinds[q.Kind], status, r.rules.MaxEntryBytes, r.buffer)
 	srv.recording = r
+	return true
 }
 
 // judged is whether a unit can be cached, and how.

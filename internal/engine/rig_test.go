@@ -744,7 +744,7 @@ func (s *rigServer) query(text string) {
 	}
 	tag, changes := s.session.change(text)
 	switch {
-	case text == "begin", text == "begin read only":
+	case text == "begin", strings.HasPrefix(text, "begin "):
 		s.status = 'T'
 		s.answer(frame(pgwire.CommandComplete, "BEGIN\x00"))
 	case text == "commit", strings.EqualFold(text, "rollback"):

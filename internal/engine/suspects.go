@@ -44,6 +44,8 @@ type catalog struct {
 	suspects session.SuspectList
 	// lineage is what reads depend on and writes reach; nil: nobody knows. It has the life of suspects, and ends sooner; see lineage.go.
 	lineage atomic.Pointer[querycache.Lineage]
+	// committed: transactions are at READ COMMITTED that say nothing of their isolation, and whose sessions have not set it.
+	committed atomic.Bool
 	// settings is the settings of one's own that functions set, as far as the last answer told.
 	settings atomic.Pointer[[]string]
 	// due is when the next server that is free asks; loop.Never: one is asking, or that would be of no use yet.

@@ -35,8 +35,11 @@ type writes struct {
 	// begun is how many of them have been; active: all that come must be, at once.
 	begun  int
 	active bool
-	// ran: something has been sent since the last was over; ends: that may end the transaction.
+	// ran: something has been sent since the last was over; ends: that may end the transaction. heard is when the last was.
 	ran, ends bool
+	heard     int64
+	// reads: it is at READ COMMITTED, and has only read (inside.go).
+	reads bool
 	// redefines, hides: perhaps the catalog itself has been changed; see effect.
 	redefines, hides bool
 	// turn counts the transactions, or what was none, that are over.
@@ -98,6 +101,7 @@ func (s *Shard) runs(machine *session.Server, text []byte, id prepared.StmtID, e
 		return
 	}
 	w := &srv.writes
+	w.reads, w.heard = s.stillReads(srv, text, id, effects), s.now
 	w.ran, w.ends = true, w.ends || text == nil || effects.Has(sql.Ends|sql.Unknown)
 	w.active = w.ends || w.begun > 0 || !machine.Inside()
 	s.changes(srv, text, id, defining)

@@ -15,8 +15,9 @@ import (
 //     it may be the Parse of the unnamed statement.
 //  3. Describe of a statement that is known, and Sync, where the client has been answered its Parse.
 //
-// It has to be there up to its end, and the client must not be amid anything. What the client has been told that the statement
-// returns, the reply must return.
+// It has to be there up to its end, and the client must not be amid anything but a transaction that sees what others commit, and has
+// written nothing. What the client has been told that the statement returns, the reply must return. Whether the transaction is such,
+// the engine knows.
 
 // AskedKind is which messages a unit consists of.
 type AskedKind uint8
@@ -57,7 +58,7 @@ type askedReader struct {
 
 // Asks is the unit that the client's bytes begin with; false if it is none that a kept reply could answer.
 func (c *Client) Asks(e *Env, data []byte) (Asked, bool) {
-	if c.left > 0 || c.skip || c.refused || c.begun != 0 || c.failed || c.Listens || c.Unreadable || c.BackslashQuotes {
+	if c.left > 0 || c.skip || c.refused || c.failed || c.Listens || c.Unreadable || c.BackslashQuotes {
 		return Asked{}, false
 	}
 	r := askedReader{c: c, e: e, data: data}
@@ -163,9 +164,9 @@ func (a *Asked) Fits(shape prepared.Shape) bool {
 	return a.Told <= prepared.NoRows || a.Told == shape && shape != prepared.TooWide
 }
 
-// Answer gives the client a reply that was kept, for what it has asked; shape is what that returns, as far as the reply tells. It
-// reports false if that cannot be done.
-func (c *Client) Answer(e *Env, a *Asked, reply []byte, shape prepared.Shape) bool {
+// Answer gives the client a reply that was kept outside a transaction, for what it has asked; shape is what that returns, as far as the
+// reply tells, and status that of the client's transaction. It reports false if that cannot be done.
+func (c *Client) Answer(e *Env, a *Asked, reply []byte, shape prepared.Shape, status byte) bool {
 	if a.Parses && !c.hasParsed(e, a) {
 		return false
 	}
@@ -174,10 +175,16 @@ func (c *Client) Answer(e *Env, a *Asked, reply []byte, shape prepared.Shape) bo
 		if a.Parses {
 			out = pgwire.AppendEmpty(out, pgwire.ParseComplete)
 		}
-		e.Wire.Send(c.Conn, e.keep(append(out, reply...)))
+		out = append(out, reply...)
+		out[len(out)-1] = status // the last message is a ReadyForQuery
+		e.Wire.Send(c.Conn, e.keep(out))
 	} else {
 		if a.Parses {
 			e.Wire.Send(c.Conn, e.keep(pgwire.AppendEmpty(e.room(8), pgwire.ParseComplete)))
+		}
+		if status != pgwire.StatusIdle {
+			e.Wire.Send(c.Conn, reply[:len(reply)-1])
+			reply = e.keep(append(e.room(1), status))
 		}
 		e.Wire.Send(c.Conn, reply)
 	}

@@ -107,7 +107,7 @@ func TestWhatAnAnswerLeaves(t *testing.T) {
 	k.e.BeginTurn()
 	reply, shape := pgwire.AppendReady(nil, 'I'), prepared.ShapeOf([]byte("\x00\x01n\x00"))
 	a, _, _ := k.asks(`Parse "" "select 1"; Bind "" ""; Describe P ""; Execute; Sync`)
-	if !k.c.Answer(k.e, &a, reply, shape) {
+	if !k.c.Answer(k.e, &a, reply, shape, pgwire.StatusIdle) {
 		t.Fatal("it cannot be answered")
 	}
 	if got := string(k.e.Statements.Text(k.c.unnamed)); got != "select 1" || k.c.unnamedTold != shape {
@@ -117,7 +117,7 @@ func TestWhatAnAnswerLeaves(t *testing.T) {
 		t.Errorf("who was told %d may be given another", shape)
 	}
 	a, _, _ = k.asks(`Query "select 2"`)
-	if !k.c.Answer(k.e, &a, reply, shape) || k.c.unnamed != prepared.None {
+	if !k.c.Answer(k.e, &a, reply, shape, pgwire.StatusIdle) || k.c.unnamed != prepared.None {
 		t.Error("a Query has left the unnamed statement")
 	}
 }

@@ -29,6 +29,11 @@ func (e *Env) class(text []byte, id prepared.StmtID, list *SuspectList) sql.Clas
 	return class
 }
 
+// OnlyReads reports whether a text is known to only read; id is of a statement that has it, or None.
+func (e *Env) OnlyReads(text []byte, id prepared.StmtID, list *SuspectList) bool {
+	return e.class(text, id, list) == sql.ClassReads
+}
+
 // lastPrint is a text, and its fingerprint.
 type lastPrint struct {
 	text []byte

@@ -26,11 +26,11 @@ import (
 type begun uint8
 
 // beginTexts is what is sent for them.
-var beginTexts = [...]string{
-	1: "BEGIN",
-	2: "BEGIN ISOLATION LEVEL READ COMMITTED",
-	3: "BEGIN ISOLATION LEVEL READ UNCOMMITTED",
-	4: "BEGIN ISOLATION LEVEL REPEATABLE READ",
+var beginTexts = [...][]byte{
+	1: []byte("BEGIN"),
+	2: []byte("BEGIN ISOLATION LEVEL READ COMMITTED"),
+	3: []byte("BEGIN ISOLATION LEVEL READ UNCOMMITTED"),
+	4: []byte("BEGIN ISOLATION LEVEL REPEATABLE READ"),
 }
 
 // The ways to say it, without the isolation level, and those of ending what has been begun so.
@@ -322,9 +322,11 @@ func (f *feed) beginNow() bool {
 		return false
 	}
 	s.Touched.once = false
-	f.runOurs([]byte(beginTexts[c.begun]), oweExecuteOurs, prepared.None)
+	text := beginTexts[c.begun]
+	f.runOurs(text, oweExecuteOurs, prepared.None)
 	// Behind something that is executed a Query may follow without a Sync: it is one transaction anyway.
 	s.begins, s.executes, s.Began, s.unitOver, c.begun = true, true, true, false, 0
+	f.runs(text, prepared.None, sql.Begins)
 	return true
 }
 

@@ -26,6 +26,7 @@ func (w *World) Cached() Scenario {
 		if i == 0 || w.Chance(0.7) {
 			p.Cache = w.cache()
 		}
+		p.DeferBegin = p.DeferBegin || w.Chance(0.3)
 	}
 	return s
 }

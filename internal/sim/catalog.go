@@ -30,12 +30,13 @@ func (s *Session) catalog(text string) {
 	for range 4 {
 		s.say('C', "SET")
 	}
+	s.row([]byte("committed"), []byte(""), []byte("t"))
 	s.row([]byte("reads"), []byte(""), []byte("0"))
 	s.row([]byte("reader"), []byte("fail\nnotice"), []byte("0"))
 	for _, f := range functions {
 		s.row([]byte("name"), []byte(f[0]), []byte(f[1]))
 	}
-	s.say('C', selectTag(2+len(functions)))
+	s.say('C', selectTag(3+len(functions)))
 	s.ready()
 }
 

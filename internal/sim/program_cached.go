@@ -31,6 +31,10 @@ func (p *program) popular(n int) int { return p.dice(1 + p.dice(n)) }
 
 // cached is a batch that reads registers, or writes to them.
 func (p *program) cached(b *batch) {
+	if p.inTransaction > 0 && p.dice(2) == 0 {
+		b.query(p.lookup()) // by itself: what is answered before anything else is said may come from the cache
+		return
+	}
 	switch n := p.dice(40); {
 	case n < 18:
 		b.query(p.lookup())
