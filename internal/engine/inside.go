@@ -46,14 +46,15 @@ func (s *Shard) status(c *client) (status byte, suits bool) {
 
 // stillReads reports whether a server's transaction, when it has run one text more, is one of these.
 func (s *Shard) stillReads(srv *server, text []byte, id prepared.StmtID, effects sql.Effects) bool {
-	c := s.clientOf(srv)
-	switch {
-	case c == nil || text == nil:
+	switch w := &srv.writes; {
+	case text == nil:
 		return false
 	case effects.Has(sql.Begins):
-		return !srv.writes.ran && s.committed(c, session.IsolationOf(text))
+		c := s.clientOf(srv)
+		return c != nil && !w.ran && s.committed(c, session.IsolationOf(text))
+	default:
+		return w.reads && s.env.OnlyReads(text, id, &srv.pool.shared.catalog.suspects)
 	}
-	return srv.writes.reads && s.env.OnlyReads(text, id, &srv.pool.shared.catalog.suspects)
 }
 
 // readsInside reports whether a client may be answered from the cache that is amid a transaction on a server.
