@@ -140,6 +140,12 @@ func TestAllAreCommitted(t *testing.T) {
 			t.Errorf("step %d: %v", i, got)
 		}
 	}
+	g.again(5) // somebody says what sessions begin with; what was asked before tells nothing of that
+	for at, want := range []bool{4: false, 5: true} {
+		if g.learnBeginning(beginning{"b", beginsCommitted, ""}, begun{"t", int64(at)}); g.committed.Load() != want {
+			t.Errorf("asked at %d, it is %v", at, !want)
+		}
+	}
 }
 
 // A transaction whose BEGIN waits for its first statement needs no server as long as the cache answers.

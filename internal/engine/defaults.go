@@ -19,7 +19,7 @@ func (e *Engine) defaultsChanged(t *template, now int64) {
 	for _, p := range e.pools {
 		if p.template == t {
 			p.greetings.forget()
-			p.catalog.again()
+			p.catalog.again(now)
 			e.dropAll(p.ledger)
 		}
 	}

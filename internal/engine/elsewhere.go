@@ -59,7 +59,9 @@ func (g *catalog) learnBeginning(b beginning, now begun) (was begun, changed boo
 		g.beginnings = map[beginning]begun{}
 	}
 	g.beginnings[b] = now
-	g.committed.Store(g.allCommitted())
+	if b.sort == beginsCommitted {
+		g.committed.Store(g.allCommitted() && now.at >= g.saidAt)
+	}
 	return was, known && was.value != now.value
 }
 
@@ -105,10 +107,12 @@ func (e *Engine) beginAnew(g *catalog, b beginning) (renewed []*template) {
 }
 
 // again has the catalog asked by the next server that is free: what is being answered now may be older than what has just been said.
-func (g *catalog) again() {
+func (g *catalog) again(now int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.defined++
+	g.saidAt = now
+	g.committed.Store(false)
 	if g.defining == 0 {
 		g.due.Store(0)
 	}

@@ -60,6 +60,8 @@ type catalog struct {
 	defined  uint64
 	// until is how long suspects is believed. took is how long the last answer took.
 	until, took int64
+	// saidAt is when somebody has last said what sessions begin with.
+	saidAt int64
 	// at is when the last question was asked that has been answered, doubts how often the lineage has been doubted, and last the one
 	// that was learned last.
 	at     int64
