@@ -46,11 +46,13 @@ func (r *Recording) Begin(kind Kind, ends byte, max int, buf []byte) {
 	*r = Recording{kind: kind, state: Going, ends: ends, max: max, buf: buf[:0]}
 }
 
-// Add is bytes as the client is sent them, in any pieces. They are copied. It costs next to nothing once the recording has failed.
-func (r *Recording) Add(b []byte) {
+// Add is bytes as the client is sent them, in any pieces. They are copied. It costs next to nothing once the recording has failed. It
+// returns how many of them are of this reply, if that is complete now.
+func (r *Recording) Add(b []byte) (taken int) {
 	if r.state != Going {
-		return
+		return 0
 	}
+	had := len(r.buf)
 	b = b[:min(len(b), r.max+pgwire.HeaderLen-len(r.buf)+1)] // what is more is of the next reply, or too much
 	r.buf = append(r.buf, b...)
 	for r.state == Going && r.next() {
@@ -61,6 +63,7 @@ func (r *Recording) Add(b []byte) {
 	if len(r.buf)-r.skip > r.max {
 		r.state = Failed
 	}
+	return r.at - had
 }
 
 // next takes the next message, and reports whether it was there as a whole.

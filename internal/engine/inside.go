@@ -78,7 +78,9 @@ func (s *Shard) inside(c *client, srv *server, data []byte) (used int) {
 	}
 	if s.mayCache(c, &q) {
 		counts.misses.Add(1)
-		s.recordAs(c, srv, &q, pgwire.StatusActive)
+		if srv.recording = s.recordingOf(c, srv, &q, pgwire.StatusActive); srv.recording != nil {
+			s.recordBehind(c, srv, data[q.Len:], pgwire.StatusActive)
+		}
 	}
 	return 0
 }

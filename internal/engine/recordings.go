@@ -23,6 +23,8 @@ import (
 //  6. where others write as well, the stream of changes tells of all it depends on, and has told of all they did;
 //  7. the reply is what a read is answered with, and nothing besides: no notice, no error, no setting.
 //
+// So are those to the units behind it that have come in the same bytes, up to the first of which this cannot be said.
+//
 // It does not have to be known whether it will be kept when it is sent: what is recorded is a copy, and is forgotten otherwise.
 
 // recording is the reply to a client's unit, while it passes.
@@ -37,7 +39,13 @@ type recording struct {
 	form   *querycache.Form
 	shape  prepared.Shape
 	began  int64
+	// next is the recording of the reply behind this one. known: it is only to be known where this one ends, which is in the cache.
+	next  *recording
+	known bool
 }
+
+// maxPipelined bounds the replies of a pipeline that are recorded at once.
+const maxPipelined = 32
 
 // record begins to record the reply to the unit that a client is about to send to its server, if that is to be kept.
 func (s *Shard) record(c *client, srv *server, data []byte) {
@@ -46,16 +54,40 @@ func (s *Shard) record(c *client, srv *server, data []byte) {
 	}
 	status, suits := s.status(c)
 	q, ok := s.asks(c, data)
-	if !ok || !suits || srv.Pins != 0 || !s.recordAs(c, srv, &q, status) {
+	if !ok || !suits || srv.Pins != 0 {
 		s.lands(c.Conn)
+		return
+	}
+	if srv.recording = s.recordingOf(c, srv, &q, status); srv.recording == nil {
+		s.lands(c.Conn)
+	} else if !c.Deferred() { // else what is behind it waits for its answer
+		s.recordBehind(c, srv, data[q.Len:], status)
 	}
 }
 
-// recordAs begins to record the reply to a unit, which ends with that status. It reports false if that is not to be kept.
-func (s *Shard) recordAs(c *client, srv *server, q *question, status byte) bool {
+// recordBehind begins to record the replies to the units behind the first.
+func (s *Shard) recordBehind(c *client, srv *server, data []byte, status byte) {
+	last := srv.recording
+	for range maxPipelined - 1 {
+		q, ok := s.asks(c, data)
+		if !ok || !q.StandsAlone() || !q.cache.Admits(q.hash) {
+			return
+		}
+		if last.next = s.recordingOf(c, srv, &q, status); last.next == nil {
+			return
+		}
+		last, data = last.next, data[q.Len:]
+		if last.known = q.cache.Get(q.hash, q.key, s.now) != nil; !last.known {
+			q.cache.counts[s.index].misses.Add(1)
+		}
+	}
+}
+
+// recordingOf is a recording of the reply to a unit, which ends with that status; nil: it is not to be kept.
+func (s *Shard) recordingOf(c *client, srv *server, q *question, status byte) *recording {
 	j, ok := s.judge(s.pools[c.pool], q)
 	if !ok || !s.hasReplayed(srv, j.evidence.Mark()) {
-		return false
+		return nil
 	}
 	r := s.newRecording()
 	r.judged = j
@@ -66,8 +98,7 @@ func (s *Shard) recordAs(c *client, srv *server, q *question, status byte) bool 
 		r.shape = 0
 	}
 	r.Begin(kinds[q.Kind], status, r.rules.MaxEntryBytes, r.buffer)
-	srv.recording = r
-	return true
+	return r
 }
 
 // judged is whether a unit can be cached, and how.
@@ -164,13 +195,15 @@ const (
 	maxBuffer     = 64 << 10
 )
 
-// recorded looks whether the reply of a server has been recorded.
+// recorded looks which replies of a server have been recorded.
 func (s *Shard) recorded(srv *server) {
-	switch r := srv.recording; r.State() {
-	case querycache.Complete:
-		s.keepReply(srv, r)
-		s.recordNoMore(srv)
-	case querycache.Failed:
+	for r := srv.recording; r != nil && r.State() == querycache.Complete; r = srv.recording {
+		if !r.known {
+			s.keepReply(srv, r)
+		}
+		s.endFirst(srv)
+	}
+	if r := srv.recording; r != nil && r.State() == querycache.Failed { // where the next one begins, nobody knows
 		r.form.Miss(s.now-r.began, 0, false)
 		s.recordNoMore(srv)
 	}
@@ -190,13 +223,17 @@ func (s *Shard) keepReply(srv *server, r *recording) {
 	r.form.Miss(s.now-r.began, len(r.key), stored)
 }
 
-// recordNoMore ends a recording, whatever has become of it.
+// recordNoMore ends a server's recordings, whatever has become of them.
 func (s *Shard) recordNoMore(srv *server) {
-	r := srv.recording
-	if r == nil {
-		return
+	for srv.recording != nil {
+		s.endFirst(srv)
 	}
-	srv.recording = nil
+}
+
+// endFirst ends the first of them.
+func (s *Shard) endFirst(srv *server) {
+	r := srv.recording
+	srv.recording = r.next
 	s.lands(r.conn)
 	buffer := r.Buffer()
 	if len(s.recordings) < maxRecordings {
@@ -208,9 +245,13 @@ func (s *Shard) recordNoMore(srv *server) {
 	}
 }
 
-// teeTo has what is sent to a client added to the recording.
+// teeTo has what is sent to a client added to the recordings.
 func (s *Shard) teeTo(conn loop.ID, b []byte) {
-	if uint64(conn) == s.tee.conn {
-		s.tee.Add(b)
+	for r := s.tee; r != nil && uint64(conn) == r.conn && len(b) > 0; r = s.tee {
+		taken := r.Add(b)
+		if r.State() != querycache.Complete {
+			return
+		}
+		s.tee, b = r.next, b[taken:]
 	}
 }

@@ -47,6 +47,10 @@ type Asked struct {
 	name []byte
 }
 
+// StandsAlone reports whether a unit means the same whatever such units are ahead of it that have not been sent yet: these may have made
+// another statement the unnamed one.
+func (a *Asked) StandsAlone() bool { return a.Kind == AskedQuery || a.Parses || len(a.name) > 0 }
+
 // askedReader reads such a unit.
 type askedReader struct {
 	c *Client

@@ -40,7 +40,7 @@ type declared struct {
 func newDeclared(p engine.PoolConfig) *declared {
 	p.Upstreams = slices.Clone(p.Upstreams)
 	return &declared{config: p, statements: p.Mode == engine.Statement, hides: p.HiddenState,
-		splits: p.Split, causal: p.Split && p.ReadYourWrites, defers: p.DeferBegin && (p.Split || p.Cache.TTL > 0)}
+		splits: p.Split, causal: p.Split && p.ReadYourWrites, defers: p.DeferBegin}
 }
 
 // apply tells the engine what is declared now.
