@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 
 	// Of tests and for tests.
 	"internal/loop/looptest": {"internal/loop"},
-	"internal/sim":           {"internal/loop", "internal/loop/looptest", "internal/engine", "internal/pgwire", "internal/sql", "routing"},
+	"internal/sim":           {"internal/loop", "internal/loop/looptest", "internal/engine", "internal/pgwire", "internal/sql", "routing", "querycache"},
 	"internal/pgtest":        {"internal/pgwire"},
 	"internal/enginetest":    {},
 	"internal/checker":       {},

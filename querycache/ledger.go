@@ -11,12 +11,16 @@ import (
 // It knows tables by their names without schemas: tables of one name in several schemas are invalid together, which costs little, and no
 // search_path has to be understood.
 type Ledger struct {
-	// All is the database as a whole: what may have changed anything changes this.
+	// All is the database as a whole: what may have changed anything changes this. It has no name.
 	All Table
 
 	mu     sync.Mutex
 	tables map[string]*Table
 	others Table
+	// witnesses is told what is written; nil: nobody is. Under mu it is changed.
+	witnesses atomic.Pointer[[]Witness]
+	// unwritten is by how much all states together have been changed by See and Hear.
+	unwritten atomic.Uint64
 }
 
 // maxTables bounds the tables that a ledger tells apart; the others are one.
@@ -28,6 +32,9 @@ type Table struct {
 	Name  string
 	state atomic.Uint64
 	mark  atomic.Uint64
+	// heard is how many of who may be changing it now have been heard of (Hear).
+	heard  atomic.Int64
+	ledger *Ledger
 }
 
 // pendings is that part of a state which counts who may be changing the table now. More than 2^24 at once there cannot be: each is a
@@ -37,7 +44,8 @@ const pendings = 1<<24 - 1
 // NewLedger is one of a database that nobody has written in.
 func NewLedger() *Ledger {
 	l := &Ledger{tables: map[string]*Table{}}
-	l.others.Name = "(others)"
+	l.All.ledger = l
+	l.others.Name, l.others.ledger = "(others)", l
 	return l
 }
 
@@ -52,7 +60,7 @@ func (l *Ledger) Table(name string) *Table {
 	case len(l.tables) >= maxTables:
 		return &l.others
 	}
-	t = &Table{Name: name}
+	t = &Table{Name: name, ledger: l}
 	l.tables[name] = t
 	return t
 }
@@ -69,37 +77,63 @@ func (l *Ledger) Tables() []*Table {
 }
 
 // Begin notes that a change is about to be committed. From now on until End or Cancel nothing holds that depends on the table.
-func (t *Table) Begin() { t.add(1) }
+func (t *Table) Begin() {
+	t.tell(OpBegin)
+	t.begin()
+}
 
 // End notes that it has been, or not, and the newest mark there is: a replica that has not replayed that may show what was before. Of a
 // change that nobody has seen begin, because the ledger has been forgotten meanwhile, it is Change.
 func (t *Table) End(mark uint64) {
-	t.reach(mark)
-	for !faulty {
-		was := t.state.Load()
-		now := was + pendings // one change more, one pending less
-		if was&pendings == 0 {
-			now = was + pendings + 1
-		}
-		if t.state.CompareAndSwap(was, now) {
-			return
-		}
-	}
+	told := t.tell(OpEnd)
+	t.end(mark)
+	t.tellLate(told)
 }
 
 // Cancel takes a Begin back: there was no change.
-func (t *Table) Cancel() { t.add(^uint64(0)) }
+func (t *Table) Cancel() {
+	t.tell(OpCancel)
+	t.cancel()
+}
 
 // Change is Begin and End.
 func (t *Table) Change(mark uint64) {
-	t.reach(mark)
-	t.add(pendings + 1)
+	told := t.tell(OpChange)
+	t.change(mark)
+	t.tellLate(told)
 }
 
-func (t *Table) add(n uint64) {
-	if !faulty {
-		t.state.Add(n)
+// What follows changes the state alone, and returns by how much.
+
+func (t *Table) begin() uint64  { return t.add(1) }
+func (t *Table) cancel() uint64 { return t.add(^uint64(0)) }
+
+func (t *Table) end(mark uint64) uint64 {
+	t.reach(mark)
+	for !faulty {
+		was := t.state.Load()
+		by := uint64(pendings) // one change more, one pending less
+		if was&pendings == 0 {
+			by = pendings + 1
+		}
+		if t.state.CompareAndSwap(was, was+by) {
+			return by
+		}
 	}
+	return 0
+}
+
+func (t *Table) change(mark uint64) uint64 {
+	t.reach(mark)
+	return t.add(pendings + 1)
+}
+
+func (t *Table) add(n uint64) uint64 {
+	if faulty {
+		return 0
+	}
+	t.state.Add(n)
+	return n
 }
 
 // Changes is how often it has been changed.
@@ -156,6 +190,9 @@ func (e *Evidence) Mark() uint64 {
 	}
 	return mark
 }
+
+// Tables is what it rests on beside the whole database. Nobody changes it.
+func (e *Evidence) Tables() []*Table { return e.tables }
 
 // DependsOn reports whether a table is among what it rests on.
 func (e *Evidence) DependsOn(name string) bool {

@@ -14,6 +14,9 @@ import (
 //	it is taken by a process only if nothing that it depends on was written behind that position, as far as the process has read;
 //	what is written through the process itself counts as written behind every position, until it has read it in the log.
 //
+// What was begun and is taken back (OpCancel) was no write: it counts until that is read. A text that nobody has read before is one mostly, of the whole
+// database.
+//
 // What is behind what it has read ends the reply as soon as it is read, like every other (Evidence).
 
 // Op is what a Witness is told of a table.
@@ -39,7 +42,7 @@ type Witness interface {
 type Shared struct {
 	// Reply is the messages as clients get them. Nobody changes them.
 	Reply []byte
-	// Shape is Entry.Shape.
+	// Shape is Entry.Shape, which must mean the same in all processes.
 	Shape uint64
 	// Tables is what the reply depends on: names without schemas. The whole database is always among it, unnamed.
 	Tables []string

@@ -224,3 +224,4 @@ func BenchmarkPreparedQuery(b *testing.B) { benchmarkAsk(b, execute, executeAnsw
 func (h *benchHost) Classify(q ClassifyRequest) {}
 func (h *benchHost) ProbeSoon(string, string)   {}
 func (h *benchHost) Follow(string, string)      {}
+func (h *benchHost) Share(string, string)       {}

@@ -108,6 +108,9 @@ type Host interface {
 	// Follow asks for the stream of changes of a database, which the primary of a pool tells. The Host answers with Engine.Follows and
 	// FollowsNot, as often as that changes, and with Engine.Changed; and with Unfollowed if it gives up.
 	Follow(pool, database string)
+	// Share asks for what other processes share with a pool of a database. The Host answers with Engine.Shares, as often as that changes, and
+	// Unshared if it gives up.
+	Share(pool, database string)
 	// ProbeSoon asks for a probe of an upstream of a pool out of turn: something has gone wrong with it.
 	ProbeSoon(pool, address string)
 	// Log takes a notice for operators.

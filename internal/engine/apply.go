@@ -29,6 +29,7 @@ func (e *Engine) Apply(c *Config) {
 		}
 		e.declare(t, p)
 	}
+	e.declareSharers(c.Pools)
 	used := map[*template]bool{}
 	for _, p := range e.pools {
 		p.resize()
@@ -122,7 +123,7 @@ func (e *Engine) joined(k poolKey, t *template) *sharedPool {
 	p := e.pools[k]
 	if p == nil {
 		p = &sharedPool{poolKey: k, template: t, shared: pool.NewShared(len(e.shards), t.config.Load().PoolSize),
-			catalog: e.catalog(k, t), ledger: e.ledgerOf(k.database), feed: e.feedOf(k), id: k.id(),
+			catalog: e.catalog(k, t), ledger: e.ledgerOf(k.database), feed: e.feedOf(k), fleet: e.fleetOf(feedKey{k.pool, k.database}), id: k.id(),
 			hearers: e.hearersOf(k.database), listenerShard: k.shardOf(len(e.shards))}
 		p.resize()
 		e.pools[k] = p
@@ -138,7 +139,7 @@ func (e *Engine) joinedBranch(root *sharedPool, upstream string) *sharedPool {
 	p := root.branches[upstream]
 	if p == nil {
 		p = &sharedPool{poolKey: root.poolKey, upstream: upstream, root: root, template: root.template,
-			shared: pool.NewShared(len(e.shards), root.template.config.Load().PoolSize), catalog: root.catalog, ledger: root.ledger, feed: root.feed, id: root.id, hearers: root.hearers,
+			shared: pool.NewShared(len(e.shards), root.template.config.Load().PoolSize), catalog: root.catalog, ledger: root.ledger, feed: root.feed, fleet: root.fleet, id: root.id, hearers: root.hearers,
 			listenerShard: root.listenerShard}
 		p.resize()
 		if root.branches == nil {
@@ -178,6 +179,7 @@ func (e *Engine) part(p *sharedPool) {
 		e.leaveCatalog(p.catalog)
 		p.ledger.pools--
 		e.leaveFeed(feedKey{p.pool, p.database})
+		e.leaveFleets(p)
 		e.leaveHearers(p)
 	}
 }

@@ -16,6 +16,8 @@ type CacheConfig struct {
 	Tables []string
 	// WAL: a reply is served only while the change stream says what others write.
 	WAL bool
+	// Shared: replies are shared with other processes, by a Fleet. Where WAL is not set, none is served while this one is out of touch.
+	Shared bool
 }
 
 // CacheMatch says whose replies are kept.
@@ -33,13 +35,13 @@ const (
 // CacheStatus is what a pool's query cache looks like. What counts, counts since the start.
 type CacheStatus struct {
 	Pool string
-	// State is "on", "catching up" while the change stream begins, or "off: " and why.
+	// State is "on", "catching up" while the change stream begins or the fleet is joined, or "off: " and why.
 	State string
 	// Entries is the replies there are, Bytes what they take, of MaxBytes.
 	Entries         int
 	Bytes, MaxBytes int64
-	// Hits were answered from the cache, Misses by a server though they could have been, and Bypassed could not be.
-	Hits, Misses, Bypassed uint64
+	// Hits were answered from the cache, Fetched replies got from other processes for that, Misses by a server though they could have been, and Bypassed could not be.
+	Hits, Fetched, Misses, Bypassed uint64
 	// Stored replies have been kept, Refused ones not, for want of room or for their size; Evicted ones made room, Invalidated ones stopped
 	// being true.
 	Stored, Refused, Evicted, Invalidated uint64

@@ -15,7 +15,7 @@ import (
 //  2. it has not switched the cache off (pgmux.cache), and follows no session of another process (pgmux.causal_token);
 //  3. the reply is one to the same unit of messages, of the same user in the same database, with the same settings of the session, text,
 //     types, parameters and formats;
-//  4. it holds (querycache.Cache.Get), and where others write as well, the stream of changes tells what they do;
+//  4. it holds (querycache.Cache.Get), and where others write as well, the stream of changes, or the fleet, tells what they do;
 //  5. it returns what the client has been told that the statement returns.
 //
 // It needs no server and no upstream, and takes one receive and one send.
@@ -38,6 +38,9 @@ type queries struct {
 	// leading is the hash that others wait for, by client; aboard is who waits.
 	leading map[uint64]lead
 	aboard  map[uint64]passenger
+	// fetching is who waits for other processes; whose is where it is made up whose a reply is.
+	fetching map[uint64]*fetch
+	whose    []byte
 }
 
 func (q *queries) reset() {
@@ -48,6 +51,7 @@ func (q *queries) reset() {
 		dependences: map[effectKey]dependence{},
 		leading:     map[uint64]lead{},
 		aboard:      map[uint64]passenger{},
+		fetching:    map[uint64]*fetch{},
 	}
 }
 
@@ -99,7 +103,7 @@ func (s *Shard) goOn(conn uint64) {
 }
 
 // fromCache answers the unit that a client's bytes begin with, if that can be done: used is how long it is, and reply the reply. Or it
-// has the client wait for another that asks the same.
+// has the client wait for another that asks the same, or for other processes.
 func (s *Shard) fromCache(c *client, data []byte) (used, reply int, waits bool) {
 	cache := s.pools[c.pool].template.cache.Load()
 	if cache == nil {
@@ -121,7 +125,7 @@ func (s *Shard) fromCache(c *client, data []byte) (used, reply int, waits bool) 
 		counts.bypassed.Add(1)
 		return 0, 0, false
 	}
-	if waits = s.boards(c, &q); !waits {
+	if waits = s.boards(c, &q) || s.fetches(c, &q); !waits {
 		counts.misses.Add(1)
 	}
 	return 0, 0, waits

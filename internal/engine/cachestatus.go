@@ -8,8 +8,8 @@ import (
 
 // cacheCounts is what one loop has counted of a cache; each has a cache line of its own.
 type cacheCounts struct {
-	hits, misses, bypassed atomic.Uint64
-	_                      [40]byte
+	hits, fetched, misses, bypassed atomic.Uint64
+	_                               [32]byte
 }
 
 // CacheStatus is what the query caches look like, one for each pool that has one. It may be called from any goroutine.
@@ -34,11 +34,11 @@ func (e *Engine) PurgeCache(pool, table string) (n int) {
 	return n
 }
 
-// changedByHand notes that a table of the databases of a pool, or all, may have been changed.
+// changedByHand notes that a table of the databases of a pool, or all, may have been changed; of other processes as well, where it shares.
 func (e *Engine) changedByHand(t *template, table string) {
 	for _, l := range e.ledgersOf(t) {
 		if table == "" {
-			e.dropAll(l)
+			l.All.Change(e.marks.Load())
 		} else {
 			l.Ledger.Table(table).Change(e.marks.Load())
 		}
@@ -67,6 +67,7 @@ func (e *Engine) cacheStatus(t *template, c *poolCache) CacheStatus {
 	}
 	for i := range c.counts {
 		out.Hits += c.counts[i].hits.Load()
+		out.Fetched += c.counts[i].fetched.Load()
 		out.Misses += c.counts[i].misses.Load()
 		out.Bypassed += c.counts[i].bypassed.Load()
 	}
@@ -79,18 +80,29 @@ func (e *Engine) cacheStatus(t *template, c *poolCache) CacheStatus {
 
 // cacheState says whether a cache is in use.
 func (e *Engine) cacheState(t *template, c *poolCache) string {
-	if !e.caches() {
+	rules := c.rules.Load()
+	switch {
+	case !e.caches():
 		return "off: an event loop does not follow yet what its clients write"
+	case rules.WAL:
+		return e.feedState(t.name)
+	case rules.Shared:
+		return e.fleetState(t.name)
 	}
-	if !c.rules.Load().WAL {
-		return "on"
-	}
+	return "on"
+}
+
+// neverAsked is of a cache that needs to hear what others write, and nobody has asked for that yet.
+const neverAsked = "off: nothing has been asked for yet"
+
+// feedState says whether all change streams of a pool are heard.
+func (e *Engine) feedState(pool string) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	state := "off: nothing has been asked for yet"
+	state := neverAsked
 	for k, f := range e.feeds {
 		switch {
-		case k.pool != t.name || !f.wanted.Load():
+		case k.pool != pool || !f.wanted.Load():
 		case f.published.Load() == nil:
 			return "catching up"
 		default:

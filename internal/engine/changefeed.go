@@ -17,18 +17,36 @@ type feed struct {
 	wanted atomic.Bool
 }
 
-// follows reports whether what is cached in a pool may be served.
+// follows reports whether what is cached in a pool may be served: it is heard what others write, where they do.
 func (s *Shard) follows(p *shardPool) bool {
 	c := p.template.cache.Load()
-	return c == nil || !c.rules.Load().WAL || p.shared.feed.published.Load() != nil
-}
-
-// tells reports whether all changes of these tables are told, and has the Host follow the stream if it does not.
-func (s *Shard) tells(p *shardPool, tables []*querycache.Table) bool {
-	c := p.template.cache.Load()
-	if c == nil || !c.rules.Load().WAL {
+	if c == nil {
 		return true
 	}
+	switch rules := c.rules.Load(); {
+	case rules.WAL:
+		return p.shared.feed.published.Load() != nil
+	case rules.Shared:
+		return p.shared.fleet.joined.Load() != nil
+	}
+	return true
+}
+
+// tells reports whether all changes of these tables are told, and has the Host see to it if they are not.
+func (s *Shard) tells(p *shardPool, tables []*querycache.Table) bool {
+	c := p.template.cache.Load()
+	if c == nil {
+		return true
+	}
+	rules := c.rules.Load()
+	if rules.Shared && !s.inTouch(p) && !rules.WAL {
+		return false
+	}
+	return !rules.WAL || s.streams(p, tables)
+}
+
+// streams reports whether the change stream tells of all these tables, and has the Host follow it if nobody does.
+func (s *Shard) streams(p *shardPool, tables []*querycache.Table) bool {
 	published := p.shared.feed.published.Load()
 	if published == nil {
 		s.wantFeed(p)
@@ -110,7 +128,7 @@ func (e *Engine) leaveFeed(k feedKey) {
 // Changing tells that a transaction has changed tables in a database, whoever has, which those may not see yet who read now; nil: any table.
 func (e *Engine) Changing(database string, tables []string) {
 	for _, t := range e.tablesOf(database, tables) {
-		t.Begin()
+		t.See(querycache.OpBegin, 0)
 	}
 }
 
@@ -118,16 +136,13 @@ func (e *Engine) Changing(database string, tables []string) {
 func (e *Engine) Changed(database string, tables []string) {
 	mark := e.marks.Load()
 	for _, t := range e.tablesOf(database, tables) {
-		t.End(mark)
+		t.See(querycache.OpEnd, mark)
 	}
 }
 
 // tablesOf is tables of a database; nil: all of it. That of a database that no pool knows, now or lately, does not matter.
 func (e *Engine) tablesOf(database string, names []string) (tables []*querycache.Table) {
-	e.mu.Lock()
-	l := e.ledgers[database]
-	e.mu.Unlock()
-	switch {
+	switch l := e.ledgerAt(database); {
 	case l == nil:
 	case names == nil:
 		tables = append(tables, &l.All)
@@ -139,7 +154,8 @@ func (e *Engine) tablesOf(database string, names []string) (tables []*querycache
 	return tables
 }
 
-// Uses reports whether a declared pool has clients, servers or something else to do with a database.
+// Uses reports whether a declared pool has clients, servers or something else to do with a database. A pool that shares its replies has as long
+// as any pool has: what that writes has to be told.
 func (e *Engine) Uses(pool, database string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -148,8 +164,9 @@ func (e *Engine) Uses(pool, database string) bool {
 
 // uses is Uses. Under Engine.mu.
 func (e *Engine) uses(k feedKey) bool {
+	shares := e.shares(k.pool)
 	for other := range e.pools {
-		if other.pool == k.pool && other.database == k.database {
+		if other.database == k.database && (shares || other.pool == k.pool) {
 			return true
 		}
 	}

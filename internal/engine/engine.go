@@ -29,6 +29,8 @@ type Engine struct {
 	// tracks: a pool has, or had, a query cache; tracked is how many shards follow what their clients write.
 	tracks  atomic.Bool
 	tracked atomic.Int32
+	// sharers is the declared pools that share replies; nil: none. It changes with them only.
+	sharers atomic.Pointer[[]string]
 
 	marks   atomic.Uint64 // see Mark
 	process func() uint64 // whose marks these are, in causal tokens
@@ -44,6 +46,10 @@ type Engine struct {
 	catalogs  map[catalogKey]*catalog
 	ledgers   map[string]*ledger // by database
 	feeds     map[feedKey]*feed
+	// ledgersMu is taken besides mu to change ledgers, and instead of it to look one up.
+	ledgersMu sync.RWMutex
+	fleets    map[feedKey]*fleet
+	forgetful bool                // ledgers have been forgotten
 	hearers   map[string]*hearers // by database
 	heard     uint64              // how many of them there have been
 }
@@ -117,6 +123,7 @@ type sharedPool struct {
 	catalog   *catalog
 	ledger    *ledger
 	feed      *feed
+	fleet     *fleet
 	// id is equal for equal pools, in keys of the query cache.
 	id      uint64
 	hearers *hearers
@@ -140,6 +147,7 @@ func New(shards int, host Host) *Engine {
 		catalogs:  map[catalogKey]*catalog{},
 		ledgers:   map[string]*ledger{},
 		feeds:     map[feedKey]*feed{},
+		fleets:    map[feedKey]*fleet{},
 		hearers:   map[string]*hearers{},
 
 		markerChannel: newMarkerChannel(host),

@@ -17,6 +17,9 @@ const maxFlight = 10 * time.Second
 type lead struct {
 	flights *querycache.Flights
 	hash    uint64
+	// asked: other processes have been. offer is how its reply is offered to them; nil: it is not. Both of who leads.
+	asked bool
+	offer *offer
 }
 
 // passenger is a client that waits for another.
@@ -42,13 +45,13 @@ func (s *Shard) boards(c *client, q *question) bool {
 	leads, joined := f.Join(q.hash, w)
 	switch {
 	case leads:
-		s.leading[c.Conn] = lead{f, q.hash}
+		s.leading[c.Conn] = lead{flights: f, hash: q.hash}
 	case joined && landed:
 		f.Leave(q.hash, w)
 		return false
 	case joined:
 		until := s.now + int64(s.pools[c.pool].flightTimeout())
-		s.aboard[c.Conn] = passenger{lead: lead{f, q.hash}, until: until}
+		s.aboard[c.Conn] = passenger{lead: lead{flights: f, hash: q.hash}, until: until}
 		c.awaits++
 		s.timers.Set(loop.Timer{At: until, Kind: timerFlight, Ref: c.Conn})
 	}
@@ -101,8 +104,9 @@ func (s *Shard) flightLate(conn uint64) {
 	}
 }
 
-// endFlight has a client go itself that waits for another, if it does.
+// endFlight has a client go itself that waits for another, or for another process, if it does.
 func (s *Shard) endFlight(conn uint64) {
+	s.endFetch(conn)
 	if w, waits := s.aboard[conn]; waits && !w.landed {
 		w.flights.Leave(w.hash, querycache.Waiter{Shard: int32(s.index), Client: conn})
 		s.landed(conn)
@@ -112,6 +116,7 @@ func (s *Shard) endFlight(conn uint64) {
 // leavesFlight takes out a client that asks nothing any more: it leads nobody, and waits for nobody.
 func (s *Shard) leavesFlight(c *client) {
 	s.lands(c.Conn)
+	s.leavesFetch(c)
 	w, waits := s.aboard[c.Conn]
 	if !waits {
 		return
@@ -125,7 +130,8 @@ func (s *Shard) leavesFlight(c *client) {
 
 // cancelFlight ends the wait of a client that wants it cancelled.
 func (s *Shard) cancelFlight(c *client) bool {
-	if w, waits := s.aboard[c.Conn]; !waits || w.landed {
+	w, waits := s.aboard[c.Conn]
+	if waits = waits && !w.landed; !waits && s.fetching[c.Conn] == nil {
 		return false
 	}
 	s.leavesFlight(c)

@@ -21,6 +21,8 @@ type ledger struct {
 	pools    int // that use it; under Engine.mu
 	// definesPrepared: a transaction was prepared that has changed the catalog, at some time.
 	definesPrepared atomic.Bool
+	// sharers is the pools whose fleets have been asked for, for what is written here; see fleets.go.
+	sharers atomic.Pointer[[]string]
 }
 
 // maxLedgers is how many ledgers are kept that no pool uses now: clients may come back to what has been cached for them.
@@ -30,25 +32,54 @@ const maxLedgers = 4096
 func (e *Engine) ledgerOf(database string) *ledger {
 	l := e.ledgers[database]
 	if l == nil {
-		if len(e.ledgers) >= maxLedgers {
-			e.forgetLedgers()
-		}
-		l = &ledger{Ledger: querycache.NewLedger(), database: database}
-		e.ledgers[database] = l
+		l = e.newLedger(database)
 	}
 	l.pools++
 	return l
 }
 
-// forgetLedgers forgets those that no pool uses. What rests on them does not hold any more: nobody would hear of its changes. Under
-// Engine.mu.
+// newLedger is one of a database that has none. Under Engine.mu.
+func (e *Engine) newLedger(database string) *ledger {
+	if len(e.ledgers) >= maxLedgers {
+		e.forgetLedgers()
+	}
+	l := &ledger{Ledger: querycache.NewLedger(), database: database}
+	if e.forgetful {
+		l.All.Change(e.marks.Load()) // what has been written there may be forgotten, and no fleet been told
+	}
+	e.setLedger(database, l)
+	return l
+}
+
+// forgetLedgers forgets those that no pool uses, nor any fleet. What rests on them does not hold any more: nobody would hear of its changes.
+// Under Engine.mu.
 func (e *Engine) forgetLedgers() {
 	for database, l := range e.ledgers {
-		if l.pools == 0 {
+		if l.pools == 0 && !l.Watched() {
 			l.All.Change(e.marks.Load())
-			delete(e.ledgers, database)
+			e.setLedger(database, nil)
+			e.forgetful = true
 		}
 	}
+}
+
+// setLedger puts one into its place, or takes it out, if nil. Under Engine.mu.
+func (e *Engine) setLedger(database string, l *ledger) {
+	e.ledgersMu.Lock()
+	defer e.ledgersMu.Unlock()
+	if l == nil {
+		delete(e.ledgers, database)
+	} else {
+		e.ledgers[database] = l
+	}
+}
+
+// ledgerAt is the ledger of a database; nil: there is none. It does not take Engine.mu: who tells what others write may hold a lock that a
+// Fleet takes.
+func (e *Engine) ledgerAt(database string) *ledger {
+	e.ledgersMu.RLock()
+	defer e.ledgersMu.RUnlock()
+	return e.ledgers[database]
 }
 
 // allLedgers is every ledger there is.
@@ -58,8 +89,8 @@ func (e *Engine) allLedgers() []*ledger {
 	return slices.Collect(maps.Values(e.ledgers))
 }
 
-// dropAll drops what is cached of a database, whoever has changed it.
-func (e *Engine) dropAll(l *ledger) { l.All.Change(e.marks.Load()) }
+// dropAll drops what is cached of a database, for a reason that other processes learn of by themselves.
+func (e *Engine) dropAll(l *ledger) { l.All.See(querycache.OpChange, e.marks.Load()) }
 
 // dropCached drops what is cached of the databases of a declared pool: what its sessions begin with has changed, or its primary. Under
 // Engine.mu.

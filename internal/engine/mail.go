@@ -32,6 +32,7 @@ const (
 	mailFacts                      // what the grammar says of a text
 	mailGoOn                       // client ticket has been answered much, and goes on
 	mailLanded                     // what client ticket waits for that another asks is there, or is not to be had
+	mailFetched                    // what other processes have answered
 	mailText                       // what it has said of a text to another shard
 )
 
@@ -52,6 +53,7 @@ type mail struct {
 	template *template
 	facts    *sql.Facts
 	listen   *listenRequest
+	fetched  *fetched
 	heard    []byte        // messages, which nobody may change
 	done     chan struct{} // closed when a cancel has been delivered, or there was nothing to cancel
 }
@@ -123,6 +125,8 @@ func (s *Shard) receive(m *mail) {
 		s.goOn(m.ticket)
 	case mailLanded:
 		s.landed(m.ticket)
+	case mailFetched:
+		s.fetched(m.fetched)
 	}
 }
 

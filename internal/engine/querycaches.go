@@ -56,7 +56,7 @@ func withoutSchema(name string) string { return name[strings.LastIndexByte(name,
 
 // same reports whether what is cached by one is what would be cached by the other, its bounds aside.
 func (r *cacheRules) same(o *cacheRules) bool {
-	if r.TTL != o.TTL || r.Match != o.Match || r.WAL != o.WAL || len(r.tables) != len(o.tables) {
+	if r.TTL != o.TTL || r.Match != o.Match || r.WAL != o.WAL || r.Shared != o.Shared || len(r.tables) != len(o.tables) {
 		return false
 	}
 	for name := range r.tables {

@@ -38,6 +38,7 @@ type recording struct {
 	key    []byte
 	form   *querycache.Form
 	shape  prepared.Shape
+	offer  *offer
 	began  int64
 	// next is the recording of the reply behind this one. known: it is only to be known where this one ends, which is in the cache.
 	next  *recording
@@ -49,7 +50,8 @@ const maxPipelined = 32
 
 // record begins to record the reply to the unit that a client is about to send to its server, if that is to be kept.
 func (s *Shard) record(c *client, srv *server, data []byte) {
-	if _, leads := s.leading[c.Conn]; !leads {
+	l, leads := s.leading[c.Conn]
+	if !leads {
 		return
 	}
 	status, suits := s.status(c)
@@ -58,9 +60,13 @@ func (s *Shard) record(c *client, srv *server, data []byte) {
 		s.lands(c.Conn)
 		return
 	}
-	if srv.recording = s.recordingOf(c, srv, &q, status); srv.recording == nil {
+	r := s.recordingOf(c, srv, &q, status)
+	if srv.recording = r; r == nil {
 		s.lands(c.Conn)
-	} else if !c.Deferred() { // else what is behind it waits for its answer
+		return
+	}
+	r.offer = l.offerOf(c, &q, &r.judged)
+	if !c.Deferred() { // else what is behind it waits for its answer
 		s.recordBehind(c, srv, data[q.Len:], status)
 	}
 }
@@ -109,6 +115,9 @@ type judged struct {
 	evidence    querycache.Evidence
 	lineage     *querycache.Lineage
 	ttl         time.Duration
+	// joined is the fleet, nil where there is none, and position up to where that had been heard before the evidence was taken.
+	joined   *joined
+	position uint64
 }
 
 // judge finds out whether a unit can be cached now, by rules 2 to 4 and 6.
@@ -130,6 +139,7 @@ func (s *Shard) judge(p *shardPool, q *question) (j judged, ok bool) {
 	if q.Kind == session.AskedStatement {
 		d.tables = nil // what it returns depends on the catalog alone
 	}
+	j.joined, j.position = p.position()
 	j.evidence, ok = p.shared.ledger.Evidence(d.tables)
 	return j, ok
 }
@@ -209,16 +219,23 @@ func (s *Shard) recorded(srv *server) {
 	}
 }
 
+// isTrue reports whether what a unit was judged by is what holds now: the catalog, and the configuration.
+func (j *judged) isTrue(p *shardPool, cache *poolCache) bool {
+	return p.shared.catalog.lineage.Load() == j.lineage && cache == p.cache() && j.rules == cache.rules.Load()
+}
+
 // keepReply keeps what has been recorded, if it still may be.
 func (s *Shard) keepReply(srv *server, r *recording) {
-	p, stored := srv.pool, false
-	if p.shared.catalog.lineage.Load() == r.lineage && r.cache == p.cache() && r.rules == r.cache.rules.Load() && !srv.unwanted() && r.evidence.Holds() {
+	stored := false
+	if r.isTrue(srv.pool, r.cache) && !srv.unwanted() && r.evidence.Holds() {
 		e := &querycache.Entry{Reply: r.Reply(), Evidence: r.evidence, Form: r.form, Shape: uint64(r.shape),
 			Until: s.now + querycache.Jitter(int64(r.ttl), s.random())}
 		if columns := r.Columns(); columns != nil {
 			e.Shape = uint64(prepared.ShapeOf(columns))
 		}
-		stored = r.cache.Put(r.hash, r.key, e)
+		if stored = r.cache.Put(r.hash, r.key, e); stored {
+			s.offers(srv.pool, r, e)
+		}
 	}
 	r.form.Miss(s.now-r.began, len(r.key), stored)
 }
@@ -235,6 +252,11 @@ func (s *Shard) endFirst(srv *server) {
 	r := srv.recording
 	srv.recording = r.next
 	s.lands(r.conn)
+	s.reuse(r)
+}
+
+// reuse keeps a recording that is over for another.
+func (s *Shard) reuse(r *recording) {
 	buffer := r.Buffer()
 	if len(s.recordings) < maxRecordings {
 		if cap(buffer) > maxBuffer {

@@ -41,6 +41,7 @@ type rig struct {
 	most                   int      // servers there were at once
 	soon                   []string // upstreams that are to be probed
 	followed               []string // databases whose changes are to be followed
+	joins                  []string // databases whose fleets are to be joined
 	notices                []Notice
 	crashes                bool       // bugs may be met
 	layer                  loop.Layer // of servers
@@ -790,6 +791,10 @@ func (h *rigHost) Classify(q ClassifyRequest) {
 
 func (h *rigHost) Follow(pool, database string) {
 	(*rig)(h).followed = append((*rig)(h).followed, pool+"/"+database)
+}
+
+func (h *rigHost) Share(pool, database string) {
+	(*rig)(h).joins = append((*rig)(h).joins, pool+"/"+database)
 }
 
 func (h *rigHost) ProbeSoon(_, address string) { (*rig)(h).soon = append((*rig)(h).soon, address) }

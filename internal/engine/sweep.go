@@ -26,6 +26,7 @@ const (
 	timerNumbers               // server Ref may have rested long enough with its client
 	timerReserve               // a client of pool Ref may have waited for reserve_pool_timeout
 	timerFlight                // client Ref may have waited long enough for another that asks the same
+	timerFetch                 // client Ref may have waited long enough for other processes
 	timerKnock                 // client Ref has ended its half of the connection, and may have vanished
 )
 
@@ -73,6 +74,8 @@ func (s *Shard) due(t loop.Timer) {
 		}
 	case timerFlight:
 		s.flightLate(t.Ref)
+	case timerFetch:
+		s.fetchLate(t.Ref)
 	case timerReserve:
 		if p := s.pools[t.Ref]; p != nil {
 			s.reserveDue(p)

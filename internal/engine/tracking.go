@@ -100,6 +100,7 @@ func (s *Shard) runs(machine *session.Server, text []byte, id prepared.StmtID, e
 	if srv == nil {
 		return
 	}
+	s.engine.sharesWrites(srv.pool.shared.ledger)
 	w := &srv.writes
 	w.reads, w.heard = s.stillReads(srv, text, id, effects), s.now
 	w.ran, w.ends = true, w.ends || text == nil || effects.Has(sql.Ends|sql.Unknown)
@@ -176,7 +177,7 @@ func (s *Shard) crashedWrites() {
 	s.crashedGuesses()
 	if s.tracks {
 		for _, l := range s.engine.allLedgers() {
-			s.engine.dropAll(l)
+			l.All.Change(s.engine.marks.Load())
 		}
 	}
 }

@@ -214,3 +214,6 @@ func (w *world) Classify(r engine.ClassifyRequest) { w.engine.Classified(r.Ticke
 func (w *world) ProbeSoon(string, string) {}
 
 func (w *world) Follow(string, string) {}
+
+// Share is engine.Host: there are no others.
+func (w *world) Share(string, string) {}

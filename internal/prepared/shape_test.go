@@ -2,6 +2,7 @@ package prepared
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -54,6 +55,30 @@ func TestAShapeIsNamesTypesAndModifiers(t *testing.T) {
 	wide := description(column{name: strings.Repeat("w", 63), oid: 25})
 	if n := testing.AllocsPerRun(100, func() { ShapeOf(wide) }); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// Processes tell each other shapes: if this fails, shapes are made otherwise, and shapeVersion has to change.
+func TestAShapeIsTheSameInEveryProcess(t *testing.T) {
+	if got := ShapeOf(description(column{name: "a", oid: 23}, column{name: "a longer name", oid: 25, modifier: 13})); got != 0x894f34aede5dc896 {
+		t.Errorf("%#x", uint64(got))
+	}
+}
+
+// Shapes of descriptions that differ little differ.
+func TestShapesDiffer(t *testing.T) {
+	seen := map[Shape]string{}
+	for oid := range uint32(300) {
+		for length := range 12 {
+			for modifier := range uint32(4) {
+				name := fmt.Sprintf("%d of %d bytes, modifier %d", oid, length, modifier)
+				shape := ShapeOf(description(column{name: strings.Repeat("x", length), oid: oid, modifier: modifier - 1}))
+				if was := seen[shape]; was != "" {
+					t.Fatalf("%s has the shape of %s", name, was)
+				}
+				seen[shape] = name
+			}
+		}
 	}
 }
 

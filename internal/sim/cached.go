@@ -31,6 +31,20 @@ func (w *World) Cached() Scenario {
 	return s
 }
 
+// Shared is Cached where all caches are shared with other processes, which write as well.
+func (w *World) Shared() Scenario {
+	s := w.Cached()
+	for s.Replicas > 0 {
+		s = w.Cached()
+	}
+	s.Sharing, s.Batches = true, s.Batches*2
+	for i := range s.Config.Pools {
+		c := &s.Config.Pools[i].Cache
+		c.Shared, c.MaxBytes, c.MaxEntryBytes = true, 2<<10, 1<<10 // so that what is in the store is not here
+	}
+	return s
+}
+
 // cache is a query cache, or none.
 func (w *World) cache() engine.CacheConfig {
 	c := engine.CacheConfig{MaxBytes: []int64{1 << 20, 1 << 20, 1 << 20, 2 << 10, 4 << 10}[w.random.IntN(5)]}
@@ -50,6 +64,7 @@ func (r *Run) recache(p *engine.PoolConfig) {
 		p.Cache = engine.CacheConfig{}
 	case r.Chance(0.5):
 		p.Cache = r.cache()
+		p.Cache.Shared = r.Sharing
 	}
 }
 

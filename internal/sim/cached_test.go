@@ -24,18 +24,39 @@ func TestSimCache(t *testing.T) {
 	}
 }
 
-// TestSimFindsStaleReplies: a cache that is not told what an UPDATE changes is found out.
-func TestSimFindsStaleReplies(t *testing.T) {
-	const worlds = 30
-	broken := ""
-	for seed := uint64(1); seed <= worlds && broken == ""; seed++ {
-		w := sim.NewWorld(seed)
-		s := w.Cached()
-		s.Fault = sim.HidesWrites
-		w.Begin(s).Finish()
-		broken = w.Broken()
+// TestSimShared: they share what they have cached with other processes, and these write as well.
+func TestSimShared(t *testing.T) {
+	var worlds []*sim.World
+	run(t, func(w *sim.World) sim.Scenario {
+		worlds = append(worlds, w)
+		return w.Shared()
+	}, *seeds)
+	cached, shared := 0, 0
+	for _, w := range worlds {
+		cached, shared = cached+w.CachedReplies(), shared+w.SharedReplies()
 	}
-	if !strings.HasPrefix(broken, "cache: ") {
-		t.Errorf("in %d worlds %q is found", worlds, broken)
+	if t.Logf("%d replies from caches, %d of the store", cached, shared); shared < len(worlds)/2 || cached < len(worlds) {
+		t.Errorf("in %d worlds %d replies came from caches, %d from the store", len(worlds), cached, shared)
+	}
+}
+
+// TestSimFindsStaleReplies: a cache that is not told what an UPDATE changes is found out, and so is one that is not told what other processes write.
+func TestSimFindsStaleReplies(t *testing.T) {
+	for _, c := range []struct {
+		fault sim.Fault
+		world func(*sim.World) sim.Scenario
+	}{{sim.HidesWrites, (*sim.World).Cached}, {sim.ForgetsOthers, (*sim.World).Shared}} {
+		const worlds = 30
+		broken := ""
+		for seed := uint64(1); seed <= worlds && broken == ""; seed++ {
+			w := sim.NewWorld(seed)
+			s := c.world(w)
+			s.Fault = c.fault
+			w.Begin(s).Finish()
+			broken = w.Broken()
+		}
+		if !strings.HasPrefix(broken, "cache: ") {
+			t.Errorf("fault %d: in %d worlds %q is found", c.fault, worlds, broken)
+		}
 	}
 }

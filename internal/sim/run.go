@@ -69,6 +69,9 @@ func (w *World) Begin(s Scenario) *Run {
 	for range s.Upsets {
 		r.After(int64(r.random.IntN(int(60*Millisecond))), r.upset)
 	}
+	if s.Sharing {
+		r.others()
+	}
 	if s.Leaves {
 		r.After(int64(r.random.IntN(int(60*Millisecond))), func() {
 			if !r.reckoning {

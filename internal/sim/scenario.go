@@ -30,6 +30,8 @@ type Scenario struct {
 	Fault    Fault
 	// Caching: pools have query caches, and clients read what others write.
 	Caching bool
+	// Sharing: these share with other processes, which write as well.
+	Sharing bool
 	// Noise is how often they do anything else.
 	Noise float64
 	// Upsets is how often something happens to one of these servers.

@@ -17,6 +17,8 @@ const (
 	ForgetsWrites
 	// HidesWrites: the grammar says of an UPDATE that it changes nothing.
 	HidesWrites
+	// ForgetsOthers: what other processes write is not told to the pooler.
+	ForgetsOthers
 )
 
 // in does it in a configuration.

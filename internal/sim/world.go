@@ -17,6 +17,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+
+	"github.com/pgmux/caddy-pgmux/querycache"
 )
 
 // Units of the virtual clock.
@@ -58,6 +60,8 @@ type World struct {
 	// registers is what the database holds; caching: pools have query caches.
 	registers *registers
 	caching   bool
+	// sharing is what this process shares with others.
+	sharing sharing
 	// cluster is the servers that replicate; nil: there are none. refused is the statements that a replica has refused.
 	cluster *cluster
 	refused map[string]bool
@@ -76,6 +80,7 @@ func NewWorld(seed uint64) *World {
 		refused:    map[string]bool{},
 		executions: executions{},
 		registers:  newRegisters(),
+		sharing:    sharing{kept: map[querycache.SharedKey]kept{}},
 		lastFD:     1000,
 	}
 }

@@ -1,0 +1,4 @@
+package poolhandler
+
+// Share implements engine.Host.
+func (h *host) Share(string, string) {}
