@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 	"internal/login":     {"internal/pgwire", "internal/scram", "internal/secure"},
 	"internal/prober":    {"internal/login", "routing"},
 	"internal/changes":   {"internal/login", "internal/pgwire"},
+	"internal/fleet":     {"querycache"},
 	"internal/grammar":   {"internal/sql"},
 	"internal/discovery": {},
 	"config":             {},
@@ -44,12 +45,13 @@ var mayImport = map[string][]string{
 	"poolhandler":        {"*"},
 	"":                   {"poolhandler", "caddyfile"},
 	"cmd/caddy":          {""},
-	"cmd/pgmux-dev":      {"internal/pgtest"},
+	"cmd/pgmux-dev":      {"internal/pgtest", "internal/redistest"},
 
 	// Of tests and for tests.
 	"internal/loop/looptest": {"internal/loop"},
 	"internal/sim":           {"internal/loop", "internal/loop/looptest", "internal/engine", "internal/pgwire", "internal/sql", "routing", "querycache"},
 	"internal/pgtest":        {"internal/pgwire"},
+	"internal/redistest":     {"internal/pgtest"},
 	"internal/enginetest":    {},
 	"internal/checker":       {},
 	"examples":               {""},
@@ -64,10 +66,11 @@ var pure = []string{
 	"routing", "querycache", "internal/session", "internal/engine",
 }
 
-// knowsCaddy and knowsPgproto3 are the only packages that may import those.
+// knowsCaddy, knowsPgproto3 and knowsRedis are the only packages that may import those.
 var (
 	knowsCaddy    = []string{"", "cmd/caddy", "config", "caddyfile", "poolhandler", "examples"}
 	knowsPgproto3 = []string{"internal/login", "internal/prober", "internal/pgtest"}
+	knowsRedis    = []string{"poolhandler"}
 )
 
 // listed is what `go list -json` tells of a package.
@@ -134,6 +137,17 @@ func TestOthersAreKnownWhereTheyBelong(t *testing.T) {
 			}
 			if strings.HasSuffix(imported, "/pgproto3") && !slices.Contains(knowsPgproto3, p.name()) {
 				t.Errorf("%s imports %s; it is known to %q only", p.name(), imported, knowsPgproto3)
+			}
+		}
+	}
+}
+
+// TestRedisIsKnownToTheStore keeps it out of everything else.
+func TestRedisIsKnownToTheStore(t *testing.T) {
+	for _, p := range list(t) {
+		for _, imported := range p.Imports {
+			if strings.HasPrefix(imported, "github.com/redis/") && !slices.Contains(knowsRedis, p.name()) {
+				t.Errorf("%s imports %s; it is known to %q only", p.name(), imported, knowsRedis)
 			}
 		}
 	}

@@ -25,6 +25,8 @@ func TestCaddyfileAndJSONCarryTheSameNames(t *testing.T) {
 	same(t, "a", append(aOptions.names(), "host", "port"), fields(config.AUpstreams{}))
 	same(t, "srv", append(srvOptions.names(), "name"), fields(config.SRVUpstreams{}))
 	same(t, "patroni", append(patroniOptions.names(), "urls"), fields(config.PatroniUpstreams{}))
+	same(t, "store redis", append(redisOptions.names(), "address"), fields(config.RedisStore{}))
+	same(t, "tls of a store", storeTLSOptions.names(), fields(config.StoreTLS{}))
 	same(t, "http", append(httpOptions.names(), "url"), fields(config.HTTPUpstreams{}))
 }
 
@@ -65,7 +67,7 @@ func TestEveryOptionIsDocumented(t *testing.T) {
 	all := make(map[string]bool)
 	for _, names := range [][]string{appOptions.names(), poolOptions.names(), authOptions.names(),
 		upstreamOptions.names(), tlsOptions.names(), serverTLSOptions.names(), queryCacheOptions.names(),
-		aOptions.names(), srvOptions.names(), patroniOptions.names(), httpOptions.names()} {
+		aOptions.names(), srvOptions.names(), patroniOptions.names(), httpOptions.names(), redisOptions.names(), storeTLSOptions.names()} {
 		for _, name := range names {
 			all[name] = true
 		}

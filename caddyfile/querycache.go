@@ -3,8 +3,6 @@ package caddyfile
 import (
 	"slices"
 
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-
 	"github.com/pgmux/caddy-pgmux/config"
 )
 
@@ -19,7 +17,7 @@ import (
 //		replication_user <name> [<secret>]
 //		match            all|hinted
 //		match            tables <name>...
-//		store            memory|<other> ...
+//		store            memory|redis|<other> ...
 //	}
 func parseQueryCache(p *parser, path string, pool *config.Pool) error {
 	if err := p.end("query_cache"); err != nil {
@@ -70,16 +68,8 @@ func (p *parser) noMatch(word string) error {
 
 // parseStore reads where replies are kept; what stands behind its name, and in its block, is the store's own. Syntax:
 //
-//	store memory|<other> ...
+//	store memory|redis|<other> ...
 func parseStore(p *parser, _ string, cache *config.QueryCache) (err error) {
 	cache.Store, err = p.guest("postgres.caches", "store", "store")
 	return err
-}
-
-// ParseStore reads a store that takes nothing but its name. Syntax:
-//
-//	store <name>
-func ParseStore(d *caddyfile.Dispenser) error {
-	p := newGuest(d)
-	return p.alone("store " + p.Val())
 }

@@ -47,7 +47,8 @@ type QueryCache struct {
 	// front or without. Tables of one name in several schemas count as one.
 	Tables []string `json:"tables,omitempty"`
 
-	// Store is where replies are kept: a module, by the name in its `store`. `memory` is this process's; a reload keeps them. Default: memory.
+	// Store is where replies are kept, besides in this process's memory, where they always are: a module, by the name in its `store`.
+	// `memory`: nowhere; `redis`: where other processes find them. A reload keeps them. Default: memory.
 	Store json.RawMessage `json:"store,omitempty" caddy:"namespace=postgres.caches inline_key=store"`
 }
 

@@ -6,7 +6,7 @@ STATICCHECK := bin/staticcheck
 # The packages where goroutines, or memory that the kernel writes, meet. -short leaves out variants of drivers that differ
 # in what the kernel is asked for, not in how threads meet.
 RACE := ./internal/engine/... ./internal/loop/... ./internal/epoll/... ./internal/login/... ./internal/prober/... ./internal/enginetest/... \
-	./internal/pool/... ./querycache/... ./uring/... ./poolhandler/...
+	./internal/pool/... ./querycache/... ./internal/fleet/... ./uring/... ./poolhandler/...
 step = printf '\n== %s\n' "$(1)"
 
 test: test-deps lint unit race checkptr test-giouring build e2e test-xcaddy ## everything: lint, unit, race, both rings, real Postgres over both drivers, xcaddy

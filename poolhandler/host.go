@@ -41,6 +41,7 @@ type answered interface {
 	Cancelled(engine.Ticket)
 	Classified(engine.Ticket, *sql.Facts)
 	followed
+	fleeted
 }
 
 // dialSlots bounds the dials to one upstream.

@@ -44,8 +44,9 @@ type pool struct {
 	query      *login.AuthQuery // nil: nobody is asked for secrets
 	upstreams  []routing.Declared
 	health     health
-	feed       *feedLogin // nil: nobody follows changes
-	sources    []source   // of upstreams; after invite
+	feed       *feedLogin   // nil: nobody follows changes
+	sources    []source     // of upstreams; after invite
+	store      *sharedStore // nil: replies are not shared; after invite
 	found      *foundAddresses
 }
 
@@ -136,9 +137,10 @@ func (p *plan) invite(ctx caddy.Context, app *config.App) error {
 		if p.pools[name].sources, err = loadSources(ctx, name, app.Pools[name]); err != nil {
 			return fmt.Errorf("pools.%s: %w", name, err)
 		}
-		if err := checkStore(ctx, app.Pools[name]); err != nil {
+		if p.pools[name].store, err = loadStore(ctx, app.Pools[name]); err != nil {
 			return fmt.Errorf("pools.%s: %w", name, err)
 		}
+		p.engine.Pools[i].Cache.Shared = p.pools[name].store != nil
 	}
 	return nil
 }

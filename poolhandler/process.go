@@ -36,6 +36,8 @@ type process struct {
 	probes probes
 	// feeds follow the changes of databases whose replies are cached.
 	feeds feeds
+	// fleets share replies, and what is written, with other processes.
+	fleets fleets
 	// counts is what the metrics show of the control plane.
 	counts controlCounts
 }
@@ -143,6 +145,7 @@ func (p *process) exit(drained *plan) {
 		if !r.drain(drained.drainTimeout) {
 			drained.logger.Warn("clients were still busy when drain_timeout ended; their connections are closed")
 		}
+		p.fleets.close()
 		p.running.Store(nil)
 	}
 }

@@ -9,13 +9,34 @@ import (
 	"strings"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgtest"
+	"github.com/pgmux/caddy-pgmux/internal/redistest"
 )
 
 // packages is what Debian and Ubuntu call the Postgres server and its client programs.
 var packages = []string{"postgresql", "postgresql-client"}
 
-// install brings Postgres server programs to the machine if there are none.
+// redisPackages is what they call Redis.
+var redisPackages = []string{"redis-server"}
+
+// install brings server programs of Postgres and Redis to the machine if there are none.
 func install(ctx context.Context, _ []string) error {
+	if err := installPostgres(ctx); err != nil {
+		return err
+	}
+	return installRedis(ctx)
+}
+
+// installRedis takes Valkey as well.
+func installRedis(ctx context.Context) error {
+	if _, err := redistest.Program(); err == nil {
+		return nil
+	}
+	return aptInstall(ctx, redisPackages,
+		// Debian's package would otherwise start a server of its own on port 6379.
+		"mkdir -p /etc/systemd/system && ln -sfn /dev/null /etc/systemd/system/redis-server.service")
+}
+
+func installPostgres(ctx context.Context) error {
 	_, err := exec.LookPath("psql")
 	if err == nil && len(pgtest.Versions()) > 0 {
 		return nil

@@ -1,4 +1,0 @@
-package poolhandler
-
-// Share implements engine.Host.
-func (h *host) Share(string, string) {}
