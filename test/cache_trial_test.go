@@ -31,7 +31,7 @@ const (
 	// cacheStream is how late the pooler may hear of what was written past it, where the machine is busy.
 	cacheStream = time.Second
 	// cacheHits is the share of reads that must be cached for the check to say something.
-	cacheHits = 0.05
+	cacheHits = 0.15
 )
 
 // cacheTime is how long the check runs, all drivers together: CHECK_CACHE.

@@ -193,8 +193,8 @@ func (s *Shard) settingsToAsk(srv *server, c *client) (names []string) {
 
 // learned takes the answer.
 func (s *Shard) learned(srv *server, c *client) {
-	listing := srv.listing
-	srv.listing = false
+	listing, naming := srv.listing, srv.naming
+	srv.listing, srv.naming = false, false
 	if srv.Dying {
 		s.serverLost(srv)
 		return
@@ -206,6 +206,10 @@ func (s *Shard) learned(srv *server, c *client) {
 	}
 	if listing {
 		s.listed(srv, c)
+		return
+	}
+	if naming {
+		s.named(srv, c)
 		return
 	}
 	c.state, srv.purpose = clientLinked, linked

@@ -96,6 +96,7 @@ func (s *Shard) checkOverdue(srv *server) {
 // leaveCheck refuses the client for which a server is checked; the check goes on for nobody.
 func (s *Shard) leaveCheck(c *client, r *Refusal) {
 	s.unhook(c)
+	s.resumeClient(c, pauseServerFull)
 	s.refuse(c, r)
 	s.proceed(c)
 }

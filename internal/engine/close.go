@@ -123,6 +123,7 @@ func (s *Shard) serverLost(srv *server) {
 	}
 	if c != nil {
 		srv.client, c.server = 0, 0
+		s.resumeClient(c, pauseServerFull)
 	}
 	s.closeServer(srv)
 	if c == nil {
@@ -144,7 +145,6 @@ func (s *Shard) serverLost(srv *server) {
 		case resting && !c.quits:
 			s.noteWrite(c, srv)
 			c.since, c.blocked = s.now, session.More
-			s.resumeClient(c, pauseServerFull)
 			s.proceed(c) // it has asked for nothing, and need not know
 			s.cancelHeld(c)
 		case mid:

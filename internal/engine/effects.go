@@ -46,6 +46,9 @@ type dependence struct {
 
 // changes notes what a text changes that is about to run on a server; nil is one that nobody can read. Whether it may change the catalog
 // itself is told apart (redefines): what a function does in dynamic SQL is not seen. The catalog is asked soon, and believed until then.
+//
+// What may run code that nobody reads may also change what the client's own names stand for on the server (session/native_texts.go). COMMIT
+// PREPARED runs none.
 func (s *Shard) changes(srv *server, text []byte, id prepared.StmtID, defining session.Defining) {
 	l, g := srv.pool.shared.ledger, srv.pool.shared.catalog
 	var of uint64
@@ -60,7 +63,11 @@ func (s *Shard) changes(srv *server, text []byte, id prepared.StmtID, defining s
 		}
 		return
 	}
-	srv.writes.add(l, srv.widened(f, s.changedBy(l, g, of, f, text, defining)))
+	x := s.changedBy(l, g, of, f, text, defining)
+	if x.everything(l) && defining != session.DefinesPrepared {
+		srv.DoubtTexts()
+	}
+	srv.writes.add(l, srv.widened(f, x))
 }
 
 // widened is what a text changes on a server: of a client that has temporary tables, and perhaps views, of any name, all.
@@ -77,6 +84,9 @@ type effect struct {
 	// redefines: perhaps the catalog itself. hides: it runs what nobody can read, and which seldom does.
 	redefines, hides bool
 }
+
+// everything reports whether it is the whole database.
+func (x *effect) everything(l *ledger) bool { return slices.Contains(x.tables, &l.All) }
 
 // changedBy is what a text of those facts changes; nil facts: it may do anything.
 func (s *Shard) changedBy(l *ledger, g *catalog, of uint64, f *sql.Facts, text []byte, defining session.Defining) effect {

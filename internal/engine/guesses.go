@@ -28,6 +28,7 @@ func (s *Shard) guess(srv *server, of uint64, text []byte, defining session.Defi
 		return false
 	}
 	s.guessed++
+	srv.Guesses++
 	l := srv.pool.shared.ledger
 	l.All.Begin()
 	s.guesses[of] = append(s.guesses[of], guess{l, srv.pool.shared.catalog, srv.Conn, srv.writes.turn, append([]byte(nil), text...), defining})
@@ -59,6 +60,7 @@ func (s *Shard) guessedRight(of uint64, f *sql.Facts) {
 		x := s.changedBy(g.ledger, g.catalog, of, f, g.text, g.defining)
 		srv := s.serverAt(g.server)
 		if srv != nil {
+			srv.guessed(x.everything(g.ledger))
 			x = srv.widened(f, x)
 		}
 		if srv != nil && srv.writes.turn == g.turn {
@@ -70,6 +72,17 @@ func (s *Shard) guessedRight(of uint64, f *sql.Facts) {
 			}
 		}
 		g.ledger.All.Cancel()
+	}
+}
+
+// guessed notes that one of the texts has been read that ran on a server.
+func (srv *server) guessed(everything bool) {
+	if srv.Guesses == 0 {
+		panic("bug: engine: a text was read of a server that ran none")
+	}
+	srv.Guesses--
+	if everything {
+		srv.DoubtTexts()
 	}
 }
 

@@ -104,6 +104,8 @@ type server struct {
 	// listing: it is asked what it listens to, for the listed-th time.
 	listing bool
 	listed  int
+	// naming: it is asked what its client's own names stand for.
+	naming bool
 	// sender is the client that notifies by way of it.
 	sender *sender
 	// dirty: a client has had it since it was last put back.
@@ -245,7 +247,7 @@ func (s *Shard) settled(srv *server) {
 			}
 			s.reportedUnseen(srv)
 			s.defined(srv)
-			if srv.uncertain() && s.learn(srv, c) {
+			if srv.uncertain() && s.learn(srv, c) || s.asksNames(srv, c) {
 				s.relieve(srv, c)
 				return
 			}

@@ -226,6 +226,7 @@ func (c *Client) hasParsed(e *Env, a *Asked) bool {
 
 // runsUnread is runs for what nobody can read. plain: but it is known to define nothing.
 func (f *feed) runsUnread(effects sql.Effects, plain bool) {
+	f.s.texts.doubt()
 	switch {
 	case !f.s.Tracks:
 	case plain:
@@ -235,26 +236,38 @@ func (f *feed) runsUnread(effects sql.Effects, plain bool) {
 	}
 }
 
-// runs tells Env.Runs that a text is about to run on the server. id is of a statement that has it.
+// runs tells Env.Runs that a text is about to run on the server. id is of a statement that has it, None of a simple Query, and of what the
+// server knows by the client's own name.
 func (f *feed) runs(text []byte, id prepared.StmtID, effects sql.Effects) {
+	simple := id == prepared.None
 	switch {
 	case !f.s.Tracks:
 		return
 	case f.c.Unreadable || f.c.BackslashQuotes:
 		f.runsUnread(effects, false)
 		return
-	case effects.Has(sql.SQLExecute) && !effects.Has(sql.Multi):
-		if m := f.executedIn(text); m != nil {
+	case effects.Has(sql.SQLExecute) && !effects.Has(sql.Multi) && executesOnly(text):
+		if m := f.executedIn(); m != nil {
 			text, id = f.e.Statements.Text(m.id), m.id
+		} else if native := f.executedNatively(text); native != nil && simple {
+			text, effects = native, effects|f.e.scanned(native).Effects&^sql.SQLPrepare
 		}
 	}
 	f.e.Runs(f.s, text, id, effects, definingOf(text, effects))
+	f.mayRename(text, simple)
 }
 
-// executedIn is what an EXECUTE that was read runs, which is all that the text says; nil where that is not known. Its arguments call
-// nothing: a call has parentheses of its own.
-func (f *feed) executedIn(text []byte) *mention {
-	if m := f.e.reading.mentions; !f.c.NoPrepared && len(m) == 1 && m[0].effect == sql.SQLExecute && m[0].id != prepared.None && bytes.Count(text, []byte("(")) <= 1 {
+// executesOnly reports whether a text with EXECUTE in it says nothing else: it begins with that word, and its arguments call nothing, for a call
+// has parentheses of its own.
+func executesOnly(text []byte) bool {
+	const word = "execute"
+	text = bytes.TrimLeft(text, blank)
+	return len(text) > len(word) && bytes.EqualFold(text[:len(word)], []byte(word)) && !inWord[text[len(word)]] && bytes.Count(text, []byte("(")) <= 1
+}
+
+// executedIn is what the one EXECUTE runs that was read; nil where that is not known, or nothing was.
+func (f *feed) executedIn() *mention {
+	if m := f.e.reading.mentions; !f.c.NoPrepared && len(m) == 1 && m[0].effect == sql.SQLExecute && m[0].id != prepared.None {
 		return &m[0]
 	}
 	return nil

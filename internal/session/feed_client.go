@@ -340,6 +340,7 @@ func (f *feed) query(length int, frame []byte) {
 		f.runs(withoutNUL(text), prepared.None, st.Effects)
 	}
 	f.s.standNoMore(st)
+	prepares, amid := f.preparesNatively(st, length <= len(frame)), f.s.open
 	f.s.defaults = f.s.defaults || st.Effects.Has(sql.AltersDefaults)
 	f.touch(st, text)
 	hidden := f.suspect(st, text)
@@ -372,6 +373,7 @@ func (f *feed) query(length int, frame []byte) {
 	if renamed {
 		return
 	}
+	f.awaitText(prepares, withoutNUL(text), true, amid, f.s.owed.tail-1)
 	f.pass(length)
 }
 

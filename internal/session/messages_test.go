@@ -93,10 +93,15 @@ func serverMessage(words []string) ([]byte, error) {
 		b.cstring(w.next(""))
 	case "DataRow":
 		typ = pgwire.DataRow
-		v := w.next("")
-		b.int16(1)
-		b.int32(len(v))
-		b.bytes(v)
+		columns := []string{w.next("")}
+		for len(w.words) > 0 {
+			columns = append(columns, w.next(""))
+		}
+		b.int16(len(columns))
+		for _, v := range columns {
+			b.int32(len(v))
+			b.bytes(v)
+		}
 	case "RowDescription":
 		typ = pgwire.RowDescription
 		b = columns

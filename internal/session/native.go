@@ -47,6 +47,7 @@ func (f *feed) becomeNative() {
 		s.Prepared.Each(func(h prepared.Hash, _ uint32) { f.closeOnServer(h) })
 	default:
 		f.runOurs(deallocateAll, oweExecuteOurs, prepared.None)
+		s.texts.clear()
 	}
 	s.Prepared.Clear()
 	named := c.names != 0
@@ -88,10 +89,12 @@ func (f *feed) prepareNatively(amid bool) {
 		f.standing(name, e.Statements.Text(id), e.effectsOf(id))
 		if e.Statements.FromSQL(id) {
 			f.runOurs(e.Statements.Text(id), oweExecuteOurs, prepared.None)
+			f.awaitText(name, e.Statements.Text(id), true, amid, s.owed.tail-3) // which is followed by two entries
 		} else {
 			s.owed.push(oweParseOurs, prepared.None)
 			s.open = true
 			f.put(f.buildParse(name, id))
+			f.awaitText(name, e.Statements.Text(id), false, amid, s.owed.tail-1)
 		}
 		f.syncOurs(amid) // so that one that fails, because its table is gone, leaves the others alone
 		e.Names.Delete(c.Slot, &c.names, name)

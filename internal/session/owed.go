@@ -158,6 +158,29 @@ func (q *Owed) keep(name []byte) []byte {
 
 func (q *Owed) nameOf(o *owed) []byte { return q.names[o.name : o.name+o.nameLen] }
 
+// oursUpTo reports whether everything ahead of an entry is ours.
+func (q *Owed) oursUpTo(at uint32) bool {
+	for i := q.head; i != at; i++ {
+		if !q.at(i).kind.ours() {
+			return false
+		}
+	}
+	return true
+}
+
+// holdsAt reports whether an entry that was pushed is still owed.
+func (q *Owed) holdsAt(at uint32) bool { return int32(at-q.head) >= 0 }
+
+// sameBatch reports whether what is sent next is skipped if the message with an entry, which is owed, meets an error.
+func (q *Owed) sameBatch(at uint32) bool {
+	for i := at; i != q.tail; i++ {
+		if !q.at(i).kind.extended() {
+			return false
+		}
+	}
+	return true
+}
+
 // first is the kind at the head.
 func (q *Owed) first() Kind {
 	if q.head == q.tail {

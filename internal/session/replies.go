@@ -52,6 +52,9 @@ func (s *Server) ended(e *Env, client, ours Kind) (show int, ok bool) {
 	default:
 		return 0, false
 	}
+	if client == oweParse {
+		s.texts.done(s.owed.head)
+	}
 	o := s.owed.pop()
 	if client == oweParse && o.stmt != prepared.None {
 		e.accept(o.stmt, o.schema)
@@ -137,6 +140,9 @@ func (s *Server) completed(e *Env, c *Client, m []byte) {
 		return
 	}
 	tag, _, _ = pgwire.CString(tag)
+	if string(tag) == "PREPARE" {
+		s.texts.done(s.owed.head)
+	}
 	if s.owed.first().ours() {
 		if string(tag) == discardSequences {
 			s.Sequences.discarded(c, true)
@@ -163,6 +169,7 @@ func (s *Server) completed(e *Env, c *Client, m []byte) {
 
 func (s *Server) allDeallocated(e *Env, c *Client) {
 	s.stood = s.stood[:0]
+	s.texts.of, s.texts.size = nil, 0
 	s.Prepared.Clear()
 	if s.owed.len() == 1 || s.owed.len() == 2 && s.owed.at(s.owed.head+1).kind == oweSync {
 		s.native, s.nativeDefines = 0, false
@@ -210,6 +217,7 @@ func (s *Server) copyBegins(e *Env, c *Client) {
 	if len(s.mentions) > 0 {
 		s.mentionsMoved(e, was)
 	}
+	s.texts.awaited = nil
 	if c == nil {
 		s.finish(e)
 	}

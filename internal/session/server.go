@@ -54,6 +54,9 @@ type Server struct {
 	dataSent bool
 	// native is what the statements do with channels that it knows by the client's own names: which of them does, nobody knows.
 	native sql.Effects
+	texts  nativeTexts
+	// Guesses is how many texts run on it, or have, that are being read: Env.Runs was told them. What they do to names is not known.
+	Guesses int
 	// nativeDefines: one of those that it knows by the client's own names may change the catalog.
 	nativeDefines bool
 	// private: its unnamed statement is the present client's and was too large to be remembered. stray: it is somebody's
@@ -225,7 +228,7 @@ func (s *Server) pushSync() {
 func (s *Server) Cleaned(e *Env) {
 	s.Pins, s.Lost, s.Settings, s.ownTables = 0, 0, 0, false
 	s.Channels = Channels{}
-	s.stood = s.stood[:0]
+	s.stood, s.texts = s.stood[:0], nativeTexts{}
 	s.Known()
 	s.Prepared.Clear()
 	s.setUnnamed(e, prepared.None)
@@ -243,6 +246,10 @@ func (s *Server) Leave(e *Env) {
 	stray := s.stray || s.unnamed != prepared.None
 	s.setUnnamed(e, prepared.None)
 	s.stray = stray
+	if s.Guesses > 0 { // nobody will tell the other shard what has come of them
+		s.texts.doubt()
+		s.Guesses = 0
+	}
 }
 
 // setUnnamed notes what the unnamed statement is now.

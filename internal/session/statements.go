@@ -40,7 +40,9 @@ func (f *feed) parse(length int, frame []byte) {
 		s.nativeDefines = s.nativeDefines || definesKept(text, f.executed(effects, text))
 		f.pin(effects)
 		f.standing(name, text, effects)
+		amid := s.open
 		f.parseNatively(st, length, name, text, types)
+		f.awaitText(name, text, false, amid, s.owed.tail-1)
 		return
 	}
 	if len(name) > maxName {
@@ -185,7 +187,8 @@ func (f *feed) parseNamed(name []byte, id, on prepared.StmtID, length int) {
 // bind takes a Bind.
 func (f *feed) bind(length int, frame []byte) {
 	portal, name, end, ok := pgwire.Names2(frame[pgwire.HeaderLen:])
-	if !ok {
+	if !ok { // or they are so long that they are not looked at
+		f.runsUnread(sql.Unknown, false)
 		f.forward(oweBind, length)
 		return
 	}
@@ -220,10 +223,13 @@ func (f *feed) bind(length int, frame []byte) {
 		f.refuse(why, length, false)
 		return
 	}
-	if known && id != prepared.None {
+	switch {
+	case !known:
+		f.runsNative(name, effects)
+	case id != prepared.None:
 		f.runs(f.e.Statements.Text(id), id, effects)
-	} else {
-		f.runsUnread(effects|sql.Unknown, !known && !s.nativeDefines)
+	default:
+		f.runsUnread(effects|sql.Unknown, false)
 	}
 	if effects&(touching|sql.Begins|sql.Ends|sql.SetsLocal) != 0 || f.mayGiveNull(effects) {
 		f.touchBound(id, portal, effects)
@@ -314,6 +320,7 @@ func (f *feed) close(length int, frame []byte) {
 	}
 	if statement {
 		s.standNot(name)
+		s.texts.takeAway(name)
 		if id, ok := e.Names.Delete(c.Slot, &c.names, name); ok {
 			s.owed.pushNamed(dueClose, id, name) // takes over the reference
 			f.discard(length)

@@ -9,7 +9,23 @@ import (
 
 // Cached is a scenario in which pools have query caches: calm, stormy, with crashes, or with replicas.
 func (w *World) Cached() Scenario {
-	s := [](func() Scenario){w.Calm, w.Stormy, w.Crashing, w.Split}[w.random.IntN(4)]()
+	return w.caches([](func() Scenario){w.Calm, w.Stormy, w.Crashing, w.Split}[w.random.IntN(4)]())
+}
+
+// CachedFailing is one of a pool with replicas of which servers are lost, and replaced, by such that may lack what was written last.
+func (w *World) CachedFailing() Scenario {
+	s := w.Failing()
+	s.Config.Pools = s.Config.Pools[:1] // who is the primary is what one pool knows of it
+	s.Reloads, s.Upsets = w.Between(0, 1), w.Between(1, 3)
+	s = w.caches(s)
+	s.Clients, s.Batches, s.Noise = w.Between(8, 16), w.Between(60, 150), s.Noise/4 // so that there is something in the cache to be lost
+	p := &s.Config.Pools[0]
+	p.QueryWaitTimeout, p.Cache.Match, p.Cache.MaxBytes, p.Cache.MaxEntryBytes = 0, engine.CacheAll, 1<<20, 1<<19
+	return s
+}
+
+// caches makes a scenario one with query caches.
+func (w *World) caches(s Scenario) Scenario {
 	s.Caching = true
 	s.Listening, s.Preparing = s.Listening/4, s.Preparing/4
 	s.Clients, s.Batches = max(s.Clients, w.Between(4, 10)), w.Between(30, 150)
@@ -20,8 +36,8 @@ func (w *World) Cached() Scenario {
 		if p.Mode == engine.Session && w.Chance(0.8) {
 			p.Mode = engine.Transaction // so that clients are without a server now and then
 		}
-		if p.MaxPreparedStatements == 0 && w.Chance(0.8) {
-			p.MaxPreparedStatements = 1000 // else nobody knows what a Bind runs
+		if p.MaxPreparedStatements == 0 && w.Chance(0.5) {
+			p.MaxPreparedStatements = 1000 // else what a Bind runs is known for certain only at times
 		}
 		if i == 0 || w.Chance(0.7) {
 			p.Cache = w.cache()

@@ -86,6 +86,10 @@ func aboutSettings(m *message) bool {
 // aboutRegisters reports whether a query is a client's that has no tag.
 func aboutRegisters(m *message) bool { return bytes.HasPrefix(m.body, []byte("SELECT v FROM ")) }
 
+// endsForNobody reports whether a query is the ROLLBACK with which the pooler ends what a client has left. It is for nobody else: a server on which
+// it fails is closed.
+func endsForNobody(m *message) bool { return bytes.HasPrefix(m.body, []byte("ROLLBACK\x00")) }
+
 // cancel is the arrival of a cancel: it stops what runs, or nothing. What it may stop is a statement of the client that
 // asked, in the transaction that ran when the pooler passed the cancel on. In a later one only if the server has stayed
 // with the client in between, as it would on Postgres itself.
@@ -94,7 +98,7 @@ func (b *Backend) cancel(meant *Client, unit int) {
 		return
 	}
 	if b.running.typ == 'Q' && b.tag == "" && tagOf(b.running.body) == "" && !aboutRegisters(b.running) &&
-		(b.tap.unit != unit || aboutSettings(b.running)) {
+		(b.tap.unit != unit && !endsForNobody(b.running) || aboutSettings(b.running)) {
 		b.w.Violate("rule 5: a cancel for c%d hits a query of the pooler's own on backend %d: %v", meant.number(), b.pid, *b.running)
 		return
 	}

@@ -28,7 +28,7 @@ type Client struct {
 	pending  []message // sent, not yet fed to the session
 	knew     []asked   // what was known when each of them was sent
 	sent     asked     // of the message fed last
-	own      int       // its last commit of registers
+	own      []int     // its commits of registers
 	expect   reader    // what the session has answered, not yet received
 	in       reader
 	out      []byte

@@ -77,10 +77,14 @@ func (c *cluster) newest() *node {
 func (c *cluster) commits(n *node, tag string, by *Client) {
 	n.log = append(slices.Clip(n.log), tag)
 	if by != nil {
-		early := c.probing[by.key.pool].was[n.up.address].InRecovery
-		c.written[by] = append(c.written[by], entry{tag, len(n.log) - 1, early})
+		c.written[by] = append(c.written[by], entry{tag, len(n.log) - 1, c.isEarly(by, n)})
 	}
 	c.stream()
+}
+
+// isEarly reports whether nobody has told a client's pool yet that a server is the primary.
+func (c *cluster) isEarly(by *Client, n *node) bool {
+	return c.probing[by.key.pool].was[n.up.address].InRecovery
 }
 
 // stream lets the replicas replay what the primary has written by now.

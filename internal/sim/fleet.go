@@ -178,8 +178,8 @@ func (f *Fleet) next() bool {
 	case !ours && f.h.run.Fault != ForgetsOthers:
 		f.h.engine.Heard(f.database, r.op, []string{name})
 	}
-	if r.commit > 0 && f.joined {
-		f.h.w.registers.known = max(f.h.w.registers.known, r.commit)
+	if f.joined {
+		f.h.w.registers.knows(r.commit)
 	}
 	return true
 }

@@ -84,12 +84,31 @@ func (p *program) pair(b *batch) {
 
 // stores is extended messages that write.
 func (p *program) stores(b *batch) {
-	if p.dice(2) == 0 {
+	switch p.dice(4) {
+	case 0, 1:
 		p.says(b, p.storing())
+		return
+	case 2:
+		p.storesByName(b)
 		return
 	}
 	b.add('P', "", fmt.Sprintf("UPDATE %s SET v = $1", p.register()), int16(0))
 	p.bind(b, "", "")
+	b.add('E', "", int32(0))
+}
+
+// storesByName writes by a prepared statement, or prepares it.
+func (p *program) storesByName(b *batch) {
+	n := p.dice(4)
+	name, key := fmt.Sprintf("u%d", n), len(cachedReads)+n
+	if !p.named[key] || p.dice(10) == 0 {
+		b.add('P', name, fmt.Sprintf("UPDATE r%d SET v = $1", n), int16(0))
+		if p.dice(2) == 0 {
+			b.sync()
+		}
+		p.named[key] = true
+	}
+	p.bind(b, "", name)
 	b.add('E', "", int32(0))
 }
 

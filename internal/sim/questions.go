@@ -11,6 +11,7 @@ type question struct {
 	states []string // kinds of state
 	name   string   // a setting
 	all    bool     // every setting that has been given a value
+	names  bool     // what the names of statements stand for
 }
 
 // askable is the kinds of state, by what a question about them names, in the order of its columns.
@@ -20,6 +21,8 @@ var askable = []string{"pg_listening_channels()", "pg_my_temp_schema()", "pg_loc
 func (s *statement) parseQuestion(sql string) bool {
 	const about = "pg_catalog.current_setting("
 	switch {
+	case strings.HasPrefix(sql, "SELECT name,statement,"):
+		s.about.names = true
 	case sql == "SELECT ''" || strings.HasPrefix(sql, "SELECT '',EXISTS("):
 		for _, kind := range askable {
 			if strings.Contains(sql, kind) {
@@ -41,6 +44,8 @@ func (s *statement) parseQuestion(sql string) bool {
 func (s *Session) answerQuestion(st *statement) {
 	rows := 1
 	switch q := st.about; {
+	case q.names:
+		rows = s.listStatements()
 	case q.all:
 		names := slices.Sorted(maps.Keys(s.now.changed))
 		for _, name := range names {
@@ -64,6 +69,22 @@ func (s *Session) answerQuestion(st *statement) {
 		s.row(columns...)
 	}
 	s.say('C', selectTag(rows))
+}
+
+// listStatements is the rows of what is prepared under names that are not the pooler's.
+func (s *Session) listStatements() (rows int) {
+	for _, name := range slices.Sorted(maps.Keys(s.statements)) {
+		st := s.statements[name]
+		text, bySQL := st.text, "f"
+		if st.fromSQL {
+			text, bySQL = "PREPARE "+name+" AS "+text, "t"
+		}
+		if !strings.HasPrefix(name, "pgmux_") {
+			s.row([]byte(name), []byte(text), []byte(bySQL))
+			rows++
+		}
+	}
+	return rows
 }
 
 // has says whether state of that kind is there.

@@ -13,12 +13,16 @@ import (
 //
 // There are r0 to r3; whatever changes r2 changes r3 as well, by a trigger; and w0 is a view of r0 and r1.
 type registers struct {
-	// states is what they are after each commit; the first is of before all.
+	// states is what they are after each commit; the first is of before all. before is the commit that each of them follows: of a cluster whose
+	// primary is replaced several may follow the same.
 	states []map[string]string
+	before []int
 	// at is which commit a tag is of.
 	at map[string]int
-	// known is a commit that some client has been told of: who asks from now on must see it.
-	known int
+	// known is the commits that some client has been told of: who asks from now on must see them, but for what is lost with a primary.
+	known []int
+	// early is those that nobody may be held to have seen; see entry.
+	early map[int]bool
 	// executed is when a read was executed, by its number; seen: a client has been given it.
 	executed []int64
 	seen     map[int]bool
@@ -38,20 +42,28 @@ func newRegisters() *registers {
 	for i := range 4 {
 		first["r"+strconv.Itoa(i)] = nobodys
 	}
-	return &registers{states: []map[string]string{first}, at: map[string]int{}, seen: map[int]bool{}}
+	return &registers{states: []map[string]string{first}, before: []int{0}, at: map[string]int{}, early: map[int]bool{}, seen: map[int]bool{}}
 }
 
 // CachedReplies is how many replies clients were given that another, or the same, had been given before.
 func (w *World) CachedReplies() int { return w.registers.cached }
 
-// commit takes what a transaction has written.
-func (r *registers) commit(written map[string]string) {
-	next := maps.Clone(r.states[len(r.states)-1])
+// commit takes what a transaction has written where the newest commit was that one.
+func (r *registers) commit(newest int, written map[string]string) {
+	next := maps.Clone(r.states[newest])
 	for name, tag := range written {
 		next[name] = tag
 		r.at[tag] = len(r.states)
 	}
-	r.states = append(r.states, next)
+	r.states, r.before = append(r.states, next), append(r.before, newest)
+}
+
+// follows reports whether one commit is another, or was made on top of it.
+func (r *registers) follows(at, earlier int) bool {
+	for at > earlier {
+		at = r.before[at]
+	}
+	return at == earlier
 }
 
 // registerRead is a text that reads registers: of tables, or of the view.
@@ -125,7 +137,12 @@ func (b *Backend) commits() int {
 	if b.up.node == nil {
 		return len(b.w.registers.states) - 1
 	}
-	for _, entry := range slices.Backward(b.up.node.log) {
+	return b.up.node.commits()
+}
+
+// commits is the newest commit that a server has.
+func (n *node) commits() int {
+	for _, entry := range slices.Backward(n.log) {
 		if number, ours := strings.CutPrefix(entry, "#"); ours {
 			n, _ := strconv.Atoi(number)
 			return n
@@ -137,11 +154,18 @@ func (b *Backend) commits() int {
 // stored is told what a transaction of registers has committed.
 func (b *Backend) stored(written map[string]string) {
 	r := b.w.registers
-	r.commit(written)
-	b.w.Note("commit %d: %v", len(r.states)-1, written)
-	if b.up.node != nil {
-		b.w.cluster.commits(b.up.node, "#"+strconv.Itoa(len(r.states)-1), nil)
+	r.commit(b.commits(), written)
+	at := len(r.states) - 1
+	b.w.Note("commit %d: %v", at, written)
+	if b.up.node == nil {
+		return
 	}
+	for _, tag := range written {
+		if c := b.w.client(clientOfTag(tag)); c != nil {
+			r.early[at] = b.w.cluster.isEarly(c, b.up.node)
+		}
+	}
+	b.w.cluster.commits(b.up.node, "#"+strconv.Itoa(at), nil)
 }
 
 func (p *promises) stored(map[string]string) {}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,16 +13,39 @@ import (
 //  2. no moment before the client's own last commit;
 //  3. no moment before a commit of which any client had been told when the read was sent (rule 7), nor one that had been shown to any. Of
 //     replicas that is so for what comes from the cache: a reply that somebody has been given before;
-//  4. from the cache nothing older than its TTL.
+//  4. from the cache nothing older than its TTL;
+//  5. of what was lost with a primary, because another took its place without it, nothing is asked by rules 2 and 3. From the cache nothing of that
+//     is given to who asks when the pool knows the other.
 
-// asked is what was known when a message was sent.
+// asked is what was known when a message was sent. primary is the newest commit of the primary, if the pool knows who that is, or else -1.
 type asked struct {
-	known int
-	at    int64
+	known   []int
+	at      int64
+	primary int
 }
 
 // knows is what is known now.
-func (c *Client) knows() asked { return asked{c.w.registers.known, c.w.now} }
+func (c *Client) knows() asked {
+	known := c.w.registers.known
+	return asked{known[:len(known):len(known)], c.w.now, c.primary()}
+}
+
+// primary is the newest commit of the primary that the client's pool knows; -1 if it knows none, or another.
+func (c *Client) primary() int {
+	if c.w.cluster == nil || !c.declared.splits {
+		return -1
+	}
+	newest, view := c.w.cluster.newest(), c.engine.Topology(c.key.pool)
+	if view == nil {
+		return -1
+	}
+	for i, u := range view.Upstreams {
+		if view.TakesWrites(i) && u.Address == newest.up.address {
+			return newest.commits()
+		}
+	}
+	return -1
+}
 
 // isRegisters reports whether an expected row is of registers.
 func isRegisters(m message) bool {
@@ -71,20 +95,24 @@ func (c *Client) checkRead(values map[string]string, number int, row string) {
 	r := c.w.registers
 	cached := r.seen[number]
 	r.seen[number] = true
-	since := c.since(cached)
-	at := r.moment(values, since)
+	since, primary := c.since(cached), -1
 	if cached {
 		r.cached++
 		c.checkAge(number, row)
+		primary = c.sent.primary
 	}
+	at := r.moment(values, since, primary)
 	switch {
 	case at >= 0:
 		c.hasSeen(at)
-	case r.moment(values, 0) < 0:
+	case r.moment(values, 0, -1) < 0:
 		c.w.Violate("cache: c%d reads %q, which was never so", c.id, row)
+	case r.moment(values, since, -1) >= 0:
+		c.w.Violate("cache: c%d reads %q from the cache, of commit %d, which was lost with a primary; the one that is known has %d",
+			c.id, row, r.moment(values, since, -1), primary)
 	default:
-		c.w.Violate("cache: c%d reads %q, of commit %d, but asked after commit %d was known (its own: %d); from the cache: %v",
-			c.id, row, r.moment(values, 0), since, c.own, cached)
+		c.w.Violate("cache: c%d reads %q, of commit %d, but asked after commit %d was known (its own: %v); from the cache: %v",
+			c.id, row, r.moment(values, 0, -1), since, c.own, cached)
 	}
 }
 
@@ -92,17 +120,29 @@ func (c *Client) checkRead(values map[string]string, number int, row string) {
 func (c *Client) since(cached bool) int {
 	switch {
 	case c.w.cluster == nil || cached:
-		return max(c.sent.known, c.own)
+		return max(c.kept(c.sent.known), c.kept(c.own))
 	case c.declared.causal:
-		return c.own
+		return c.kept(c.own)
 	}
 	return 0
 }
 
-// moment is the first commit, not before that one, after which the registers had these values; -1: there is none.
-func (r *registers) moment(values map[string]string, since int) int {
+// kept is the newest of some commits that is not lost; 0 if there is none.
+func (c *Client) kept(commits []int) (newest int) {
+	r := c.w.registers
+	for _, at := range commits {
+		if c.w.cluster == nil || !r.early[at] && r.follows(c.w.cluster.newest().commits(), at) {
+			newest = max(newest, at)
+		}
+	}
+	return newest
+}
+
+// moment is the first commit that follows one, after which the registers had these values, and that neither the primary has lost whose newest
+// commit is given, if it is not -1; -1: there is none.
+func (r *registers) moment(values map[string]string, since, primary int) int {
 	for at := since; at < len(r.states); at++ {
-		if r.held(values, at) {
+		if r.held(values, at) && r.follows(at, since) && (primary < 0 || r.follows(at, primary) || r.follows(primary, at)) {
 			return at
 		}
 	}
@@ -133,15 +173,21 @@ func (c *Client) checkAge(number int, row string) {
 // had not told, or replicas answer.
 func (c *Client) hasSeen(at int) {
 	if r := c.w.registers; c.w.cluster == nil && !r.forgetful {
-		r.known = max(r.known, at)
+		r.knows(at)
+	}
+}
+
+// knows notes that a client has been told of a commit.
+func (r *registers) knows(at int) {
+	if at > 0 && !slices.Contains(r.known, at) {
+		r.known = append(r.known, at)
 	}
 }
 
 // isTold notes that a client is told that its transaction is committed.
 func (c *Client) isTold(tag string) {
-	r := c.w.registers
-	r.known = max(r.known, r.at[tag])
+	c.w.registers.knows(c.w.registers.at[tag])
 }
 
 // hasCommitted notes that by all its answers its transaction is committed.
-func (c *Client) hasCommitted(tag string) { c.own = max(c.own, c.w.registers.at[tag]) }
+func (c *Client) hasCommitted(tag string) { c.own = append(c.own, c.w.registers.at[tag]) }
