@@ -18,8 +18,9 @@ type cacheStatus struct {
 	Bytes    int64 `json:"bytes"`
 	MaxBytes int64 `json:"max_bytes"`
 	// Hits were answered from the cache, Misses by a server though they could have been; HitRatio is Hits / (Hits + Misses). Bypassed could not
-	// have been.
+	// have been. Fetched replies were got from other processes, with which the store is shared.
 	Hits     uint64  `json:"hits"`
+	Fetched  uint64  `json:"fetched"`
 	Misses   uint64  `json:"misses"`
 	Bypassed uint64  `json:"bypassed"`
 	HitRatio float64 `json:"hit_ratio"`
@@ -67,7 +68,7 @@ func newCacheStatus(s *engine.CacheStatus, maxTables, maxForms int) cacheStatus 
 	return cacheStatus{
 		Pool: s.Pool, State: s.State,
 		Entries: s.Entries, Bytes: s.Bytes, MaxBytes: s.MaxBytes,
-		Hits: s.Hits, Misses: s.Misses, Bypassed: s.Bypassed, HitRatio: hitRatio(s.Hits, s.Misses),
+		Hits: s.Hits, Fetched: s.Fetched, Misses: s.Misses, Bypassed: s.Bypassed, HitRatio: hitRatio(s.Hits, s.Misses),
 		Stored: s.Stored, Refused: s.Refused, Evicted: s.Evicted, Invalidated: s.Invalidated,
 		Tables: changedMost(s.Tables, maxTables), Forms: askedMost(s.Forms, maxForms),
 	}
