@@ -30,7 +30,7 @@ func cachingProcess(t *testing.T) (*process, *fakePooler) {
 		{Pool: "reports", State: "catching up", MaxBytes: 1 << 20},
 		{
 			Pool: "app", State: "on", Entries: 3, Bytes: 4096, MaxBytes: 1 << 28,
-			Hits: 90, Misses: 10, Bypassed: 7, Stored: 9, Refused: 1, Evicted: 2, Invalidated: 4,
+			Hits: 90, Fetched: 4, Misses: 10, Bypassed: 7, Stored: 9, Refused: 1, Evicted: 2, Invalidated: 4,
 			Tables: []engine.CacheTable{
 				{Database: "app", Table: "products", Changes: 1}, {Database: "app", Table: "orders", Entries: 3, Changes: 4},
 				{Database: "app", Table: "carts", Changes: 1},
@@ -51,14 +51,14 @@ func TestAdminShowsCaches(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `[
-		{"pool":"app","state":"on","entries":3,"bytes":4096,"max_bytes":268435456,"hits":90,"misses":10,"bypassed":7,"hit_ratio":0.9,
+		{"pool":"app","state":"on","entries":3,"bytes":4096,"max_bytes":268435456,"hits":90,"fetched":4,"misses":10,"bypassed":7,"hit_ratio":0.9,
 		 "stored":9,"refused":1,"evicted":2,"invalidated":4,
 		 "tables":[{"database":"app","table":"orders","entries":3,"invalidations":4},
 		           {"database":"app","table":"carts","entries":0,"invalidations":1},
 		           {"database":"app","table":"products","entries":0,"invalidations":1}],
 		 "forms":[{"text":"select * from orders where id = $1","hits":90,"misses":5,"stored":9,"bytes":4000,"miss_seconds":0.0025},
 		          {"text":"select random()","hits":0,"misses":5,"stored":0,"bytes":0,"miss_seconds":0,"refused":"calls a volatile function"}]},
-		{"pool":"reports","state":"catching up","entries":0,"bytes":0,"max_bytes":1048576,"hits":0,"misses":0,"bypassed":0,"hit_ratio":0,
+		{"pool":"reports","state":"catching up","entries":0,"bytes":0,"max_bytes":1048576,"hits":0,"fetched":0,"misses":0,"bypassed":0,"hit_ratio":0,
 		 "stored":0,"refused":0,"evicted":0,"invalidated":0,"tables":[],"forms":[]}]`
 	if got := w.Body.String(); !sameJSON(t, got, want) {
 		t.Errorf("got  %s\nwant %s", got, want)
