@@ -11,6 +11,7 @@
 //	Cache     entries, by key: bounded in bytes, looked up without a lock
 //	Flights   the reads that are being asked for just now
 //	Forms     figures by normal form
+//	Witness   who is told of what is written, and Store, what processes share (sharing.go)
 //
 // A reply may be served as long as
 //
