@@ -43,12 +43,14 @@ func running(t *testing.T, server *pgtest.Server, mark string, want bool) {
 func TestCancelStopsItsQuery(t *testing.T) {
 	both(t, settings{Pool: "pool_size 2"}, func(t *testing.T, c *client) {
 		addr := c.conn.RemoteAddr().String()
+		c.query("SELECT 1") // so that there is a server: who is cancelled while it waits for one is told no columns
 		for range 3 {
 			c.say(simple("SELECT pg_sleep(60)"))
 			// Whether the query has begun cannot be seen from outside without the server; a cancel that comes
 			// before it is lost, as with Postgres, so ask until it is heard.
-			done := make(chan struct{})
+			done, ended := make(chan struct{}), make(chan struct{})
 			go func() {
+				defer close(ended)
 				for {
 					select {
 					case <-done:
@@ -60,8 +62,9 @@ func TestCancelStopsItsQuery(t *testing.T) {
 			}()
 			mustContain(t, c.hear(1), "57014", "canceling statement due to user request")
 			close(done)
+			<-ended
+			time.Sleep(100 * time.Millisecond) // a last cancel may be on its way
 		}
-		time.Sleep(100 * time.Millisecond) // a last cancel may be on its way
 	})
 }
 

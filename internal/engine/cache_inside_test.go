@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -249,4 +250,75 @@ func TestNoAllocationPerHitInsideATransaction(t *testing.T) {
 			t.Fatal(ops)
 		}
 	})
+}
+
+// lateRig is a splitRig with a query cache, in which a BEGIN waits for its first statement or not.
+func lateRig(t *testing.T, defers bool) *cacheRig {
+	r := splitRig(t, 1, func(p *PoolConfig) { p.Cache, p.ReadYourWrites, p.DeferBegin = cachePool(1).Cache, true, defers })
+	r.suspects = append(r.suspects, []string{beginsCommitted, "", "t"})
+	w := &cacheRig{rig: r, lineage: cacheLineage, writes: map[string]int{}}
+	w.facts, w.answers = cacheFacts, w.answer
+	w.knows("select from a", "insert into a", "begin isolation level read committed", "begin read only", "commit", "select from b")
+	return w
+}
+
+// asked is how often servers of an upstream were asked a text.
+func (w *cacheRig) asked(upstream, text string) (n int) {
+	for _, s := range w.servers {
+		if strings.HasPrefix(s.socket.name, upstream) {
+			n += len(slices.DeleteFunc(slices.Clone(s.queries), func(q string) bool { return q != text }))
+		}
+	}
+	return n
+}
+
+// What a transaction on a replica has been told by that, it is not told otherwise by the cache and then again by the replica.
+func TestATransactionOnALateReplica(t *testing.T) {
+	w := lateRig(t, false)
+	a, b, c := w.client("a"), w.client("b"), w.client("c")
+	w.pass(2 * time.Second)
+	w.keeps(a, "select from a")
+	w.says(c, "begin read only")
+	late, other := "two", "three"
+	if w.asked(late, "begin read only") == 0 {
+		late, other = other, late
+	}
+	w.within(c, true, "select from a")
+	w.does(b, "insert into a")
+	w.probe("one", false, 300)
+	w.probe(other, true, 300)
+	for range 3 {
+		w.says(a, "select from a") // of three it is kept
+	}
+	w.hits(a, "select from a")
+	w.within(c, false, "select from a")
+	w.probe(late, true, 300)
+	w.within(c, true, "select from a")
+}
+
+// Where no server is there yet, the one that comes has replayed what the cache has told.
+func TestATransactionThatNeedsAServerLater(t *testing.T) {
+	const apart = "select from b /* cache: off */"
+	w := lateRig(t, true)
+	a, b, c := w.client("a"), w.client("b"), w.client("c")
+	w.pass(2 * time.Second)
+	w.keeps(a, "select from a")
+	w.says(a, "Query: "+apart) // so that it has been read
+	w.does(b, "insert into a")
+	w.probe("one", false, 300)
+	w.probe("three", true, 300)
+	for range 3 {
+		w.says(a, "select from a")
+	}
+	w.hits(a, "select from a")
+	for range 3 {
+		w.says(c, "begin isolation level read committed")
+		w.within(c, true, "select from a")
+		before := w.asked("two", apart)
+		w.within(c, false, "Query: "+apart)
+		if w.asked("two", apart) > before {
+			t.Error("a replica was asked that lacks what the transaction has seen")
+		}
+		w.says(c, "commit")
+	}
 }

@@ -117,7 +117,7 @@ func (w *cacheRig) query(s *rigServer, text string) bool {
 		w.heard = append(w.heard, text)
 		return false
 	}
-	w.heard = append(w.heard, text)
+	w.heard, s.queries = append(w.heard, text), append(s.queries, text)
 	if strings.Contains(text, "fails") {
 		s.fail("22012", "division by zero")
 		return true

@@ -154,6 +154,8 @@ func (s *Shard) answerWith(c *client, q *question, e *querycache.Entry, status b
 	counts.Queries++
 	if status == pgwire.StatusIdle {
 		counts.Transactions++
+	} else if c.Splits {
+		c.mark = max(c.mark, e.Evidence.Mark())
 	}
 	counts.Kinds[RouteCache][session.KindSelect]++
 	if e.Form != nil {

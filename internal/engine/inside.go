@@ -15,7 +15,9 @@ import (
 //  1. its BEGIN said READ COMMITTED, or nothing, where that is the default: of the session, or, as the catalog tells, of all;
 //  2. everything that it has run since is known to only read, and leaves nothing in the session;
 //  3. nothing is owed to its client, and nothing of it has been kept for later;
-//  4. its server has heard of it lately: Postgres closes what rests in a transaction, and does not see who is answered here.
+//  4. its server has heard of it lately: Postgres closes what rests in a transaction, and does not see who is answered here;
+//  5. its server, if that is a replica's, has replayed all that the reply takes in: what is seen once in a transaction is seen up to its end.
+//     Where there is no server yet, the one that comes must have.
 //
 // One whose BEGIN has been deferred needs no server until somebody has to be asked. One that has a server waits for nobody who asks the
 // same: that one may be waiting for the server.
@@ -71,7 +73,8 @@ func (s *Shard) inside(c *client, srv *server, data []byte) (used int) {
 		return 0
 	}
 	counts := &q.cache.counts[s.index]
-	if e := q.cache.Get(q.hash, q.key, s.now); e != nil && s.answerWith(c, &q, e, pgwire.StatusActive) {
+	e := q.cache.Get(q.hash, q.key, s.now)
+	if e != nil && s.hasReplayed(srv, e.Evidence.Mark()) && s.answerWith(c, &q, e, pgwire.StatusActive) {
 		counts.hits.Add(1)
 		srv.rests = s.now
 		return q.Len
