@@ -90,6 +90,9 @@ func TestClientIdleTimeoutOutlivesACrash(t *testing.T) {
 
 // Many clients are looked at once a second, some thousands in a turn.
 func TestIdleClientsAreLookedAtInSteps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and on one goroutine: nothing for the race detector")
+	}
 	const n = 20_000
 	h := &benchHost{}
 	e := New(1, h)

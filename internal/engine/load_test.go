@@ -154,6 +154,9 @@ func TestSizingOfServersThatAreHeld(t *testing.T) {
 // pool_size auto settles where the load is, is up in a burst within seconds, comes down slowly, and ends at min_pool_size;
 // it stays within its bounds.
 func TestAutoSize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and on one goroutine: nothing for the race detector")
+	}
 	p := onePool(20)
 	p.AutoSize, p.MinPoolSize, p.MaxServerConnections = true, 2, 60
 	l := newLoaded(t, 2, p, 700)

@@ -11,6 +11,9 @@ import (
 // 10,000 databases and users in one engine: each has its pool when its client comes, is served, and is forgotten when
 // its servers have rested long enough.
 func TestTenThousandPools(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and on one goroutine: nothing for the race detector")
+	}
 	const n = 10_000
 	h := &benchHost{}
 	e := New(1, h)
