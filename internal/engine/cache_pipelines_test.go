@@ -15,7 +15,11 @@ func TestAPipelineOfMisses(t *testing.T) {
 	w.says(a, "select from c") // so that the catalog is known
 	w.says(a, "Parse: s select from b", "Sync:")
 	all := slices.Concat([]string{"select from a", "select from b"}, batch("select from a"), []string{"Bind: s", "Execute:", "Sync:"}, batch("select from b"))
+	before := w.e.CacheStatus()[0].Misses
 	w.misses(a, all...)
+	if n := w.e.CacheStatus()[0].Misses - before; n != 5 {
+		t.Errorf("five units that missed count as %d", n)
+	}
 	w.hits(a, all...)
 	w.hits(b, "select from b")
 	w.hits(b, batch("select from b")...)

@@ -40,9 +40,10 @@ type recording struct {
 	shape  prepared.Shape
 	offer  *offer
 	began  int64
-	// next is the recording of the reply behind this one. known: it is only to be known where this one ends, which is in the cache.
-	next  *recording
-	known bool
+	// next is the recording of the reply behind this one. behind: this one is such, and counts as a miss when it has come: its unit may be
+	// asked anew before. known: it is only to be known where this one ends, which is in the cache.
+	next          *recording
+	behind, known bool
 }
 
 // maxPipelined bounds the replies of a pipeline that are recorded at once.
@@ -83,9 +84,7 @@ func (s *Shard) recordBehind(c *client, srv *server, data []byte, status byte) {
 			return
 		}
 		last, data = last.next, data[q.Len:]
-		if last.known = q.cache.Get(q.hash, q.key, s.now) != nil; !last.known {
-			q.cache.counts[s.index].misses.Add(1)
-		}
+		last.behind, last.known = true, q.cache.Get(q.hash, q.key, s.now) != nil
 	}
 }
 
@@ -210,6 +209,9 @@ func (s *Shard) recorded(srv *server) {
 	for r := srv.recording; r != nil && r.State() == querycache.Complete; r = srv.recording {
 		if !r.known {
 			s.keepReply(srv, r)
+			if r.behind {
+				r.cache.counts[s.index].misses.Add(1)
+			}
 		}
 		s.endFirst(srv)
 	}
