@@ -3,10 +3,11 @@ package changes
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net"
 	"sync"
 	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/again"
 )
 
 // Stream follows what is written in one database. Set the fields, then Run.
@@ -65,19 +66,7 @@ const (
 // Run follows until the context ends. When it returns every connection is closed, and the Sink has been told that the stream is lost.
 func (s *Stream) Run(ctx context.Context) {
 	s.fillIn()
-	pause := s.MinPause
-	for ctx.Err() == nil {
-		followed, err := s.follow(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		s.complain(err)
-		if followed {
-			pause = s.MinPause
-		}
-		rest(ctx, pause/2+rand.N(pause/2+1))
-		pause = min(2*pause, s.MaxPause)
-	}
+	again.Pauses{Min: s.MinPause, Max: s.MaxPause}.Run(ctx, s.follow, s.complain)
 }
 
 // fillIn puts defaults where there is nothing.
@@ -123,13 +112,3 @@ func (s *Stream) complain(err error) {
 
 // errEnded is what Lost is told when the context of Run has ended.
 var errEnded = errors.New("the stream has been ended")
-
-// rest waits, or until the context ends.
-func rest(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-}

@@ -3,11 +3,11 @@ package fleet
 import (
 	"context"
 	"crypto/rand"
-	mathrand "math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/pgmux/caddy-pgmux/internal/again"
 	"github.com/pgmux/caddy-pgmux/querycache"
 )
 
@@ -73,19 +73,7 @@ func (m *Member) Run(ctx context.Context) {
 		group.Go(func() { m.keepOffers(ctx) })
 	}
 	defer group.Wait()
-	pause := m.pace.MinPause
-	for ctx.Err() == nil {
-		joined, err := m.live(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		m.complain(err)
-		if joined {
-			pause = m.pace.MinPause
-		}
-		rest(ctx, pause/2+mathrand.N(pause/2+1))
-		pause = min(2*pause, m.pace.MaxPause)
-	}
+	again.Pauses{Min: m.pace.MinPause, Max: m.pace.MaxPause}.Run(ctx, m.live, m.complain)
 }
 
 // complain logs why we are out of touch, once until that changes.
@@ -93,15 +81,5 @@ func (m *Member) complain(err error) {
 	if says := err.Error(); says != m.complained {
 		m.complained = says
 		m.log("error", "out of touch with those who share the query cache of a database; nothing of it is cached meanwhile", says)
-	}
-}
-
-// rest waits, or until the context ends.
-func rest(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }

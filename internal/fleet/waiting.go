@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/again"
 )
 
 // What waits for the store, each on a goroutine of its own.
@@ -53,7 +55,7 @@ var errGeneration = errors.New("the store is another one than it was: it was sta
 // watch asks for the generation again and again.
 func (l *life) watch(ctx context.Context) {
 	for {
-		rest(ctx, l.pace.Heartbeat)
+		again.Rest(ctx, l.pace.Heartbeat)
 		if ctx.Err() != nil {
 			return
 		}
