@@ -140,7 +140,7 @@ func (s *Shard) take(c *client, srv *server) bool {
 	}
 	if !c.welcomed && c.Settings == srv.Settings && !s.profiles[c.Settings].oddlyNamed() { // another client has set its session so
 		c.state = clientIdle
-		s.greet(c, srv.params, nil)
+		s.greet(c, srv, nil)
 		s.release(srv)
 		return false
 	}

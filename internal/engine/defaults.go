@@ -13,7 +13,7 @@ func (s *Shard) changedDefaults(machine *session.Server) {
 }
 
 func (e *Engine) defaultsChanged(t *template, now int64) {
-	t.defaultsAt.Store(now)
+	t.defaults.Add(1)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, p := range e.pools {
@@ -28,12 +28,12 @@ func (e *Engine) defaultsChanged(t *template, now int64) {
 	}
 }
 
-// outlived reports whether a server began before the defaults changed.
-func (srv *server) outlived() bool { return srv.born < srv.pool.template.defaultsAt.Load() }
+// outlived reports whether a server may have begun before the defaults changed: its dial was.
+func (srv *server) outlived() bool { return srv.defaults != srv.pool.template.defaults.Load() }
 
 // closeOutlived closes the servers at rest that began before the defaults changed.
 func (s *Shard) closeOutlived(p *shardPool) {
-	if p.shared.template.defaultsAt.Load() != 0 {
+	if p.shared.template.defaults.Load() != 0 {
 		s.closeRested(p)
 	}
 }

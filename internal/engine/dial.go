@@ -16,6 +16,7 @@ type dial struct {
 	seeker   uint64 // the replication client it is for; 0: whoever waits
 	listens  bool   // it is for the pool's listener
 	orphaned bool   // nobody wants it any more: its shard has crashed meanwhile
+	defaults uint64 // what template.defaults was when it was begun
 }
 
 const (
@@ -60,7 +61,7 @@ func (s *Shard) dial(p *shardPool, u *upstream) {
 	p.ledger.Coming()
 	p.dialing++
 	s.seq++
-	s.dials[s.seq] = dial{pool: p, upstream: u}
+	s.dials[s.seq] = dial{pool: p, upstream: u, defaults: p.template.defaults.Load()}
 	cfg, k := p.config(), p.shared.poolKey
 	s.engine.host.Dial(DialRequest{Ticket: Ticket{s.index, s.seq}, Pool: k.pool, Database: k.database, User: k.user,
 		Upstream: u.address, Timeout: cfg.ServerConnectTimeout})
@@ -138,7 +139,7 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		return
 	}
 	p.counts.Connects++
-	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now, heard: s.now,
+	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now, defaults: d.defaults, heard: s.now,
 		layer: r.Layer, chance: float64(s.engine.host.Random()>>11) / (1 << 53)}
 	srv.Status = 'I'
 	if s.isWrongReplica(p, d.upstream, r.Params) {

@@ -44,14 +44,14 @@ func (s *Shard) learnBeginnings(srv *server) {
 		if !b.isOne() {
 			return
 		}
-		if was, changed := g.learnBeginning(b, begun{string(columns[2]), srv.studiedAt}); changed {
-			s.beginsAnew(g, b, was)
+		if g.learnBeginning(b, begun{string(columns[2]), srv.studiedAt}) {
+			s.beginsAnew(g, b)
 		}
 	})
 }
 
-// learnBeginning remembers a row. It reports what it was before, if it was another.
-func (g *catalog) learnBeginning(b beginning, now begun) (was begun, changed bool) {
+// learnBeginning remembers a row. It reports whether it was another before.
+func (g *catalog) learnBeginning(b beginning, now begun) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	was, known := g.beginnings[b]
@@ -62,7 +62,7 @@ func (g *catalog) learnBeginning(b beginning, now begun) (was begun, changed boo
 	if b.sort == beginsCommitted {
 		g.committed.Store(g.allCommitted() && now.at >= g.saidAt)
 	}
-	return was, known && was.value != now.value
+	return known && was.value != now.value
 }
 
 // allCommitted reports whether all upstreams have said that transactions are at READ COMMITTED by default. Under mu.
@@ -77,15 +77,14 @@ func (g *catalog) allCommitted() (all bool) {
 	return all
 }
 
-// beginsAnew does what has to be done after a change.
-func (s *Shard) beginsAnew(g *catalog, b beginning, was begun) {
+// beginsAnew does what has to be done after a change. It may be the one that has been said here, for which all has been done; but
+// another's may hide behind that, and servers are renewed once too often sooner than kept too long.
+func (s *Shard) beginsAnew(g *catalog, b beginning) {
 	if b.sort == beginsCommitted {
 		return // allCommitted has been asked again
 	}
 	for _, t := range s.engine.beginAnew(g, b) {
-		if t.defaultsAt.Load() <= was.at { // else it is what has been said here since
-			s.engine.defaultsChanged(t, s.now)
-		}
+		s.engine.defaultsChanged(t, s.now)
 	}
 }
 

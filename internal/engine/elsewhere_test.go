@@ -41,8 +41,9 @@ func TestNewSessionsBeginWithWhatIsSaidElsewhere(t *testing.T) {
 	}
 }
 
-// What was said here has renewed the servers already; only what is another's change afterwards does so again.
-func TestWhatIsSaidHereIsNotNoticedTwice(t *testing.T) {
+// What was said here has renewed the servers already, but another's change may hide behind it: so the catalog's answer renews them once
+// more, and then no more.
+func TestWhatIsSaidHereIsNoticedOnceMore(t *testing.T) {
 	r := hidingRig(t, 1, 1)
 	r.beginsWith(beginsRole, "u", "before")
 	a := r.client("a")
@@ -50,16 +51,69 @@ func TestWhatIsSaidHereIsNotNoticedTwice(t *testing.T) {
 	r.beginsWith(beginsRole, "u", "here")
 	r.says(a, "alter role u set work_mem = '7MB'")
 	r.says(a, "select 1")
-	r.servers[1].mustHaveHeard("catalog?", "select 1") // at once, so that no other change hides behind this one
+	r.servers[1].mustHaveHeard("catalog?") // at once
+	r.servers[2].mustHaveHeard("catalog?", "select 1")
 	r.study(a)
-	if len(r.servers) != 2 {
+	if len(r.servers) != 3 {
 		t.Fatalf("%d servers were dialed after one change", len(r.servers)-1)
 	}
 	r.beginsWith(beginsRole, "u", "elsewhere")
 	r.study(a)
 	r.says(a, "select 1")
-	if len(r.servers) != 3 {
+	if len(r.servers) != 4 {
 		t.Fatal("another's change was not noticed")
+	}
+}
+
+// A change is noticed though the one before has been noticed only now.
+func TestAChangeRightAfterAnotherIsNoticed(t *testing.T) {
+	r := hidingRig(t, 1, 2)
+	a := r.client("a")
+	for _, value := range []string{"before", "one", "two"} {
+		r.beginsWith(beginsRole, "u", value)
+		r.study(a)
+	}
+	if len(r.servers) != 3 || !r.servers[1].socket.ended {
+		t.Fatal("what was dialed after the first change, and before the second, is still there")
+	}
+}
+
+// A server that was being dialed when what sessions begin with changed may have begun before: it says nothing of what they begin with now,
+// and serves nobody.
+func TestAServerDialedWhileDefaultsChange(t *testing.T) {
+	r := hidingRig(t, 1, 1)
+	key := poolKey{"app", "db", "u"}
+	a := r.client("a")
+	r.servers[0].socket.ended = true
+	r.settle()
+	r.holdDials = true
+	a.in = clientSays("select 1")
+	r.settle()
+	r.e.defaultsChanged(r.e.pools[key].template, r.now)
+	r.holdDials = false
+	r.settle()
+	if len(r.servers) != 3 || !r.servers[1].socket.ended || r.servers[2].socket.ended {
+		t.Fatalf("of %d servers the one that may have begun before is still there", len(r.servers))
+	}
+	r.servers[2].mustHaveHeard("catalog?", "select 1")
+}
+
+// Nor does one that a client has, whatever it is asked.
+func TestServersThatBeganBeforeSayNothingOfWhatSessionsBeginWith(t *testing.T) {
+	r := hidingRig(t, 1, 1)
+	key := poolKey{"app", "db", "u"}
+	r.says(r.client("a"), "begin")
+	s, g := r.e.Shard(0), &r.e.pools[key].greetings
+	srv := someServer(s)
+	s.beginsWith(srv, "lock_timeout", "1s")
+	if v, _ := g.begin("lock_timeout"); v != "1s" {
+		t.Fatal("a server has said what sessions begin with, and is not believed")
+	}
+	r.e.defaultsChanged(r.e.pools[key].template, r.now)
+	s.beginsWith(srv, "lock_timeout", "1s")
+	s.introduce(srv)
+	if _, known := g.begin("lock_timeout"); known || g.known() {
+		t.Fatal("a server that began before has said what sessions begin with now")
 	}
 }
 
@@ -107,7 +161,7 @@ func TestWhatIsRememberedOfRolesIsBounded(t *testing.T) {
 	if n := len(g.beginnings); n != 1 {
 		t.Fatalf("%d are remembered", n)
 	}
-	if _, changed := g.learnBeginning(beginning{"", beginsRole, string(rune(0))}, begun{"2", 2}); changed {
+	if g.learnBeginning(beginning{"", beginsRole, string(rune(0))}, begun{"2", 2}) {
 		t.Fatal("of what is not known a change is noticed")
 	}
 }

@@ -61,9 +61,9 @@ type template struct {
 	clients pool.Budget
 	limits  limits // under Engine.mu
 	removed atomic.Bool
-	// defaultsAt is when what sessions begin with was last changed.
-	defaultsAt atomic.Int64
-	seekers    atomic.Int32 // replication clients that wait for a server, of all its pools
+	// defaults counts the changes of what sessions begin with.
+	defaults atomic.Uint64
+	seekers  atomic.Int32 // replication clients that wait for a server, of all its pools
 	// upstreams are those configured now; servers hold on to theirs.
 	upstreams atomic.Pointer[[]*upstream]
 	// view is what is known of them; see topology.go. tracker and clock, the latest time it has been told, are under Engine.mu.

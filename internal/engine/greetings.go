@@ -62,15 +62,17 @@ func (g *greetings) known() bool {
 	return g.base != nil
 }
 
-// tried notes what a server reports to clients of a profile, and returns what they are told.
-func (g *greetings) tried(p *profile, params []Setting, notices []byte) []byte {
+// tried is what clients of a profile are told where a server has said so to one of them. That is remembered if it lasts.
+func (g *greetings) tried(p *profile, said greeting, lasts bool) []byte {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.learned == nil || len(g.learned) >= maxGreetings {
-		g.learned = map[uint64]greeting{}
+	if lasts {
+		if g.learned == nil || len(g.learned) >= maxGreetings {
+			g.learned = map[uint64]greeting{}
+		}
+		g.learned[p.asked] = said
 	}
-	g.learned[p.asked] = greeting{params, notices}
-	return g.block(p, g.learned[p.asked])
+	return g.block(p, said)
 }
 
 // forget has a server asked again.

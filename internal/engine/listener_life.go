@@ -34,7 +34,7 @@ func (s *Shard) dialListener(p *shardPool) {
 	l.dialing, l.lacks = true, 0
 	p.dialing++
 	s.seq++
-	s.dials[s.seq] = dial{pool: p, upstream: u, listens: true}
+	s.dials[s.seq] = dial{pool: p, upstream: u, defaults: p.template.defaults.Load(), listens: true}
 	k := p.shared.poolKey
 	s.engine.host.Dial(DialRequest{Ticket: Ticket{s.index, s.seq}, Pool: k.pool, Database: k.database, User: k.user,
 		Upstream: u.address, Timeout: p.config().ServerConnectTimeout})
@@ -120,7 +120,7 @@ func (s *Shard) listenerDialed(d dial, r *DialResult) {
 		s.dialListener(p)
 		return
 	}
-	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now, heard: s.now,
+	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now, defaults: d.defaults, heard: s.now,
 		layer: r.Layer, purpose: hearing, listens: true}
 	srv.Status = pgwire.StatusIdle
 	if !s.adopt(srv, r.FD) {

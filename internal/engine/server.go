@@ -68,6 +68,7 @@ type server struct {
 	// reported: it has, since somebody looked.
 	reported bool
 	born     int64
+	defaults uint64 // dial.defaults
 	// fitting: what makes its session its client's has been sent ahead of what the client says.
 	fitting bool
 	// fresh: it has taken nothing of what its client says yet; whatever it was told was ahead of that.

@@ -204,7 +204,7 @@ func (s *Shard) dialStraight(c *client, p *shardPool, u *upstream) {
 	k.dialing = true
 	p.dialing++
 	s.seq++
-	s.dials[s.seq] = dial{pool: p, upstream: u, seeker: c.Conn}
+	s.dials[s.seq] = dial{pool: p, upstream: u, defaults: p.template.defaults.Load(), seeker: c.Conn}
 	key := p.shared.poolKey
 	s.engine.host.Dial(DialRequest{Ticket: Ticket{s.index, s.seq}, Pool: key.pool, Database: key.database, User: key.user,
 		Upstream: u.address, Replication: k.replication, Startup: k.startup, Timeout: p.config().ServerConnectTimeout})
@@ -236,7 +236,7 @@ func (s *Shard) straightDialed(d dial, r *DialResult) {
 		s.seekOn(c)
 		return
 	}
-	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now, layer: r.Layer,
+	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now, defaults: d.defaults, layer: r.Layer,
 		straight: &straight{}}
 	srv.Status = pgwire.StatusIdle
 	if !s.adopt(srv, r.FD) {

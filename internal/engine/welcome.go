@@ -21,9 +21,9 @@ func (s *Shard) greeting(c *client) []byte {
 }
 
 // greet completes the login of a client, and of all others that wait for the same, with what a server reports.
-func (s *Shard) greet(c *client, params []Setting, notices []byte) {
+func (s *Shard) greet(c *client, srv *server, notices []byte) {
 	p := s.pools[c.pool]
-	s.admit(c, p.shared.greetings.tried(s.profiles[c.Settings], params, notices))
+	s.admit(c, p.shared.greetings.tried(s.profiles[c.Settings], greeting{srv.params, notices}, !srv.outlived()))
 	s.greetAll(p)
 }
 
@@ -86,10 +86,11 @@ func (s *Shard) news(srv *server) {
 }
 
 // introduce takes what a server with nobody's settings in it reports for what clients are told at login. Where reads are split
-// from writes, a replica only stands in for a primary of which nothing is known yet: a session is one with the primary.
+// from writes, a replica only stands in for a primary of which nothing is known yet: a session is one with the primary. A server
+// that began before a change of what sessions begin with says nothing of those that begin now.
 func (s *Shard) introduce(srv *server) {
 	root := srv.pool.top()
-	if srv.readsOnly() && root.shared.greetings.known() {
+	if srv.readsOnly() && root.shared.greetings.known() || srv.outlived() {
 		return
 	}
 	if root.shared.greetings.learn(srv.params) {
@@ -163,7 +164,7 @@ func (s *Shard) prepared(srv *server, c *client) {
 	if !c.welcomed {
 		srv.client, c.server = 0, 0
 		c.state = clientIdle
-		s.greet(c, srv.params, srv.notices)
+		s.greet(c, srv, srv.notices)
 		s.release(srv)
 		return
 	}
