@@ -82,16 +82,20 @@ func (c *Cache) isNow(now int64) {
 
 // Admits says whether a reply for that hash would be kept now: while there is room, and as long as that proves to be of use (probes.go);
 // else only if it has been asked for before, lately, so that a scan neither costs a recording nor drives out what is used. Each call counts as
-// asking. It takes no lock and does not allocate.
-func (c *Cache) Admits(hash uint64) bool {
+// asking. again tells that it has been asked for before, as far as that is looked for. It takes no lock and does not allocate.
+func (c *Cache) Admits(hash uint64) (admits, again bool) {
 	switch {
 	case c.max.Load() == 0:
-		return false
-	case c.hasRoom() && (!c.probes.particular.Load() || isProbe(hash)), c.index.has(hash), c.door.Load().knock(hash):
-		return true
+		return false, false
+	case c.index.has(hash):
+		return true, true
+	case c.hasRoom() && (!c.probes.particular.Load() || isProbe(hash)):
+		return true, false
+	case c.door.Load().knock(hash):
+		return true, true
 	}
 	c.refused.Add(1)
-	return false
+	return false, false
 }
 
 // roomShare is the share of the bytes that is free when there is room: so an entry of as much comes in without another going.

@@ -44,7 +44,10 @@ func (c cached) get(key string, now int64) string {
 	return "-"
 }
 
-func (c cached) admits(key string) bool { return c.Admits(Hash([]byte(key))) }
+func (c cached) admits(key string) bool {
+	admits, _ := c.Admits(Hash([]byte(key)))
+	return admits
+}
 
 // want checks what a key gives.
 func (c cached) want(key string, now int64, reply string) {

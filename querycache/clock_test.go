@@ -31,7 +31,7 @@ func (a *asked) ask(n uint64) (hit bool) {
 		a.hits++
 		return true
 	}
-	if a.keepsAll || a.Admits(hash) {
+	if admits, _ := a.Admits(hash); a.keepsAll || admits {
 		a.Put(hash, key, a.reply("reply", 1))
 	}
 	return false

@@ -24,14 +24,17 @@ import (
 type queries struct {
 	// tracks: what clients write is followed.
 	tracks     bool
+	fruitless  fruitless
 	quarantine []quarantined
 	guesses    map[uint64][]guess // by fingerprint
 	guessed    int
 	// effects and dependences are what is remembered of texts.
 	effects     map[effectKey]effect
+	lately      [recentEffects]recentEffect
 	dependences map[effectKey]dependence
 	lineages    []*querycache.Lineage // by which they are
 	form, key   []byte
+	unit        question
 	// tee is the recording that what is sent to its client belongs to; recordings is some to be used again.
 	tee        *recording
 	recordings []*recording
@@ -65,24 +68,48 @@ type question struct {
 	cache *poolCache
 	key   []byte // in Shard.key
 	hash  uint64
+	form  uint64 // formOf; only of what is looked up
 }
 
-// asks reads the unit that a client's bytes begin with; false if it is not one for the cache.
-func (s *Shard) asks(c *client, data []byte) (q question, ok bool) {
-	p := s.pools[c.pool]
-	if q.cache = p.cache(); q.cache == nil || !c.welcomed || c.cancelled || c.farOff {
-		return q, false
+// asks reads the unit that a client's bytes begin with; nil if it is not one for the cache. It is valid until the next is read.
+func (s *Shard) asks(c *client, data []byte) *question {
+	q := s.unitOf(c, data)
+	if q != nil {
+		s.identify(c, q)
 	}
-	profile := s.profiles[c.Settings]
-	if profile.uncached {
-		return q, false
+	return q
+}
+
+// looksUp is asks for what is going to be looked up; nil also if that would come to nothing.
+func (s *Shard) looksUp(c *client, data []byte) *question {
+	q := s.unitOf(c, data)
+	if q == nil {
+		return nil
 	}
-	if q.Asked, ok = c.Asks(s.env, data); !ok {
-		return q, false
+	if q.form = s.formOf(s.pools[c.pool], &q.Asked); s.fruitless.skips(q.form) {
+		return nil
 	}
-	s.key = querycache.AppendKey(s.key[:0], p.shared.id, profile.results, kinds[q.Kind], q.Types, q.Text, q.Tail)
+	s.identify(c, q)
+	return q
+}
+
+// unitOf reads the unit; it has no key yet.
+func (s *Shard) unitOf(c *client, data []byte) *question {
+	p, q := s.pools[c.pool], &s.unit
+	*q = question{cache: p.cache()}
+	if q.cache == nil || !c.welcomed || c.cancelled || c.farOff {
+		return nil
+	}
+	if s.profiles[c.Settings].uncached || !c.Asks(s.env, data, &q.Asked) {
+		return nil
+	}
+	return q
+}
+
+// identify makes the key of a unit.
+func (s *Shard) identify(c *client, q *question) {
+	s.key = querycache.AppendKey(s.key[:0], s.pools[c.pool].shared.id, s.profiles[c.Settings].results, kinds[q.Kind], q.Types, q.Text, q.Tail)
 	q.key, q.hash = s.key, querycache.Hash(s.key)
-	return q, true
 }
 
 // maxAnswered bounds what a client is sent from the cache at once, but for the last reply: it may ask for much more than it reads.
@@ -111,29 +138,47 @@ func (s *Shard) fromCache(c *client, data []byte) (used, reply int, waits bool) 
 	}
 	counts := &cache.counts[s.index]
 	status, suits := s.status(c)
-	q, ok := s.asks(c, data)
-	if !ok || !suits {
+	q := s.looksUp(c, data)
+	if q == nil || !suits {
 		counts.bypassed.Add(1)
 		return 0, 0, false
 	}
-	e := q.cache.Get(q.hash, q.key, s.now)
-	if e != nil && s.answerWith(c, &q, e, status) {
+	e := s.find(q)
+	if e != nil && s.answerWith(c, q, e, status) {
 		counts.hits.Add(1)
 		return q.Len, len(e.Reply), false
 	}
-	if !s.mayCache(c, &q) {
+	if !s.mayCache(c, q) {
 		counts.bypassed.Add(1)
 		return 0, 0, false
 	}
-	if waits = s.boards(c, &q) || s.fetches(c, &q); !waits {
+	if waits = s.boards(c, q) || s.fetches(c, q); !waits {
 		counts.misses.Add(1)
 	}
 	return 0, 0, waits
 }
 
+// find looks a unit up.
+func (s *Shard) find(q *question) *querycache.Entry {
+	e := q.cache.Get(q.hash, q.key, s.now)
+	if e != nil {
+		s.fruitless.bears(q.form)
+	}
+	return e
+}
+
+// takesReply reports whether the cache wants the reply to a unit that it does not have.
+func (s *Shard) takesReply(q *question) bool {
+	admits, again := q.cache.Admits(q.hash)
+	if again {
+		s.fruitless.bears(q.form)
+	}
+	return admits
+}
+
 // mayCache reports whether the reply to a unit may be kept that is not there, and counts why not.
 func (s *Shard) mayCache(c *client, q *question) bool {
-	if !q.cache.Admits(q.hash) {
+	if !s.takesReply(q) {
 		return false
 	}
 	j, ok := s.judge(s.pools[c.pool], q)

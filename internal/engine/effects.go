@@ -25,6 +25,7 @@ func (s *Shard) remembers(lineage *querycache.Lineage) {
 	if len(s.lineages) >= maxLineages {
 		clear(s.effects)
 		clear(s.dependences)
+		clear(s.lately[:])
 		clear(s.lineages)
 		s.lineages = s.lineages[:0]
 	}
@@ -37,6 +38,15 @@ type effectKey struct {
 	lineage     *querycache.Lineage
 	ledger      *ledger
 }
+
+// recentEffect is one that was needed lately: that of a text of that fingerprint, in most cases, found without looking in the map.
+type recentEffect struct {
+	effectKey
+	effect
+}
+
+// recentEffects is how many there are.
+const recentEffects = 256
 
 // dependence is what a read depends on, or why it cannot be cached.
 type dependence struct {
@@ -103,13 +113,26 @@ func (s *Shard) changedBy(l *ledger, g *catalog, of uint64, f *sql.Facts, text [
 // effectOf is changedBy as far as it is the same for all texts with that fingerprint.
 func (s *Shard) effectOf(l *ledger, lineage *querycache.Lineage, of uint64, f *sql.Facts, text []byte) effect {
 	k := effectKey{of, lineage, l}
-	if x, known := s.effects[k]; known {
-		return x
+	lately := &s.lately[of%recentEffects]
+	if lately.effectKey == k {
+		return lately.effect
 	}
+	x, known := s.effects[k]
+	if !known {
+		x, known = s.findEffect(k, f, text)
+	}
+	if known {
+		*lately = recentEffect{k, x}
+	}
+	return x
+}
+
+// findEffect finds out what a text changes. remembered: it is remembered.
+func (s *Shard) findEffect(k effectKey, f *sql.Facts, text []byte) (x effect, remembered bool) {
+	l, lineage := k.ledger, k.lineage
 	s.remembers(lineage)
 	s.form = sql.NormalForm(s.form[:0], text)
 	names, all := lineage.Writes(f, s.form)
-	var x effect
 	for _, name := range names {
 		x.tables = append(x.tables, l.Table(name))
 	}
@@ -118,13 +141,13 @@ func (s *Shard) effectOf(l *ledger, lineage *querycache.Lineage, of uint64, f *s
 	}
 	if f.Traits.Has(sql.Roles) {
 		x.tables = append(x.tables, s.everything(l)...)
-		return x // databases may come
+		return x, false // databases may come
 	}
 	if len(s.effects) >= maxEffects {
 		clear(s.effects)
 	}
 	s.effects[k] = x
-	return x
+	return x, true
 }
 
 // everything is all databases but one.

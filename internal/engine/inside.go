@@ -68,20 +68,20 @@ func (s *Shard) readsInside(srv *server) bool {
 // inside answers the unit that a client's bytes begin with from the cache, amid a transaction on its server, or begins to record the
 // reply to it. used is how long the unit is, if it has been answered.
 func (s *Shard) inside(c *client, srv *server, data []byte) (used int) {
-	q, ok := s.asks(c, data)
-	if !ok {
+	q := s.looksUp(c, data)
+	if q == nil {
 		return 0
 	}
 	counts := &q.cache.counts[s.index]
-	e := q.cache.Get(q.hash, q.key, s.now)
-	if e != nil && s.hasReplayed(srv, e.Evidence.Mark()) && s.answerWith(c, &q, e, pgwire.StatusActive) {
+	e := s.find(q)
+	if e != nil && s.hasReplayed(srv, e.Evidence.Mark()) && s.answerWith(c, q, e, pgwire.StatusActive) {
 		counts.hits.Add(1)
 		srv.rests = s.now
 		return q.Len
 	}
-	if s.mayCache(c, &q) {
+	if s.mayCache(c, q) {
 		counts.misses.Add(1)
-		if srv.recording = s.recordingOf(c, srv, &q, pgwire.StatusActive); srv.recording != nil {
+		if srv.recording = s.recordingOf(c, srv, q, pgwire.StatusActive); srv.recording != nil {
 			s.recordBehind(c, srv, data[q.Len:], pgwire.StatusActive)
 		}
 	}

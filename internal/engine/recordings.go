@@ -56,17 +56,17 @@ func (s *Shard) record(c *client, srv *server, data []byte) {
 		return
 	}
 	status, suits := s.status(c)
-	q, ok := s.asks(c, data)
-	if !ok || !suits || srv.Pins != 0 {
+	q := s.asks(c, data)
+	if q == nil || !suits || srv.Pins != 0 {
 		s.lands(c.Conn)
 		return
 	}
-	r := s.recordingOf(c, srv, &q, status)
+	r := s.recordingOf(c, srv, q, status)
 	if srv.recording = r; r == nil {
 		s.lands(c.Conn)
 		return
 	}
-	r.offer = l.offerOf(c, &q, &r.judged)
+	r.offer = l.offerOf(c, q, &r.judged)
 	if !c.Deferred() { // else what is behind it waits for its answer
 		s.recordBehind(c, srv, data[q.Len:], status)
 	}
@@ -76,15 +76,15 @@ func (s *Shard) record(c *client, srv *server, data []byte) {
 func (s *Shard) recordBehind(c *client, srv *server, data []byte, status byte) {
 	last := srv.recording
 	for range maxPipelined - 1 {
-		q, ok := s.asks(c, data)
-		if !ok || !q.StandsAlone() || !q.cache.Admits(q.hash) {
+		q := s.looksUp(c, data)
+		if q == nil || !q.StandsAlone() || !s.takesReply(q) {
 			return
 		}
-		if last.next = s.recordingOf(c, srv, &q, status); last.next == nil {
+		if last.next = s.recordingOf(c, srv, q, status); last.next == nil {
 			return
 		}
 		last, data = last.next, data[q.Len:]
-		last.behind, last.known = true, q.cache.Get(q.hash, q.key, s.now) != nil
+		last.behind, last.known = true, s.find(q) != nil
 	}
 }
 

@@ -55,19 +55,18 @@ func (a *Asked) StandsAlone() bool { return a.Kind == AskedQuery || a.Parses || 
 type askedReader struct {
 	c *Client
 	e *Env
-	a Asked
+	a *Asked
 	// data is the client's bytes, of which Asked.Len have been read.
 	data []byte
 }
 
-// Asks is the unit that the client's bytes begin with; false if it is none that a kept reply could answer.
-func (c *Client) Asks(e *Env, data []byte) (Asked, bool) {
+// Asks reads the unit that the client's bytes begin with; false if it is none that a kept reply could answer. a has the zero value before.
+func (c *Client) Asks(e *Env, data []byte, a *Asked) bool {
 	if c.left > 0 || c.skip || c.refused || c.failed || c.Listens || c.Unreadable || c.BackslashQuotes {
-		return Asked{}, false
+		return false
 	}
-	r := askedReader{c: c, e: e, data: data}
-	ok := r.unit()
-	return r.a, ok
+	r := askedReader{c: c, e: e, a: a, data: data}
+	return r.unit()
 }
 
 func (r *askedReader) unit() bool {
@@ -295,14 +294,9 @@ func (e *Env) FactsOf(text []byte, id prepared.StmtID) (of uint64, f *sql.Facts,
 
 // facts is what is known of a text; found: it is known, or asked for.
 func (r *Readings) facts(of uint64) (f *sql.Facts, found bool) {
-	i, found := r.at[of]
-	if !found {
-		return nil, false
-	}
-	e := &r.entries[i]
-	e.used = true
-	if e.known {
+	e := r.find(of)
+	if e != nil && e.known {
 		f = &e.facts
 	}
-	return f, true
+	return f, e != nil
 }

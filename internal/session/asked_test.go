@@ -19,7 +19,7 @@ func newAsker(t *testing.T) *talker {
 // asks reads the unit that the client says.
 func (k *talker) asks(says string) (a Asked, data []byte, ok bool) {
 	data = k.build(clientMessage, says)
-	a, ok = k.c.Asks(k.e, data)
+	ok = k.c.Asks(k.e, data, &a)
 	return a, data, ok
 }
 
@@ -47,11 +47,12 @@ func TestWhatIsAsked(t *testing.T) {
 		case a.Kind != c.kind || string(a.Text) != c.text || a.Parses != c.parses || a.Len != len(data):
 			t.Errorf("%s: %+v, of %d bytes", c.says, a, len(data))
 		}
-		if b, ok := k.c.Asks(k.e, append(bytes.Clone(data), data...)); !ok || b.Len != a.Len {
+		var b Asked
+		if !k.c.Asks(k.e, append(bytes.Clone(data), data...), &b) || b.Len != a.Len {
 			t.Errorf("%s, twice: %v, %d bytes", c.says, ok, b.Len)
 		}
 		for cut := range data {
-			if _, ok := k.c.Asks(k.e, data[:cut]); ok {
+			if k.c.Asks(k.e, data[:cut], &Asked{}) {
 				t.Fatalf("%s: %d of %d bytes are enough", c.says, cut, len(data))
 			}
 		}

@@ -59,6 +59,15 @@ func (e *Env) fingerprint(text []byte, id prepared.StmtID) uint64 {
 	return p.of
 }
 
+// Fingerprint is that of a text of which there is no statement; false if it has none, or it would not be remembered for whoever asks next.
+func (e *Env) Fingerprint(text []byte) (of uint64, ok bool) {
+	if len(text) > maxLastPrint {
+		return 0, false
+	}
+	of = e.last.fingerprint(text)
+	return of, of != 0
+}
+
 func (l *lastPrint) fingerprint(text []byte) uint64 {
 	if len(text) > maxLastPrint {
 		return sql.Fingerprint(text)

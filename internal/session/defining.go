@@ -52,6 +52,9 @@ func PreparesTransaction(text []byte) bool { return beginsWith(text, "prepare", 
 
 // beginsWith reports whether a text begins with two words. One with comments in front does not.
 func beginsWith(text []byte, first, second string) bool {
+	if len(text) > 0 && text[0] > ' ' && text[0]|0x20 != first[0] {
+		return false // as most
+	}
 	for len(text) > 0 && strings.IndexByte(blank, text[0]) >= 0 {
 		text = text[1:]
 	}

@@ -10,6 +10,9 @@ import (
 // MaxReadings is how many texts a shard remembers the facts of, by fingerprint; each takes 200 bytes, and the names in it up to 4 KiB.
 const MaxReadings = 4096
 
+// recentReadings is how many guesses there are.
+const recentReadings = 256
+
 // maxMentioned is how many functions and relations a text may mention, and change, and still be remembered as more than a write of which nothing is
 // known: a bound of memory.
 const maxMentioned = 64
@@ -21,6 +24,8 @@ const maxVerdicts = 4
 type Readings struct {
 	at      map[uint64]int32
 	entries []remembered
+	// lately is where those are that were looked up lately, by the lower bits of their fingerprints: a guess, which saves looking in at.
+	lately [recentReadings]int32
 	// hand goes round the entries for one that has not been looked up since it came by.
 	hand int
 	form []byte
@@ -48,17 +53,30 @@ func (r *Readings) Lookup(fingerprint uint64, x *Suspects, text []byte) (class s
 	if fingerprint == 0 {
 		return sql.ClassWrites, false
 	}
-	i, found := r.at[fingerprint]
-	if !found {
+	e := r.find(fingerprint)
+	if e == nil {
 		r.entry(fingerprint)
 		return sql.ClassWrites, true
 	}
-	e := &r.entries[i]
-	e.used = true
 	if e.facts.Class == sql.ClassReads && !r.reads(e, x, text) {
 		return sql.ClassWrites, false
 	}
 	return e.facts.Class, false
+}
+
+// find is the entry of a fingerprint, not 0, which is being looked up; nil if there is none.
+func (r *Readings) find(fingerprint uint64) *remembered {
+	guess := &r.lately[fingerprint%recentReadings]
+	if i := int(*guess); i >= len(r.entries) || r.entries[i].fingerprint != fingerprint {
+		at, found := r.at[fingerprint]
+		if !found {
+			return nil
+		}
+		*guess = at
+	}
+	e := &r.entries[*guess]
+	e.used = true
+	return e
 }
 
 // Learn takes what the grammar says of the text with a fingerprint.
