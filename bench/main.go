@@ -6,6 +6,7 @@
 //	bench logins    logins per second, and CPU per login, of each
 //	bench settings  what clients' settings cost each
 //	bench cache     what a cached reply costs, beside one that is not
+//	bench pair      two of them in turns, in short windows: for differences of some per cent
 //	bench direct    the load generator on the fake server without a pooler: what they cost themselves
 //	bench load      the load generator on a pooler that runs already
 //	bench backend   the fake server alone
@@ -28,6 +29,7 @@ var commands = map[string]func(args []string) error{
 	"logins":   logins,
 	"settings": settings,
 	"cache":    cache,
+	"pair":     pair,
 	"direct":   direct,
 	"load":     loadOnly,
 	"backend":  backendOnly,
@@ -36,7 +38,7 @@ var commands = map[string]func(args []string) error{
 
 func main() {
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: bench compare|idle|logins|settings|cache|direct|load|backend|relay [flags]")
+		fmt.Fprintln(os.Stderr, "usage: bench compare|idle|logins|settings|cache|pair|direct|load|backend|relay [flags]")
 		os.Exit(2)
 	}
 	err := commands[os.Args[1]](os.Args[2:])

@@ -1,6 +1,6 @@
 # What the pooler costs, beside PgBouncer and a bare relay: docs/performance.md. Needs two CPUs and a quiet machine.
 
-.PHONY: bench bench-quick bench-idle bench-logins bench-settings bench-cache bench-direct bench-deps
+.PHONY: bench bench-quick bench-idle bench-logins bench-settings bench-cache bench-pair bench-direct bench-deps
 
 # What settings cost is asked of many rows, each for a little while.
 BENCH_SETTINGS := settings -warm-up 500ms -window 1200ms -syscalls 0
@@ -38,6 +38,10 @@ bench-settings: build bench-deps ## what clients' settings cost, about three and
 # Cached replies alone.
 bench-cache: build bench-deps ## what a cached reply costs, and a cache that is of no use, about four minutes
 	cd bench && go build -o ../$(BIN)/bench . && ../$(BIN)/bench $(BENCH_CACHE) $(BENCH_FLAGS)
+
+# Two poolers in turns: a cache that is of no use, unless told otherwise.
+bench-pair: build bench-deps ## two poolers in turns, for differences of some per cent, about two minutes
+	cd bench && go build -o ../$(BIN)/bench . && ../$(BIN)/bench pair $(BENCH_FLAGS)
 
 # What the load generator and the fake server cost themselves.
 bench-direct: ## what load generator and fake server cost themselves

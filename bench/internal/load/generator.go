@@ -74,9 +74,12 @@ func (c *client) answered() bool { return c.had == len(c.unit[c.step].replies) }
 // last reports whether the step is the unit's last.
 func (c *client) last() bool { return c.step == len(c.unit)-1 }
 
+// generators counts them: no two say the same numbers.
+var generators atomic.Uint64
+
 // New makes a Generator without clients.
 func New(r *rig.Rig, m Mode) *Generator {
-	return &Generator{rig: r, mode: m, clients: make([]client, r.Capacity())}
+	return &Generator{rig: r, mode: m, clients: make([]client, r.Capacity()), number: generators.Add(1) << 40}
 }
 
 // Connect logs n clients in, and has each say what the mode says first.

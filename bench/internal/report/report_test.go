@@ -73,3 +73,26 @@ func TestTheTableOfTheCache(t *testing.T) {
 		t.Errorf("row %q", line)
 	}
 }
+
+// Pairs are told by the median of their ratios, each mode in its row.
+func TestTheTableOfPairs(t *testing.T) {
+	pair := func(mode string, first, second int) Pair {
+		sample := func(who string, us int) Sample {
+			return Sample{Contender: who, Mode: mode, Clients: 64, CPU: time.Duration(us) * time.Microsecond, AtServer: 1}
+		}
+		return Pair{sample("pgmux", first), sample("pgmux-cache", second)}
+	}
+	var b strings.Builder
+	if err := Pairs(&b, []Pair{pair("unique", 10, 11), pair("simple", 10, 5), pair("unique", 40, 40), pair("unique", 10, 12)}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(b.String(), "\n")
+	for i, want := range map[int]string{
+		2: "| 64 | unique | pgmux | pgmux-cache | 3 | 10.00 µs | 12.00 µs | 1.100 | 1.000 – 1.100 | 1.000 |",
+		3: "| 64 | simple | pgmux | pgmux-cache | 1 | 10.00 µs | 5.00 µs | 0.500 | 0.500 – 0.500 | 1.000 |",
+	} {
+		if got := strings.Join(strings.Fields(lines[i]), " "); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
