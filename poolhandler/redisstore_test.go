@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/pgmux/caddy-pgmux/config"
+	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 	"github.com/pgmux/caddy-pgmux/internal/redistest"
 	"github.com/pgmux/caddy-pgmux/querycache"
 )
@@ -203,5 +208,44 @@ func TestServersThatAreTooOldAreRefused(t *testing.T) {
 		if says == "" && (run != "abc" || err != nil) || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
 			t.Errorf("%q: run %q, %v", info, run, err)
 		}
+	}
+}
+
+// A server that is to be reached over TLS only verifies us, and we verify it.
+func TestARedisOverTLS(t *testing.T) {
+	ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
+	certificate, key := ours.issue("redis", "redis.example.com")
+	own, ownKey := ours.issue("pgmux")
+	port, err := pgtest.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	redistest.Start(t, "--tls-port", strconv.Itoa(port), "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", ours.file)
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	for name, c := range map[string]struct {
+		tls  config.StoreTLS
+		says string
+	}{
+		"as it should be":     {config.StoreTLS{CA: ours.file, Certificate: own, Key: ownKey, ServerName: "redis.example.com"}, ""},
+		"another's authority": {config.StoreTLS{CA: theirs.file, Certificate: own, Key: ownKey, ServerName: "redis.example.com"}, "unknown authority"},
+		"another name":        {config.StoreTLS{CA: ours.file, Certificate: own, Key: ownKey, ServerName: "other.example.com"}, "not other.example.com"},
+		"nobody":              {config.StoreTLS{CA: ours.file, ServerName: "redis.example.com"}, "certificate required"},
+	} {
+		encryption, err := storeTLS(&c.tls, zap.NewNop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := newRedisClient(newRedisID(&config.RedisStore{Address: address, TLS: &c.tls}), encryption)
+		if _, err = client.Generation(t.Context()); err == nil {
+			err = client.useAll(t.Context())
+		}
+		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v, want %q", name, err, c.says)
+		}
+		client.Destruct()
+	}
+	plain := redisAt(t, address)
+	if _, err := plain.Generation(t.Context()); err == nil {
+		t.Error("it has answered in clear")
 	}
 }
