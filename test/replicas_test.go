@@ -102,6 +102,32 @@ func TestReplicaThatHangsIsSparedAndComesBack(t *testing.T) {
 	})
 }
 
+// What a driver asks first is what a statement returns. That does not make a session one that has written: it reads from replicas from the beginning.
+func TestNewcomersReadFromReplicas(t *testing.T) {
+	ownCluster(t, func(t *testing.T, driver string, c *cluster) {
+		if driver == "direct" {
+			t.Skip("nothing is routed without the pooler")
+		}
+		p := c.route(t, driver, "pool_size 10")
+		_, w := c.reading(t, p, 8)
+		w.finish()
+		var newcomers tally
+		for range 40 {
+			other, err := pgx.Connect(within(t), p.dsn("app"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := newcomers.read(within(t), other, ""); err != nil {
+				t.Error(err)
+			}
+			other.Close(within(t))
+		}
+		if by := newcomers.begin(); by[port(c.primary)] > 0 {
+			t.Errorf("newcomers are served by %v; %s is the primary", by, port(c.primary))
+		}
+	})
+}
+
 // A replica that is later than max_replica_lag serves nobody until it has caught up.
 func TestReplicaThatIsTooLateIsSpared(t *testing.T) {
 	ownCluster(t, func(t *testing.T, driver string, c *cluster) {

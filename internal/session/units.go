@@ -11,7 +11,8 @@ import (
 // A unit is what Postgres takes as one transaction where none is open: a simple Query, or extended messages up to their Sync. Where
 // reads are split from writes, what a unit does decides where it goes:
 //
-//  1. A unit reads if each of its texts does: its grammar says so, and every function and view in it is known to.
+//  1. A unit reads if each of its texts does: its grammar says so, and every function and view in it is known to. One that only asks what
+//     a statement returns does what that does: it is how a driver begins, and what it asks next goes the same way.
 //  2. A unit that begins with BEGIN READ ONLY reads: Postgres refuses to write in that transaction. Not that of a client that listens,
 //     which a transaction may ask about, and change: a standby does not listen.
 //  3. A unit that begins with a BEGIN that can be deferred (deferred.go) reads if its other texts do, and there are any.
@@ -137,7 +138,13 @@ func (u *unitReader) message(typ byte, body []byte) (over, reads bool) {
 		}
 	case pgwire.Sync:
 		return true, true
-	case pgwire.Describe, pgwire.Close, pgwire.Execute, pgwire.Flush:
+	case pgwire.Describe:
+		if len(body) > 0 && body[0] == 'S' {
+			if name, _, ok := pgwire.CString(body[1:]); ok {
+				u.uses(name)
+			}
+		}
+	case pgwire.Close, pgwire.Execute, pgwire.Flush:
 	default:
 		return true, false
 	}
@@ -151,15 +158,17 @@ func (u *unitReader) bind(body []byte) bool {
 		return false
 	}
 	name, _, ok := pgwire.CString(rest)
-	if !ok {
-		return false
-	}
+	return ok && u.uses(name)
+}
+
+// uses takes the text of a statement that the unit has prepared, or that the client has; false if there is none.
+func (u *unitReader) uses(name []byte) bool {
 	for _, own := range u.names[:u.named] {
 		if bytes.Equal(own, name) {
 			return true
 		}
 	}
-	id := u.c.unnamed
+	id, ok := u.c.unnamed, true
 	if len(name) > 0 {
 		id, ok = u.e.Names.Get(u.c.Slot, name)
 	}

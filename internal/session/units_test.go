@@ -50,6 +50,8 @@ func prepares(name, text string) []byte {
 	return spoken(pgwire.Parse, name, "\x00", text, "\x00\x00\x00")
 }
 
+func describes(name string) []byte { return spoken(pgwire.Describe, "S", name, "\x00") }
+
 func binds(name string) []byte {
 	return append(spoken(pgwire.Bind, "\x00", name, "\x00\x00\x00\x00\x00\x00\x00"), spoken(pgwire.Execute, "\x00\x00\x00\x00\x00")...)
 }
@@ -88,6 +90,12 @@ func TestWhatAUnitDoes(t *testing.T) {
 		"what was prepared before":         {data: together(binds("reads"), sync), want: UnitReads},
 		"what was prepared before, writes": {data: together(binds("writes"), sync), want: UnitWrites},
 		"what was never prepared":          {data: together(binds("unknown"), sync), want: UnitWrites},
+		"asked what it returns":            {data: together(describes("reads"), sync), want: UnitReads},
+		"asked what it returns, writes":    {data: together(describes("writes"), sync), want: UnitWrites},
+		"asked what is not there returns":  {data: together(describes("unknown"), sync), want: UnitWrites},
+		"asked in a batch that reads":      {data: together(prepares("", "select 1"), describes("writes"), binds(""), sync), want: UnitWrites},
+		"asked what the batch prepares":    {data: together(prepares("s", "select 1"), describes("s"), sync), want: UnitReads},
+		"asked, and cut":                   {data: together(spoken(pgwire.Describe, "S"), sync), want: UnitWrites},
 		"a Sync alone":                     {data: sync, want: UnitWrites},
 		"a function call":                  {data: spoken(pgwire.FunctionCall, "\x00\x00\x00\x01"), want: UnitWrites},
 		"a hint":                           {data: asks("/* route: primary */ select 1"), want: UnitReads, hint: sql.RoutePrimary},
