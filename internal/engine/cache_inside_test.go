@@ -128,7 +128,7 @@ func TestTheDefaultIsolation(t *testing.T) {
 func TestAllAreCommitted(t *testing.T) {
 	g := &catalog{}
 	says := func(upstream, value string) {
-		g.learnBeginning(beginning{upstream, beginsCommitted, ""}, begun{value, 1})
+		g.learnBeginnings(upstream, beginnings{committed: value, at: 1})
 	}
 	for i, step := range []struct {
 		upstream, value string
@@ -143,7 +143,7 @@ func TestAllAreCommitted(t *testing.T) {
 	}
 	g.again(5) // somebody says what sessions begin with; what was asked before tells nothing of that
 	for at, want := range []bool{4: false, 5: true} {
-		if g.learnBeginning(beginning{"b", beginsCommitted, ""}, begun{"t", int64(at)}); g.committed.Load() != want {
+		if g.learnBeginnings("b", beginnings{committed: "t", at: int64(at)}); g.committed.Load() != want {
 			t.Errorf("asked at %d, it is %v", at, !want)
 		}
 	}

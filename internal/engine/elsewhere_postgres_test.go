@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,9 +26,8 @@ func TestPostgresIsAskedWhatSessionsBeginWith(t *testing.T) {
 		}
 		defer conn.Close(context.Background())
 		mustExec(t, conn, "CREATE ROLE another")
-		me := beginning{sort: beginsRole, role: "postgres"}
 		was := askBeginnings(t, conn)
-		if was[me] == "" || was[beginning{sort: beginsLoaded}] == "" {
+		if was.loaded == "" || was.committed != "t" || len(was.roles) != 1 {
 			t.Fatalf("%d: there is something missing in %v", version, was)
 		}
 		for _, c := range []struct {
@@ -44,27 +44,37 @@ func TestPostgresIsAskedWhatSessionsBeginWith(t *testing.T) {
 		} {
 			mustExec(t, conn, c.sql)
 			now := askBeginnings(t, conn)
-			if changed := now[me] != was[me]; changed != c.change {
+			if changed := now.of("postgres") != was.of("postgres"); changed != c.change {
 				t.Errorf("%d: after %s it is another: %v", version, c.sql, changed)
 			}
 			was = now
+		}
+		makes := "DO $$ BEGIN FOR i IN %d..%d LOOP EXECUTE format('CREATE ROLE r%%s; ALTER ROLE r%%1$s SET work_mem TO 3072', i); END LOOP; END $$"
+		mustExec(t, conn, fmt.Sprintf(makes, 1, 997)) // with those of others, of this role and of the one above there are as many rows as can be
+		if was = askBeginnings(t, conn); len(was.roles) != 1000 || was.of("r5") == was.of("r6") || was.of("nobody") == was.of("r5") {
+			t.Errorf("%d: of 999 roles: %d rows", version, len(was.roles))
+		}
+		mustExec(t, conn, fmt.Sprintf(makes, 998, 998))
+		if was = askBeginnings(t, conn); len(was.roles) != 1 {
+			t.Errorf("%d: of 1000 roles: %d rows", version, len(was.roles))
+		}
+		mustExec(t, conn, "ALTER ROLE r5 SET work_mem TO 4096")
+		if now := askBeginnings(t, conn); now.of("r6") == was.of("r6") {
+			t.Errorf("%d: of 1000 roles, nothing is told when one of them changes", version)
 		}
 	}
 }
 
 // askBeginnings asks the question, and takes of its answer what sessions begin with.
-func askBeginnings(t *testing.T, conn *pgconn.PgConn) map[beginning]string {
+func askBeginnings(t *testing.T, conn *pgconn.PgConn) (got beginnings) {
 	t.Helper()
 	results, err := conn.Exec(context.Background(), suspectsQuestion).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[beginning]string{}
 	for _, result := range results {
 		for _, row := range result.Rows {
-			if b := (beginning{sort: string(row[0]), role: string(row[1])}); b.isOne() {
-				got[b] = string(row[2])
-			}
+			got.add(string(row[0]), string(row[1]), string(row[2]))
 		}
 	}
 	return got

@@ -117,17 +117,34 @@ func TestServersThatBeganBeforeSayNothingOfWhatSessionsBeginWith(t *testing.T) {
 	}
 }
 
-// Another role is not this one, and a role that is not logged in says nothing.
+// Another role is not this one. One that has no settings of its own begins with what every such role does, also where it comes to have
+// some, or has them no more.
 func TestWhatOtherRolesBeginWith(t *testing.T) {
-	r := hidingRig(t, 1, 1)
-	a := r.client("a")
-	for _, row := range [][]string{{"v", "1"}, {"v", "2"}, {"u", "1"}, {"v", "3"}, {"u", "1"}} {
-		r.beginsWith(beginsRole, row[0], row[1])
-		r.study(a)
-	}
-	r.says(a, "select 1")
-	if len(r.servers) != 1 {
-		t.Fatalf("%d servers were renewed", len(r.servers)-1)
+	for _, c := range []struct {
+		was, now map[string]string
+		changed  bool
+	}{
+		{map[string]string{"": "1"}, map[string]string{"": "1"}, false},
+		{map[string]string{"": "1"}, map[string]string{"": "1", "v": "2"}, false},
+		{map[string]string{"": "1", "v": "2"}, map[string]string{"": "1", "v": "3"}, false},
+		{map[string]string{"": "1", "u": "2"}, map[string]string{"": "3", "u": "2"}, false},
+		{map[string]string{"": "1"}, map[string]string{"": "2"}, true},
+		{map[string]string{"": "1"}, map[string]string{"": "1", "u": "2"}, true},
+		{map[string]string{"": "1", "u": "2"}, map[string]string{"": "1", "u": "3"}, true},
+		{map[string]string{"": "1", "u": "2"}, map[string]string{"": "1"}, true},
+	} {
+		r := hidingRig(t, 1, 1)
+		a := r.client("a")
+		for _, roles := range []map[string]string{c.was, c.now} {
+			r.suspects = nil
+			for role, value := range roles {
+				r.suspects = append(r.suspects, []string{beginsRole, role, value})
+			}
+			r.study(a)
+		}
+		if r.servers[0].socket.ended != c.changed {
+			t.Errorf("%v, then %v: renewed: %v", c.was, c.now, !c.changed)
+		}
 	}
 }
 
@@ -149,19 +166,5 @@ func TestAConfigurationThatWasLoadedAnew(t *testing.T) {
 	}
 	if len(r.servers) != 1 {
 		t.Error("servers were renewed that have the new values")
-	}
-}
-
-// What is remembered is bounded: past the bound it is learned anew.
-func TestWhatIsRememberedOfRolesIsBounded(t *testing.T) {
-	g := &catalog{}
-	for i := range maxBeginnings + 1 {
-		g.learnBeginning(beginning{"", beginsRole, string(rune(i))}, begun{"1", 1})
-	}
-	if n := len(g.beginnings); n != 1 {
-		t.Fatalf("%d are remembered", n)
-	}
-	if g.learnBeginning(beginning{"", beginsRole, string(rune(0))}, begun{"2", 2}) {
-		t.Fatal("of what is not known a change is noticed")
 	}
 }

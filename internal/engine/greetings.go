@@ -21,15 +21,15 @@ type greetings struct {
 	begins  uint64              // changes when what sessions begin with does; no two pools have the same
 }
 
-// beginnings numbers what sessions begin with.
-var beginnings atomic.Uint64
+// begun numbers what sessions begin with.
+var begun atomic.Uint64
 
 // version identifies what sessions begin with, as far as that is known.
 func (g *greetings) version() uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.begins == 0 {
-		g.begins = beginnings.Add(1)
+		g.begins = begun.Add(1)
 	}
 	return g.begins
 }

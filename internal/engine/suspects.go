@@ -70,8 +70,8 @@ type catalog struct {
 	engine *Engine
 	// changes is how often the columns of tables had been changed by the last answer, as the server of each upstream counts it.
 	changes map[string]string
-	// beginnings is what is known of what new sessions begin with.
-	beginnings map[beginning]begun
+	// beginnings is what new sessions begin with, by the address of who says so.
+	beginnings map[string]beginnings
 }
 
 type catalogKey struct{ upstreams, database string }
@@ -295,7 +295,7 @@ func suspectsIn(srv *server) *session.Suspects {
 	x := &session.Suspects{}
 	n := 0
 	srv.Rows(func(columns [][]byte) {
-		if len(columns) != 3 || (beginning{sort: string(columns[0])}).isOne() || learnReader(x, columns[0], columns[1]) {
+		if len(columns) != 3 || isBeginning(string(columns[0])) || learnReader(x, columns[0], columns[1]) {
 			return
 		}
 		kinds, err := strconv.ParseUint(string(columns[2]), 10, 32)
