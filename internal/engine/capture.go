@@ -310,13 +310,12 @@ func touchedBy(srv *server) map[string]session.TouchedHow {
 	return touched
 }
 
-// beginsWith notes what sessions begin with, unless that has changed since this one has begun. Of what is reported, a replica that
-// stands in for the primary tells only its own.
+// beginsWith notes what sessions begin with. Of what is reported, a replica that stands in for the primary tells only its own.
 func (s *Shard) beginsWith(srv *server, name, value string) {
-	if _, ok := reported(srv.params, name); ok && srv.readsOnly() || srv.outlived() {
+	if _, ok := reported(srv.params, name); ok && srv.readsOnly() {
 		return
 	}
-	srv.pool.top().shared.greetings.beginsWith(name, value)
+	srv.pool.top().shared.greetings.beginsWith(name, value, srv.defaults)
 }
 
 // ofTransaction reports whether a setting is that of a transaction, and no session's.

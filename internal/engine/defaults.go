@@ -13,12 +13,12 @@ func (s *Shard) changedDefaults(machine *session.Server) {
 }
 
 func (e *Engine) defaultsChanged(t *template, now int64) {
-	t.defaults.Add(1)
+	defaults := t.defaults.Add(1)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, p := range e.pools {
 		if p.template == t {
-			p.greetings.forget()
+			p.greetings.forget(defaults)
 			p.catalog.again(now)
 			e.dropAll(p.ledger)
 		}

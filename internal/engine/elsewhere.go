@@ -75,11 +75,15 @@ func (s *Shard) learnBeginnings(srv *server) {
 	}
 }
 
-// learnBeginnings remembers what an upstream says now, and returns what it said before, if it has.
+// learnBeginnings remembers what an upstream says now, and returns what it said before, if it has. Of two answers the one that was asked
+// for later counts, whichever comes first.
 func (g *catalog) learnBeginnings(upstream string, now beginnings) (was beginnings, known bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if was, known = g.beginnings[upstream]; g.beginnings == nil {
+	if was, known = g.beginnings[upstream]; known && now.at < was.at {
+		return was, false
+	}
+	if g.beginnings == nil {
 		g.beginnings = map[string]beginnings{}
 	}
 	g.beginnings[upstream] = now

@@ -155,7 +155,7 @@ func TestAConfigurationThatWasLoadedAnew(t *testing.T) {
 	a := r.client("a")
 	g := &r.e.pools[poolKey{"app", "db", "u"}].greetings
 	for value, want := range map[string]bool{"1": true, "2": false} {
-		g.beginsWith("lock_timeout", "0")
+		g.beginsWith("lock_timeout", "0", 0)
 		r.beginsWith(beginsLoaded, "", value)
 		r.study(a)
 		if _, known := g.begin("lock_timeout"); known != want {
@@ -166,5 +166,18 @@ func TestAConfigurationThatWasLoadedAnew(t *testing.T) {
 	}
 	if len(r.servers) != 1 {
 		t.Error("servers were renewed that have the new values")
+	}
+}
+
+// Of two answers that cross, the one that was asked for later counts.
+func TestAnOlderAnswerChangesNothing(t *testing.T) {
+	g := &catalog{}
+	says := func(value string, at int64) bool {
+		_, known := g.learnBeginnings("a", beginnings{at: at, roles: map[string]string{"": value}})
+		return known
+	}
+	is := func() string { return g.beginnings["a"].roles[everyOtherRole] }
+	if says("new", 2) || says("old", 1) || is() != "new" || !says("newer", 2) || is() != "newer" {
+		t.Fatalf("what is remembered is %v", g.beginnings["a"])
 	}
 }

@@ -19,6 +19,8 @@ type greetings struct {
 	others  map[string]string   // what settings that are not reported begin with, as far as known
 	learned map[uint64]greeting // what a server says with settings that had to be tried, by profile.asked
 	begins  uint64              // changes when what sessions begin with does; no two pools have the same
+	// defaults is template.defaults when all was last forgotten: a server that was dialed before says nothing of what sessions begin with now.
+	defaults uint64
 }
 
 // begun numbers what sessions begin with.
@@ -43,12 +45,12 @@ type greeting struct {
 // maxGreetings bounds the sets of settings remembered. They are learned again where they are needed.
 const maxGreetings = 16384
 
-// learn takes from a fresh server what Postgres reports. If that is news, clients are told so from now on, and it
+// learn takes from a fresh server, with its server.defaults, what Postgres reports. If that is news, clients are told so from now on, and it
 // reports true.
-func (g *greetings) learn(params []Setting) bool {
+func (g *greetings) learn(params []Setting, defaults uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if sameSettings(g.base, params) {
+	if defaults < g.defaults || sameSettings(g.base, params) {
 		return false
 	}
 	g.base, g.learned, g.begins = append([]Setting{}, params...), nil, 0
@@ -62,11 +64,11 @@ func (g *greetings) known() bool {
 	return g.base != nil
 }
 
-// tried is what clients of a profile are told where a server has said so to one of them. That is remembered if it lasts.
-func (g *greetings) tried(p *profile, said greeting, lasts bool) []byte {
+// tried is what clients of a profile are told where a server has said so to one of them. That is remembered, if sessions begin so now.
+func (g *greetings) tried(p *profile, said greeting, defaults uint64) []byte {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if lasts {
+	if defaults >= g.defaults {
 		if g.learned == nil || len(g.learned) >= maxGreetings {
 			g.learned = map[uint64]greeting{}
 		}
@@ -75,10 +77,11 @@ func (g *greetings) tried(p *profile, said greeting, lasts bool) []byte {
 	return g.block(p, said)
 }
 
-// forget has a server asked again.
-func (g *greetings) forget() {
+// forget has a server asked again that was dialed after so many changes.
+func (g *greetings) forget(defaults uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.defaults = max(g.defaults, defaults)
 	g.base, g.learned, g.others, g.begins = nil, nil, nil, 0
 }
 
@@ -103,10 +106,13 @@ func (g *greetings) begin(name string) (string, bool) {
 // maxOthers bounds the settings of which is remembered what they begin with.
 const maxOthers = 1024
 
-// beginsWith notes what a setting, its name in lower case, begins with.
-func (g *greetings) beginsWith(name, value string) {
+// beginsWith notes what a setting, its name in lower case, begins with, as a server says.
+func (g *greetings) beginsWith(name, value string, defaults uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if defaults < g.defaults {
+		return
+	}
 	for i, q := range g.base {
 		if !strings.EqualFold(q.Name, name) {
 			continue

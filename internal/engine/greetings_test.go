@@ -12,16 +12,16 @@ func TestWhatSessionsBeginWithHasAVersion(t *testing.T) {
 		do      func()
 		changes bool
 	}{
-		{"the first server", func() { g.learn(params) }, true},
-		{"the next one", func() { g.learn(params) }, false},
-		{"a setting that is not reported", func() { g.beginsWith("lock_timeout", "0") }, false},
-		{"the same again", func() { g.beginsWith("lock_timeout", "0") }, false},
-		{"another value of it", func() { g.beginsWith("lock_timeout", "1s") }, true},
-		{"a setting that is reported, as it is", func() { g.beginsWith("datestyle", "ISO, MDY") }, false},
-		{"another value of it", func() { g.beginsWith("datestyle", "SQL, DMY") }, true},
-		{"a server that began earlier", func() { g.learn(params) }, true},
+		{"the first server", func() { g.learn(params, 0) }, true},
+		{"the next one", func() { g.learn(params, 0) }, false},
+		{"a setting that is not reported", func() { g.beginsWith("lock_timeout", "0", 0) }, false},
+		{"the same again", func() { g.beginsWith("lock_timeout", "0", 0) }, false},
+		{"another value of it", func() { g.beginsWith("lock_timeout", "1s", 0) }, true},
+		{"a setting that is reported, as it is", func() { g.beginsWith("datestyle", "ISO, MDY", 0) }, false},
+		{"another value of it", func() { g.beginsWith("datestyle", "SQL, DMY", 0) }, true},
+		{"a server that began earlier", func() { g.learn(params, 0) }, true},
 		{"what is not reported forgotten", g.forgetOthers, true},
-		{"all forgotten", g.forget, true},
+		{"all forgotten", func() { g.forget(0) }, true},
 	} {
 		was, others := g.version(), other.version()
 		step.do()

@@ -23,7 +23,7 @@ func (s *Shard) greeting(c *client) []byte {
 // greet completes the login of a client, and of all others that wait for the same, with what a server reports.
 func (s *Shard) greet(c *client, srv *server, notices []byte) {
 	p := s.pools[c.pool]
-	s.admit(c, p.shared.greetings.tried(s.profiles[c.Settings], greeting{srv.params, notices}, !srv.outlived()))
+	s.admit(c, p.shared.greetings.tried(s.profiles[c.Settings], greeting{srv.params, notices}, srv.defaults))
 	s.greetAll(p)
 }
 
@@ -86,14 +86,13 @@ func (s *Shard) news(srv *server) {
 }
 
 // introduce takes what a server with nobody's settings in it reports for what clients are told at login. Where reads are split
-// from writes, a replica only stands in for a primary of which nothing is known yet: a session is one with the primary. A server
-// that began before a change of what sessions begin with says nothing of those that begin now.
+// from writes, a replica only stands in for a primary of which nothing is known yet: a session is one with the primary.
 func (s *Shard) introduce(srv *server) {
 	root := srv.pool.top()
-	if srv.readsOnly() && root.shared.greetings.known() || srv.outlived() {
+	if srv.readsOnly() && root.shared.greetings.known() {
 		return
 	}
-	if root.shared.greetings.learn(srv.params) {
+	if root.shared.greetings.learn(srv.params, srv.defaults) {
 		s.greetAll(root)
 	}
 }
