@@ -56,10 +56,12 @@ func pair(args []string) error {
 func (t *pairTrial) run(row rowSpec) (pairs []report.Pair, err error) {
 	var sides [2]*side
 	for i, c := range t.contenders {
-		if sides[i], err = t.open(c); err != nil {
-			return nil, err
+		s, openErr := t.open(c)
+		if openErr != nil {
+			return nil, openErr
 		}
-		defer sides[i].close()
+		defer func() { err = errors.Join(err, s.close(t.setting.Servers)) }()
+		sides[i] = s
 	}
 	for _, s := range sides {
 		if _, err := s.measure(row, window{warmUp: t.settle, length: t.length}); err != nil {
@@ -99,9 +101,11 @@ func (s *side) measure(row rowSpec, w window) (report.Sample, error) {
 	return sample, err
 }
 
-func (s *side) close() {
-	s.process.Stop()
-	s.stage.close()
+// close ends it, and finds out whether it kept its limits and the protocol.
+func (s *side) close(servers int) error {
+	defer s.stage.close()
+	seen := s.stage.counters()
+	return errors.Join(s.process.Stop(), kept(s.contender, seen, servers))
 }
 
 // report prints the table and keeps it in a file.
@@ -149,7 +153,7 @@ func parsePair(args []string) (*pairTrial, error) {
 		return nil, fmt.Errorf("-poolers %s: name two", *names)
 	}
 	if ours, ok := both[1].(rival.Pgmux); ok && *other != "" {
-		ours.Program, both[1] = *other, nil
+		ours.Program = *other
 		both[1] = ours
 	}
 	t.contenders = [2]rival.Contender(both)

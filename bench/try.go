@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/pgmux/caddy-pgmux/bench/internal/fakepg"
 	"github.com/pgmux/caddy-pgmux/bench/internal/report"
 	"github.com/pgmux/caddy-pgmux/bench/internal/rival"
 )
@@ -23,15 +24,24 @@ func (w window) try(contender rival.Contender, setting rival.Setting, measure fu
 	s.Contender = contender.Name()
 	seen := st.counters()
 	stopErr := p.Stop()
-	switch {
-	case err != nil:
+	if err != nil {
 		return s, fmt.Errorf("%w; it said:\n%s", err, p.Said())
-	case seen.MaxSessions > setting.Servers:
-		return s, fmt.Errorf("it opened %d server connections where %d are allowed", seen.MaxSessions, setting.Servers)
-	case seen.Broken > 0:
-		return s, fmt.Errorf("it sent on %d server connections what is not the protocol", seen.Broken)
-	case contender.Prepares() && seen.Unknown > 0:
-		return s, fmt.Errorf("it used prepared statements %d times on servers that did not have them", seen.Unknown)
+	}
+	if err := kept(contender, seen, setting.Servers); err != nil {
+		return s, err
 	}
 	return s, stopErr
+}
+
+// kept refuses a contender that did not keep its limits, or the protocol.
+func kept(contender rival.Contender, seen fakepg.Counters, servers int) error {
+	switch {
+	case seen.MaxSessions > servers:
+		return fmt.Errorf("it opened %d server connections where %d are allowed", seen.MaxSessions, servers)
+	case seen.Broken > 0:
+		return fmt.Errorf("it sent on %d server connections what is not the protocol", seen.Broken)
+	case contender.Prepares() && seen.Unknown > 0:
+		return fmt.Errorf("it used prepared statements %d times on servers that did not have them", seen.Unknown)
+	}
+	return nil
 }
