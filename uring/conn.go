@@ -46,6 +46,8 @@ const (
 	detaching
 	// starving: its receive found no buffer free, and is queued to be armed again.
 	starving
+	// listening: by Listen. Accepted from, by its descriptor, which is never closed.
+	listening
 )
 
 func (c *conn) is(f connFlags) bool    { return c.flags&f != 0 }
@@ -81,6 +83,7 @@ const (
 	ofKept
 	ofShutdown
 	ofWake
+	ofAccept
 )
 
 const kindShift = 56
@@ -94,6 +97,19 @@ func splitUserData(u uint64) (kind, loop.ID) {
 // attach takes a socket over and begins to receive. The three steps happen in their order while they are submitted; if
 // the first fails, the receive fails too and reports it.
 func (d *Driver) attach(op *loop.Op) {
+	c := d.place(op)
+	if op.KeepFD {
+		c.set(keepFD)
+	}
+	if d.fixed {
+		d.install(op.Conn.Slot(), c)
+	}
+	c.set(wanted)
+	d.arm(op.Conn, c)
+}
+
+// place makes a connection of the slot that an operation names.
+func (d *Driver) place(op *loop.Op) *conn {
 	slot := op.Conn.Slot()
 	if int(slot) >= len(d.conns) || op.Conn.Gen() == 0 {
 		panic("bug: Attach of a slot beyond the driver's capacity, or of generation 0")
@@ -103,14 +119,7 @@ func (d *Driver) attach(op *loop.Op) {
 		d.close(c.id(slot), c)
 	}
 	*c = conn{gen: op.Conn.Gen(), fd: op.FD}
-	if op.KeepFD {
-		c.set(keepFD)
-	}
-	if d.fixed {
-		d.install(slot, c)
-	}
-	c.set(wanted)
-	d.arm(op.Conn, c)
+	return c
 }
 
 func (d *Driver) install(slot uint32, c *conn) {
@@ -134,6 +143,10 @@ func (d *Driver) closeFD(fd int32) {
 
 // close forgets a connection: what is under way is cancelled, and the slot is free for another at once.
 func (d *Driver) close(id loop.ID, c *conn) {
+	if c.is(listening) {
+		d.closeListening(id, c)
+		return
+	}
 	if c.is(shutting) && !d.awaitShutdown(id, c) {
 		return
 	}
@@ -166,7 +179,7 @@ func (d *Driver) cancel(userData uint64) {
 // closeDescriptors closes what is still a descriptor, when the driver closes.
 func (d *Driver) closeDescriptors() {
 	for i := range d.conns {
-		if c := &d.conns[i]; c.gen != 0 && c.fd >= 0 {
+		if c := &d.conns[i]; c.gen != 0 && c.fd >= 0 && !c.is(listening) {
 			unix.Close(int(c.fd))
 		}
 	}

@@ -125,6 +125,7 @@ func (d *Driver) Close() error {
 	d.closed = true
 	var errs []error
 	if d.ring != nil {
+		d.closeAccepted()
 		errs = append(errs, d.ring.Close())
 	}
 	d.closeDescriptors()

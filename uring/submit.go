@@ -49,9 +49,16 @@ func (d *Driver) perform(i int32, op *loop.Op) {
 	case loop.Attach:
 		d.attach(op)
 		return
+	case loop.Listen:
+		d.listen(op)
+		return
 	}
 	c := d.conn(op.Conn)
 	if c == nil || c.is(finishing) && op.Kind != loop.Close {
+		return
+	}
+	if c.is(listening) {
+		d.performListening(op, c)
 		return
 	}
 	switch op.Kind {

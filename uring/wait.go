@@ -81,6 +81,8 @@ func (d *Driver) complete(r *ring.Completion) {
 		d.sent(id, r)
 	case ofKept:
 		d.keptSent(int32(id), r)
+	case ofAccept:
+		d.accepted(id, r)
 	case ofShutdown:
 		d.shutDown(id)
 	case ofWake:

@@ -25,6 +25,7 @@ const (
 	shut                        // our end of file is sent
 	detaching                   // to be given back once what is kept is sent
 	keepsFD                     // attached with KeepFD
+	listening                   // by Listen: accepted from, and never closed
 )
 
 // conn is one connection: no pointers, so that a million of them cost the collector nothing.

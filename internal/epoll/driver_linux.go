@@ -106,10 +106,12 @@ func (d *Driver) tell(e loop.Event) { d.next = append(d.next, e) }
 // untell takes back what would be told of a connection that the core has closed.
 func (d *Driver) untell(id loop.ID) {
 	kept := d.next[:0]
-	for _, e := range d.next {
-		if e.Conn != id {
-			kept = append(kept, e)
+	for i := range d.next {
+		if d.next[i].Conn != id {
+			kept = append(kept, d.next[i])
+			continue
 		}
+		loop.Untaken(d.next[i:i+1], func(fd int) { unix.Close(fd) })
 	}
 	d.next = kept
 }

@@ -10,6 +10,9 @@
 //	              └───────────────────┘
 //	Send ──gather──▶ send ──short──▶ kept, Congested ──edge──▶ send ──▶ Drained
 //
+// Listening sockets are registered level-triggered, and for one of the loops that listen (EPOLLEXCLUSIVE): a turn accepts
+// a bounded number of clients, and what is left is reported again.
+//
 // One turn is one epoll_wait, and one recv and one send for each connection that has something: a busy
 // connection gets at most MaxReceive bytes a turn. The system calls are raw, as nothing in them waits, except for
 // the one that blocks when there is nothing to do: a raw call that blocked would hold up the garbage collector,
@@ -35,8 +38,8 @@ type Options struct {
 	Arena int
 }
 
-// Stats counts what a driver has done. The system calls are their sum: Polls, Sleeps, Receives, Sends, Controls
-// and Closes.
+// Stats counts what a driver has done. The system calls are their sum: Polls, Sleeps, Receives, Sends, Controls,
+// Closes and Accepts.
 type Stats struct {
 	Turns    uint64 // Wait was called
 	Polls    uint64 // epoll_wait that returned at once
@@ -45,11 +48,12 @@ type Stats struct {
 	Sends    uint64
 	Controls uint64 // epoll_ctl and shutdown
 	Closes   uint64
+	Accepts  uint64
 
 	BytesReceived, BytesSent uint64
 }
 
 // Syscalls is their number, all kinds together.
 func (s Stats) Syscalls() uint64 {
-	return s.Polls + s.Sleeps + s.Receives + s.Sends + s.Controls + s.Closes
+	return s.Polls + s.Sleeps + s.Receives + s.Sends + s.Controls + s.Closes + s.Accepts
 }

@@ -17,8 +17,12 @@ func (d *Driver) Submit(ops []loop.Op) {
 	d.out.begin(ops)
 	for i := range ops {
 		op := &ops[i]
-		if op.Kind == loop.Attach {
+		switch op.Kind {
+		case loop.Attach:
 			d.attach(op)
+			continue
+		case loop.Listen:
+			d.listen(op)
 			continue
 		}
 		c := d.conns.get(op.Conn)
@@ -37,6 +41,9 @@ func (d *Driver) Submit(ops []loop.Op) {
 }
 
 func (d *Driver) perform(op *loop.Op, c *conn) {
+	if c.is(listening) && op.Kind != loop.Close && op.Kind != loop.Detach {
+		panic(fmt.Sprintf("bug: operation %d on a listening socket", op.Kind))
+	}
 	switch op.Kind {
 	case loop.Pause:
 		c.state |= paused
@@ -58,6 +65,15 @@ func (d *Driver) perform(op *loop.Op, c *conn) {
 
 // attach takes a socket over. Bytes that are there already are an edge, so they are found by the next Wait.
 func (d *Driver) attach(op *loop.Op) {
+	c := d.place(op)
+	if op.KeepFD {
+		c.state |= keepsFD
+	}
+	d.enroll(op.Conn, c, interest)
+}
+
+// place makes a connection of the slot that an operation names.
+func (d *Driver) place(op *loop.Op) *conn {
 	c := d.conns.take(op.Conn)
 	if c.is(finishing) {
 		d.close(c.id(op.Conn.Slot()), c)
@@ -66,13 +82,15 @@ func (d *Driver) attach(op *loop.Op) {
 		panic(fmt.Sprintf("bug: slot %d attached while generation %d is open", op.Conn.Slot(), c.gen))
 	}
 	*c = conn{fd: op.FD, gen: op.Conn.Gen()}
-	if op.KeepFD {
-		c.state |= keepsFD
-	}
-	e := registration(op.Conn, interest)
+	return c
+}
+
+// enroll registers the connection for the first time.
+func (d *Driver) enroll(id loop.ID, c *conn, events uint32) {
+	e := registration(id, events)
 	d.stats.Controls++
 	if errno := control(d.epfd, unix.EPOLL_CTL_ADD, c.fd, &e); errno != 0 {
-		d.fail(op.Conn, c, errno)
+		d.fail(id, c, errno)
 	}
 }
 
@@ -137,7 +155,11 @@ func (d *Driver) detach(id loop.ID, c *conn) {
 func (d *Driver) giveBack(id loop.ID, c *conn) {
 	d.unregister(c)
 	d.unkeep(c)
-	d.tell(loop.Event{Kind: loop.Detached, Conn: id, FD: c.fd})
+	fd := c.fd
+	if c.is(listening) {
+		fd = loop.Taken
+	}
+	d.tell(loop.Event{Kind: loop.Detached, Conn: id, FD: fd})
 	*c = conn{}
 }
 
@@ -146,8 +168,10 @@ func (d *Driver) close(id loop.ID, c *conn) {
 	d.unregister(c)
 	d.unkeep(c)
 	d.untell(id)
-	d.stats.Closes++
-	_ = unix.Close(int(c.fd))
+	if !c.is(listening) {
+		d.stats.Closes++
+		_ = unix.Close(int(c.fd))
+	}
 	*c = conn{}
 }
 

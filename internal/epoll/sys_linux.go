@@ -38,6 +38,15 @@ func sendmsg(fd int32, m *unix.Msghdr) (int, syscall.Errno) {
 	return int(n), 0
 }
 
+// accept takes one client; the socket must be non-blocking.
+func accept(fd int32) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(n), 0
+}
+
 func control(epfd, op int, fd int32, e *unix.EpollEvent) syscall.Errno {
 	_, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epfd), uintptr(op), uintptr(fd),
 		uintptr(unsafe.Pointer(e)), 0, 0)

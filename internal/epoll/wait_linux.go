@@ -78,6 +78,10 @@ func (d *Driver) edge(e *unix.EpollEvent) {
 	if c == nil || c.is(failed) {
 		return
 	}
+	if c.is(listening) {
+		d.accept(id, c)
+		return
+	}
 	const end = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	if c.kept != 0 && e.Events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		d.resend(id, c)

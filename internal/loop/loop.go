@@ -65,13 +65,16 @@ const (
 	Detached
 	// Woken: somebody called Wake. Conn is zero.
 	Woken
+	// Accepted: a client has connected to the listening socket Conn. FD is the client's, non-blocking and close-on-exec;
+	// a core that takes it writes Taken here.
+	Accepted
 )
 
 // Event is one thing that happened.
 type Event struct {
 	Kind  EventKind
 	Errno int32 // with Failed: the system's error number
-	FD    int32 // with Detached; a core that takes it writes Taken here
+	FD    int32 // with Detached and Accepted; a core that takes it writes Taken here
 	Conn  ID
 	Data  []byte
 }
@@ -99,13 +102,21 @@ const (
 	// KeepFD, with nothing kept unsent. If the connection ends or fails meanwhile, the descriptor still comes with
 	// Detached and its new owner will notice.
 	Detach
+	// Listen accepts from FD, a listening, non-blocking stream socket, as connection Conn: an Accepted for each client that
+	// connects. Other loops, and other processes, may accept from the same socket. FD stays the caller's, who keeps it
+	// open until this has ended, in one of three ways. Detach: what is accepted by then is told, and then Detached, whose
+	// FD is Taken. Close: at once; what was accepted and has not been told is closed. Failed: there is no descriptor or no
+	// memory for another client (EMFILE, ENFILE, ENOBUFS, ENOMEM), or the socket is none to accept from; clients wait in
+	// the kernel's queue, and the core does Close and, when some time has passed, Listen again: drivers do not wait. What
+	// went wrong with one client alone (ECONNABORTED) is not told. Other operations on Conn are bugs.
+	Listen
 )
 
 // Op is one thing to do.
 type Op struct {
 	Kind   OpKind
 	KeepFD bool  // with Attach: the descriptor stays open, so that Detach can give it back
-	FD     int32 // with Attach
+	FD     int32 // with Attach and Listen
 	Conn   ID
 	Data   []byte // with Send
 	Layer  Layer  // with Attach: what stands between the socket's bytes and the core's; nil: nothing
@@ -153,18 +164,26 @@ type Driver interface {
 	Now() int64
 	// Capacity is the number of connections the driver can hold at once; slots are below it.
 	Capacity() int
-	// Close closes every connection and the driver itself, and the descriptors of Detached events that Wait has not returned.
+	// Close closes every connection and the driver itself, and the descriptors of Detached and Accepted events that Wait has
+	// not returned; listening sockets stay open.
 	Close() error
 }
 
-// Taken is the FD of a Detached event whose descriptor the core has made its own.
+// Timed is a core that wants to know how long its turns take, from Wait to the end of Submit.
+type Timed interface {
+	// Turned tells of one turn, in nanoseconds.
+	Turned(took int64)
+}
+
+// Taken is the FD of a Detached or Accepted event whose descriptor the core has made its own.
 const Taken = -1
 
-// Run drives the core until it stops. Descriptors of Detached events that the core has not taken then, also because it
-// panics, are given to lost.
+// Run drives the core until it stops. Descriptors of Detached and Accepted events that the core has not taken then, also
+// because it panics, are given to lost.
 func Run(c Core, d Driver, lost func(fd int)) {
 	var events []Event
 	var now int64
+	timed, _ := c.(Timed)
 	defer func() { Untaken(events, lost) }()
 	for !c.Stopped() {
 		events, now = d.Wait(c.Deadline())
@@ -173,13 +192,16 @@ func Run(c Core, d Driver, lost func(fd int)) {
 			c.Step(&events[i])
 		}
 		d.Submit(c.Ops())
+		if timed != nil {
+			timed.Turned(d.Now() - now)
+		}
 	}
 }
 
-// Untaken gives the descriptors of Detached events that nobody has taken to lost.
+// Untaken gives the descriptors of Detached and Accepted events that nobody has taken to lost.
 func Untaken(events []Event, lost func(fd int)) {
 	for i := range events {
-		if e := &events[i]; e.Kind == Detached && e.FD != Taken {
+		if e := &events[i]; (e.Kind == Detached || e.Kind == Accepted) && e.FD != Taken {
 			lost(int(e.FD))
 			e.FD = Taken
 		}

@@ -49,7 +49,7 @@ func TestDescriptorsThatNobodyHasTakenAreNotLost(t *testing.T) {
 		var lost []int
 		func() {
 			defer func() { _ = recover() }()
-			Run(&c.core, giver{[]Event{{Kind: Detached, FD: 7}, {Kind: Received, FD: 9}, {Kind: Detached, FD: 8}}},
+			Run(&c.core, giver{[]Event{{Kind: Detached, FD: 7}, {Kind: Received, FD: 9}, {Kind: Accepted, FD: 8}}},
 				func(fd int) { lost = append(lost, fd) })
 		}()
 		if !slices.Equal(lost, c.want) {

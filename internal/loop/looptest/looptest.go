@@ -29,7 +29,7 @@ type Open func(t *testing.T) loop.Driver
 // RunOver runs the suite over the connections of one Net.
 func RunOver(t *testing.T, open Open, net Net) {
 	for _, p := range promises {
-		if p.socketsOnly && !net.Sockets() {
+		if _, listens := net.(Listens); p.socketsOnly && !net.Sockets() || p.listens && !listens {
 			continue
 		}
 		t.Run(p.name, func(t *testing.T) {
@@ -47,6 +47,8 @@ type promise struct {
 	check func(*rig)
 	// socketsOnly needs the system: its descriptors, its threads, its clock, its buffers.
 	socketsOnly bool
+	// listens needs a Net that Listens.
+	listens bool
 }
 
 var promises = []promise{
@@ -82,6 +84,15 @@ var promises = []promise{
 	{name: "DetachGivesTheSocketBack", check: detach},
 	{name: "DetachedSocketMovesBetweenDrivers", check: detachMoves},
 	{name: "DetachAfterTheEnd", check: detachAfterEnd},
+
+	{name: "ListenAcceptsWhoConnects", check: acceptsAll, listens: true},
+	{name: "AcceptedSocketsWork", check: acceptedWorks, listens: true},
+	{name: "LoopsShareAListeningSocket", check: listenersShare, listens: true},
+	{name: "DetachEndsListening", check: detachListening, listens: true},
+	{name: "CloseEndsListening", check: closeListening, listens: true},
+	{name: "ListeningFailsForLackOfDescriptors", check: listenWithoutRoom, listens: true},
+	{name: "AcceptingStarvesNobody", check: acceptStarvesNobody, listens: true},
+	{name: "ListeningLeaksNothing", check: listenNoLeak, listens: true},
 
 	{name: "DeadlineIsHonoured", check: deadline, socketsOnly: true},
 	{name: "ClockNeverGoesBack", check: clock},

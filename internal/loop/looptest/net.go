@@ -15,6 +15,12 @@ type Net interface {
 	Sockets() bool
 }
 
+// Listens is a Net that can also be listened in.
+type Listens interface {
+	// Listen makes a listening, non-blocking socket, which is the test's, and what connects to it without waiting.
+	Listen(t *testing.T) (fd int, connect func() Far)
+}
+
 // Far is one end of a connection in the hands of the test. It never waits.
 type Far interface {
 	// Write offers p and returns how much of it was taken: 0 and no error if the connection is full.

@@ -48,6 +48,7 @@ type life struct {
 	congestions, drains      int
 	detached                 bool
 	fd                       int32
+	accepted                 []int32 // by a listening socket; the test's
 
 	// over: no events may follow, as it was closed, finished or detached. closed: that was asked for.
 	over, closed bool
@@ -68,7 +69,9 @@ func (r *rig) close() {
 		r.t.Errorf("closing the driver: %v", err)
 	}
 	for _, l := range r.lives {
-		l.far.Close()
+		if l.far != nil {
+			l.far.Close()
+		}
 	}
 	r.d = nil
 }
@@ -222,13 +225,16 @@ func (r *rig) note(e *loop.Event) {
 		l.detached, l.over, l.fd = true, true, e.FD
 		l.got = append(l.got, e.Data...)
 		r.free = append(r.free, e.Conn.Slot())
+	case loop.Accepted:
+		l.accepted = append(l.accepted, e.FD)
+		e.FD = loop.Taken
 	default:
 		r.t.Fatalf("event of unknown kind %d", e.Kind)
 	}
 }
 
 func name(k loop.EventKind) string {
-	names := [...]string{"?", "Received", "Ended", "Failed", "Congested", "Drained", "Detached", "Woken"}
+	names := [...]string{"?", "Received", "Ended", "Failed", "Congested", "Drained", "Detached", "Woken", "Accepted"}
 	if int(k) < len(names) {
 		return names[k]
 	}
