@@ -17,12 +17,13 @@ type Cache struct {
 	late atomic.Int64
 
 	// mu is of the writers.
-	mu       sync.Mutex
-	maxEntry int
-	clock    clock
-	probes   probes
-	puts     uint64
-	ends     [endings]uint64
+	mu         sync.Mutex
+	maxEntry   int
+	clock      clock
+	probes     probes
+	dependents dependents
+	puts       uint64
+	ends       [endings]uint64
 }
 
 // Settings bound a Cache.
@@ -36,7 +37,7 @@ type Settings struct {
 
 // New is a Cache without entries.
 func New(s Settings) *Cache {
-	c := &Cache{probes: probes{useful: 1<<probesCounted - 1}}
+	c := &Cache{probes: probes{useful: 1<<probesCounted - 1}, dependents: dependents{}}
 	c.Configure(s)
 	return c
 }
@@ -180,6 +181,7 @@ func (c *Cache) add(e *Entry) {
 	c.puts++
 	c.bytes.Add(e.size)
 	c.clock.add(e)
+	c.dependents.add(&e.Evidence)
 	if isProbe(e.hash) {
 		c.probes.add(e)
 	}
@@ -191,6 +193,7 @@ func (c *Cache) add(e *Entry) {
 func (c *Cache) drop(e *Entry, why ending) {
 	c.index.remove(e)
 	c.clock.remove(e)
+	c.dependents.remove(&e.Evidence)
 	c.probes.close(e)
 	c.bytes.Add(-e.size)
 	c.ends[why]++

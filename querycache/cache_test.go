@@ -2,6 +2,7 @@ package querycache
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -63,10 +64,14 @@ func (c cached) check() {
 	s := c.Status()
 	var bytes int64
 	indexed := 0
+	found := dependents{}
 	for i := range c.index.parts {
 		for _, e := range c.index.parts[i].entries(nil) {
 			indexed++
 			bytes += e.size
+			for _, t := range e.Evidence.tables {
+				found[t]++
+			}
 		}
 	}
 	switch {
@@ -74,6 +79,8 @@ func (c cached) check() {
 		c.t.Fatalf("there are %d entries of %d bytes: %+v", indexed, bytes, s)
 	case s.Puts != uint64(s.Entries)+s.Evicted+s.Stale+s.Expired+s.Purged+s.Replaced:
 		c.t.Fatalf("entries are lost: %+v", s)
+	case !maps.Equal(c.dependents, found):
+		c.t.Fatalf("on tables depend %v entries, and counted are %v", found.named(), c.dependents.named())
 	}
 	ring := 0
 	for e := c.clock.hand; e != nil && (ring == 0 || e != c.clock.hand) && ring <= s.Entries; e = e.next {
@@ -402,5 +409,23 @@ func BenchmarkGet(b *testing.B) {
 		if c.Get(Hash(key), key, 0) == nil {
 			b.Fatal("missed")
 		}
+	}
+}
+
+// BenchmarkPut is of replies that depend on two of a hundred tables, for each of which another goes.
+func BenchmarkPut(b *testing.B) {
+	const keys = 1 << 16
+	c := New(Settings{MaxBytes: keys / 2 * 600, MaxEntryBytes: 1 << 16})
+	ledger := NewLedger()
+	var reads [50][]*Table
+	for i := range reads {
+		reads[i] = []*Table{ledger.Table(fmt.Sprint("a", i)), ledger.Table(fmt.Sprint("b", i))}
+	}
+	reply := make([]byte, 100)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		key := AppendKey(nil, 1, 2, Executed, nil, []byte("SELECT * FROM a JOIN b USING (id) WHERE id = $1"), fmt.Append(nil, i%keys))
+		evidence, _ := ledger.Evidence(reads[i%len(reads)])
+		c.Put(Hash(key), key, &Entry{Reply: reply, Evidence: evidence, Until: 10})
 	}
 }

@@ -95,6 +95,15 @@ func (b *busy) write(n uint64) {
 	table.acknowledged.Store(content)
 }
 
+// count looks at the tables: not more depend on one than there are keys of it.
+func (b *busy) count(t *testing.T) {
+	for i, n := range b.c.Dependents(b.ledger.Tables()) {
+		if n < 0 || n > busyKeys/busyTables {
+			t.Errorf("%d entries depend on table %d, of which there are %d keys", n, i, busyKeys/busyTables)
+		}
+	}
+}
+
 func (b *busy) purge(n uint64) {
 	began := b.order.Add(1)
 	b.c.Purge(b.tables[n].Name)
@@ -147,6 +156,7 @@ func TestNobodyGetsWhatDoesNotHold(t *testing.T) {
 			for r := rand.New(rand.NewPCG(seed, 100+loop)); !done.Load(); {
 				b.read(t, r.Uint64N(busyKeys))
 				b.c.Admits(r.Uint64N(busyKeys) + 1)
+				b.count(t)
 			}
 		})
 	}

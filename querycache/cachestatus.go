@@ -34,7 +34,7 @@ func (c *Cache) ending(e *Entry, otherwise ending) ending {
 	return otherwise
 }
 
-// Status is the figures of one moment. It waits for writers.
+// Status is the figures of one moment. It waits for writers, and writers hardly for it: it looks at no entry.
 func (c *Cache) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,20 +50,4 @@ func (c *Cache) Status() Status {
 		Purged:   c.ends[purged],
 		Replaced: c.ends[replaced],
 	}
-}
-
-// Tables is how many entries depend on each table of a ledger. Writers wait meanwhile.
-func (c *Cache) Tables(of *Ledger) map[*Table]int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	counts := map[*Table]int{}
-	for e, n := c.clock.hand, 0; n < c.clock.n; e, n = e.next, n+1 {
-		if e.Evidence.all != &of.All {
-			continue
-		}
-		for _, t := range e.Evidence.tables {
-			counts[t]++
-		}
-	}
-	return counts
 }

@@ -75,6 +75,13 @@ func (l *listener) Lost(err error) {
 	l.tell("lost")
 }
 
+// why is what it was lost for.
+func (l *listener) why() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost
+}
+
 func (l *listener) logged(level, message, cause string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

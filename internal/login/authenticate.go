@@ -30,16 +30,13 @@ var errWrongPassword = fmt.Errorf("%w: the password is wrong", errDenied)
 // authenticate lets the client prove that it is the user. Whatever is wrong with user and password, it takes the
 // same messages and the same work, and the client is told the same; the Refusal's Cause tells the log.
 func (h *handshake) authenticate(ctx context.Context, user, database string, auth Auth) error {
-	if auth.Method == Trust || auth.Method == Cert {
-		return nil
-	}
 	who := Identity{User: user, Database: database}
+	if auth.Method == Trust || auth.Method == Cert {
+		return auth.checkKnown(ctx, who)
+	}
 	secret, known, err := auth.Credentials.Lookup(ctx, who)
 	if err != nil {
-		return &Refusal{
-			SQLState: "08006", Message: fmt.Sprintf("the password of user \"%s\" cannot be looked up", user),
-			Hint: "Try again; the log of the pooler tells more.", Cause: err,
-		}
+		return cannotLookUp(user, err)
 	}
 	check, err := h.ask(auth.Method, user, secret)
 	// The password may have been changed since we were told it. Users that do not exist are asked for again as well: it

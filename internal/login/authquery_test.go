@@ -341,7 +341,12 @@ func TestAuthQueryThatHangsEndsInTime(t *testing.T) {
 	if _, _, err := q.Lookup(ctx, alice); err == nil || time.Since(began) > 3*time.Second {
 		t.Fatalf("%v after %s", err, time.Since(began))
 	}
-	_, _, err := q.Lookup(t.Context(), alice)
+	var err error
+	for range 3 { // where others have the machine for a second, it is given up before Postgres does
+		if _, _, err = q.Lookup(t.Context(), alice); err != nil && strings.Contains(err.Error(), "has to answer within 4s") {
+			break
+		}
+	}
 	if err == nil || !strings.Contains(err.Error(), "has to answer within 4s") {
 		t.Fatalf("%v after %s", err, time.Since(began))
 	}

@@ -1,5 +1,7 @@
 package prepared
 
+import "encoding/binary"
+
 // idleList is the statements nobody refers to, most recently released first.
 type idleList struct {
 	newest, oldest StmtID
@@ -34,6 +36,20 @@ func (s *Statements) unlinkIdle(id StmtID) {
 	s.idle.count--
 	s.idle.bytes -= len(st.data)
 }
+
+// Sum is the beginning of a statement's hash: with it, an ID can be remembered without a reference, see Recall.
+func (s *Statements) Sum(id StmtID) uint32 { return s.at(id).hash.sum() }
+
+// Recall takes a reference to a statement that was known by its ID and Sum, and may have been forgotten since; false: it has.
+func (s *Statements) Recall(id StmtID, sum uint32) bool {
+	if st := &s.list[id]; st.data == nil || st.hash.sum() != sum {
+		return false
+	}
+	s.retain(id)
+	return true
+}
+
+func (h Hash) sum() uint32 { return binary.LittleEndian.Uint32(h[:]) }
 
 // forgetOldest forgets the statement that has been idle longest. It reports false if there is none.
 func (s *Statements) forgetOldest() bool {

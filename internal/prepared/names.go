@@ -125,6 +125,14 @@ func (n *Names) NameOf(client uint32, head *uint32, stmt StmtID) []byte {
 	return nil
 }
 
+// Count is how many names a client with this head of its list has given.
+func (n *Names) Count(head uint32) (count int) {
+	for b := head; b != 0; b = n.bindings.at(b).next {
+		count++
+	}
+	return count
+}
+
 // Latest is the name that a client, with this head of its list, has given last; false if it has none. A view, valid until
 // the next Set, Delete or Clear.
 func (n *Names) Latest(head uint32) (name []byte, stmt StmtID, ok bool) {

@@ -128,7 +128,7 @@ func eachVersion(t *testing.T, test func(t *testing.T, major int)) {
 func TestWhatAPrimaryAndItsReplicaTell(t *testing.T) {
 	s := pgtest.Start(t, pgtest.Options{Replication: true})
 	r := s.Replica(t)
-	w := startWatch(t, &watch{}, 5*time.Second, r.Addr(), s.Addr())
+	w := startWatch(t, &watch{}, patience, r.Addr(), s.Addr())
 	primary := w.await(t, s.Addr(), "a primary", isPrimary)
 	known := primary.System != 0 && primary.Position != 0 && primary.Flushed != 0 && primary.Mark != 0 && primary.Latency > 0
 	if primary.Timeline != 1 || !known {
@@ -153,7 +153,7 @@ func TestAnIdleReplicaIsNotBehind(t *testing.T) {
 	r := s.Replica(t)
 	must(t, s.Exec(t.Context(), "postgres", "CREATE TABLE t (a int)", "SELECT pg_switch_wal()"))
 	must(t, s.CaughtUp(t.Context(), r))
-	w := startWatch(t, &watch{}, 5*time.Second, s.Addr(), r.Addr())
+	w := startWatch(t, &watch{}, patience, s.Addr(), r.Addr())
 	primary := w.await(t, s.Addr(), "a primary", isPrimary)
 	w.await(t, r.Addr(), "a replica that has replayed", func(r routing.Report) bool { return r.Position >= primary.Position })
 }
@@ -170,7 +170,7 @@ func TestAnOpenTransactionMakesNoReplicaLate(t *testing.T) {
 	must(t, s.CaughtUp(t.Context(), r))
 	_, err = conn.Exec(t.Context(), "BEGIN; INSERT INTO t VALUES (1)")
 	must(t, err)
-	w := startWatch(t, &watch{}, 5*time.Second, s.Addr(), r.Addr())
+	w := startWatch(t, &watch{}, patience, s.Addr(), r.Addr())
 	primary := w.await(t, s.Addr(), "unwritten log", func(r routing.Report) bool { return isPrimary(r) && r.Position > r.Flushed })
 	w.await(t, r.Addr(), "a replica that has what is flushed", func(r routing.Report) bool { return r.Position >= primary.Flushed })
 }
@@ -183,15 +183,16 @@ func TestAPositionIncludesWhatWasAcknowledged(t *testing.T) {
 	conn, err := s.Super(t.Context(), "postgres")
 	must(t, err)
 	defer conn.Close(context.Background())
-	w := startWatch(t, &watch{}, 5*time.Second, s.Addr())
+	w := startWatch(t, &watch{}, patience, s.Addr())
 	before := w.await(t, s.Addr(), "a primary", isPrimary)
 	_, err = conn.Exec(t.Context(), "CREATE TABLE t (a int)")
 	must(t, err)
 	for range 5 {
 		_, err = conn.Exec(t.Context(), "INSERT INTO t VALUES (1)")
 		must(t, err)
+		asked := w.mark()
 		w.forget()
-		after := w.await(t, s.Addr(), "a primary", isPrimary)
+		after := w.await(t, s.Addr(), "a primary", func(r routing.Report) bool { return isPrimary(r) && r.Mark > asked })
 		if after.Position <= before.Position {
 			t.Errorf("an acknowledged commit did not move the position %X", uint64(after.Position))
 		}
@@ -202,7 +203,7 @@ func TestAPositionIncludesWhatWasAcknowledged(t *testing.T) {
 func TestAPromotedReplicaIsOnANewTimeline(t *testing.T) {
 	s := pgtest.Start(t, pgtest.Options{Replication: true})
 	r := s.Replica(t)
-	w := startWatch(t, &watch{}, 5*time.Second, s.Addr(), r.Addr())
+	w := startWatch(t, &watch{}, patience, s.Addr(), r.Addr())
 	w.await(t, r.Addr(), "a replica", isReplica)
 	must(t, r.Exec(t.Context(), "postgres", "SELECT pg_promote()"))
 	promoted := w.await(t, r.Addr(), "a promoted replica", isPrimary)
@@ -221,7 +222,7 @@ func TestEveryVersionAsStandbyAndPromoted(t *testing.T) {
 			Version: major, Replication: true, Files: map[string]string{"standby.signal": ""},
 			Settings: map[string]string{"max_wal_senders": "10"}, // as initdb's, or it does not start
 		})
-		w := startWatch(t, &watch{}, 5*time.Second, s.Addr())
+		w := startWatch(t, &watch{}, patience, s.Addr())
 		standby := w.await(t, s.Addr(), "a standby", isReplica)
 		if standby.System == 0 || standby.Timeline != 0 {
 			t.Errorf("a standby of nobody tells %+v", standby)
@@ -251,7 +252,7 @@ func TestAnUnprivilegedRole(t *testing.T) {
 					must(t, s.Exec(t.Context(), "postgres", "REVOKE EXECUTE ON FUNCTION pg_catalog."+function+" FROM PUBLIC"))
 					defer s.Exec(context.Background(), "postgres", "GRANT EXECUTE ON FUNCTION pg_catalog."+function+" TO PUBLIC")
 				}
-				w := startWatch(t, &watch{user: "watcher"}, 5*time.Second, s.Addr())
+				w := startWatch(t, &watch{user: "watcher"}, patience, s.Addr())
 				if r := w.await(t, s.Addr(), "an answer", func(routing.Report) bool { return true }); r.Failed != "" || !wanted(r) {
 					t.Errorf("it tells %+v", r)
 				}
@@ -266,7 +267,7 @@ func TestAnUnprivilegedRole(t *testing.T) {
 // A permission that is taken away while the connection is open costs what it was for, and no failure.
 func TestAPermissionThatIsTakenAway(t *testing.T) {
 	s := pgtest.Start(t, pgtest.Options{Roles: []pgtest.Role{{Name: "watcher"}}})
-	w := startWatch(t, &watch{user: "watcher"}, 5*time.Second, s.Addr())
+	w := startWatch(t, &watch{user: "watcher"}, patience, s.Addr())
 	w.await(t, s.Addr(), "a primary with its timeline", func(r routing.Report) bool { return r.Timeline == 1 })
 	must(t, s.Exec(t.Context(), "postgres", "REVOKE EXECUTE ON FUNCTION pg_catalog.pg_walfile_name(pg_lsn) FROM PUBLIC"))
 	r := w.await(t, s.Addr(), "a primary without a timeline", func(r routing.Report) bool { return r.Timeline == 0 })
@@ -278,7 +279,7 @@ func TestAPermissionThatIsTakenAway(t *testing.T) {
 func TestAWrongPasswordIsNoFailure(t *testing.T) {
 	s := pgtest.Start(t, pgtest.Options{Auth: "scram-sha-256", Roles: []pgtest.Role{{Name: "watcher", Password: "right"}}})
 	for _, secret := range []string{"wrong", ""} {
-		w := startWatch(t, &watch{user: "watcher", secret: secret}, 5*time.Second, s.Addr())
+		w := startWatch(t, &watch{user: "watcher", secret: secret}, patience, s.Addr())
 		for range 3 {
 			if r := w.await(t, s.Addr(), "an answer", func(routing.Report) bool { return true }); !isUnknown(r) {
 				t.Errorf("with password %q it tells %+v", secret, r)
@@ -286,7 +287,7 @@ func TestAWrongPasswordIsNoFailure(t *testing.T) {
 			w.forget()
 		}
 	}
-	w := startWatch(t, &watch{user: "watcher", secret: "right"}, 5*time.Second, s.Addr())
+	w := startWatch(t, &watch{user: "watcher", secret: "right"}, patience, s.Addr())
 	w.await(t, s.Addr(), "a primary", isPrimary)
 }
 
@@ -302,11 +303,17 @@ func TestAPausedServer(t *testing.T) {
 	if r := w.await(t, s.Addr(), "a failure", isFailed); r.Failed != "no answer within 1s" {
 		t.Errorf("it tells %+v", r)
 	}
-	w.mu.Lock()
-	if n := len(w.reports[other.Addr()]); n < 3 {
-		t.Errorf("the other was asked %d times in a second", n)
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		w.mu.Lock()
+		mine, others := len(w.reports[s.Addr()]), len(w.reports[other.Addr()])
+		w.mu.Unlock()
+		if others >= 3*mine {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the other was asked %d times while this one failed %d times", others, mine)
+		}
 	}
-	w.mu.Unlock()
 	must(t, s.Resume())
 	w.forget()
 	w.await(t, s.Addr(), "a primary that is back", isPrimary)
@@ -314,12 +321,10 @@ func TestAPausedServer(t *testing.T) {
 
 func TestAStoppedServer(t *testing.T) {
 	s := pgtest.Start(t, pgtest.Options{})
-	w := startWatch(t, &watch{}, 5*time.Second, s.Addr())
+	w := startWatch(t, &watch{}, patience, s.Addr())
 	w.await(t, s.Addr(), "a primary", isPrimary)
 	must(t, s.Stop(pgtest.Fast))
-	if r := w.await(t, s.Addr(), "a failure", isFailed); !strings.Contains(r.Failed, "refused") && !strings.Contains(r.Failed, "57P03") {
-		t.Errorf("it tells %+v", r)
-	}
+	w.await(t, s.Addr(), "a refusal", func(r routing.Report) bool { return strings.Contains(r.Failed, "refused") })
 	must(t, s.StartAgain(t.Context()))
 	w.forget()
 	w.await(t, s.Addr(), "a primary that is back", isPrimary)
@@ -335,15 +340,22 @@ func TestNothingIsLeft(t *testing.T) {
 	told.Add(1)
 	var first sync.Once
 	p := New(Config{
-		Interval: 20 * time.Millisecond, Timeout: 5 * time.Second, Upstreams: []routing.Declared{{Address: s.Addr()}},
+		Interval: 20 * time.Millisecond, Timeout: patience, Upstreams: []routing.Declared{{Address: s.Addr()}},
 		Dial: w.dial, Reach: login.Reach, Mark: w.mark, Now: func() int64 { return 0 },
 		Probed: func(int64, routing.Report) { first.Do(told.Done) },
 	})
 	ended := make(chan struct{})
 	go func() { p.Run(ctx); close(ended) }()
 	told.Wait()
-	if n, err := s.Connections(t.Context(), ""); n != 1 || err != nil {
-		t.Errorf("%d connections, %v", n, err)
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) { // those that have made the server may be leaving
+		n, err := s.Connections(t.Context(), "")
+		must(t, err)
+		if n == 1 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d connections", n)
+		}
 	}
 	cancel()
 	<-ended

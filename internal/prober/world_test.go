@@ -55,6 +55,12 @@ func (w *world) dial(ctx context.Context, address string) (server, error) {
 	return &fakeConnection{s}, nil
 }
 
+func (w *world) reach(_ context.Context, address string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.servers[address].unreach
+}
+
 func (c *fakeConnection) ask(ctx context.Context, mark func() uint64) (routing.Report, error) {
 	m := mark()
 	c.world.mu.Lock()
@@ -132,7 +138,7 @@ func probing(t *testing.T, test func(*testing.T, *world, *Prober), reports ...ro
 		}
 		p := New(Config{
 			Interval: testInterval, Timeout: testTimeout, Upstreams: declared,
-			Reach:  func(_ context.Context, address string) error { return w.servers[address].unreach },
+			Reach:  w.reach,
 			Mark:   func() uint64 { return w.marks.Add(1) },
 			Now:    func() int64 { return int64(time.Since(w.began)) },
 			Probed: w.probed,
