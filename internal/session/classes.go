@@ -59,6 +59,17 @@ func (e *Env) fingerprint(text []byte, id prepared.StmtID) uint64 {
 	return p.of
 }
 
+// FingerprintOf is that of a statement, 0 if it has none; false if that is not known yet, which costs a look at a table.
+func (e *Env) FingerprintOf(id prepared.StmtID) (of uint64, known bool) {
+	if int(id) >= len(e.prints) || id == prepared.None || e.prints[id].hash != e.Statements.Hash(id) {
+		return 0, false
+	}
+	return e.prints[id].of, true
+}
+
+// ReadFingerprint is that of a text, of a statement where id is not None; 0 if it has none. It may read the whole text.
+func (e *Env) ReadFingerprint(text []byte, id prepared.StmtID) uint64 { return e.fingerprint(text, id) }
+
 // Fingerprint is that of a text of which there is no statement; false if it has none, or it would not be remembered for whoever asks next.
 func (e *Env) Fingerprint(text []byte) (of uint64, ok bool) {
 	if len(text) > maxLastPrint {

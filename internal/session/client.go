@@ -44,7 +44,7 @@ type Client struct {
 	Unreadable bool
 	// fromSQL: it has prepared statements by SQL.
 	fromSQL bool
-	// BackslashQuotes: it began with standard_conforming_strings off.
+	// BackslashQuotes: it has standard_conforming_strings off, as far as it has been told.
 	BackslashQuotes bool
 
 	// Settings identifies what its session is set to, Startup what it was at login, and Meaning that part of Settings which
@@ -67,6 +67,15 @@ func (c *Client) AmidBatch() bool { return c.local || c.skip || c.refused }
 // Refuse lets the client go on after it was told, with an error, that its next frame is not going to be served: up to
 // the end of that query, or of that pipeline, nothing is done, and then it is told that it may go on.
 func (c *Client) Refuse() { c.refused = true }
+
+// Statements is how many prepared statements the client has, the unnamed one included.
+func (c *Client) Statements(e *Env) (n int) {
+	n = e.Names.Count(c.names)
+	if c.unnamed != prepared.None {
+		n++
+	}
+	return n
+}
 
 // Forget gives back what the client holds of the shard.
 func (c *Client) Forget(e *Env) {

@@ -41,6 +41,12 @@ type Env struct {
 	// statement where id is not None; nil is what nobody can read. Defining is of those that package grammar does not understand.
 	Runs func(s *Server, text []byte, id prepared.StmtID, effects sql.Effects, defining Defining)
 
+	// OnRan, if set, is told each query that Server.Queries counts; see ran.go.
+	OnRan func(*Server, *Ran)
+	ran   Ran
+
+	// Prepares counts prepared statements; whoever feeds a client takes it.
+	Prepares Prepares
 	// Refused is how often a client that has a server was told an error of ours, which no server has said.
 	Refused uint64
 
@@ -67,6 +73,16 @@ type Env struct {
 	shaped []shaped
 	// reading is what the names in the text mean that was read last.
 	reading reading
+}
+
+// Prepares is how often statements with a name were prepared by clients, and on servers, and bound on servers.
+type Prepares struct{ ByClients, OnServers, Binds uint64 }
+
+// Add adds what other has counted.
+func (p *Prepares) Add(other Prepares) {
+	p.ByClients += other.ByClients
+	p.OnServers += other.OnServers
+	p.Binds += other.Binds
 }
 
 // NewEnv is the environment of one shard.

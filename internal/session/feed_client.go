@@ -189,9 +189,11 @@ func (f *feed) message(typ byte, length int, frame []byte) {
 	s := f.s
 	switch typ {
 	case pgwire.Query:
+		s.behind = s.behind || !s.owesNothing()
 		f.query(length, frame)
 		f.endUnit()
 	case pgwire.Parse:
+		s.behind = s.behind || !s.owesNothing()
 		f.parse(length, frame)
 	case pgwire.Bind:
 		f.bind(length, frame)
@@ -364,6 +366,7 @@ func (f *feed) query(length int, frame []byte) {
 	}
 	o := f.s.owed.push(oweQuery, prepared.None)
 	o.hides = hides
+	f.keepText(o, withoutNUL(text))
 	if named || edited {
 		f.oweRead()
 	}

@@ -151,11 +151,16 @@ func (s *Server) message(e *Env, c *Client, m []byte, length int, before []byte)
 			s.settle(e, s.owed.pop())
 			return hidden, true
 		}
-		show = s.visible()
+		if show = s.visible(); show == 0 && len(m) == length {
+			s.ranRows += rowsInTag(m[pgwire.HeaderLen:])
+		}
 		s.answered(e, c, oweExecute)
 		return show, true
 	case pgwire.EmptyQueryResponse, pgwire.PortalSuspended:
 		show = s.visible()
+		if m[0] == pgwire.PortalSuspended && s.owed.first() == oweExecute {
+			s.ranRows += uint64(s.owed.at(s.owed.head).runs.length)
+		}
 		s.answered(e, c, oweExecute)
 		return show, true
 	case pgwire.ParseComplete:

@@ -59,6 +59,7 @@ func (f *feed) parseLocally(length int, frame []byte) bool {
 		e.release(id)
 		return false
 	}
+	e.Prepares.ByClients++
 	f.answer(length, pgwire.ParseComplete)
 	return true
 }

@@ -91,6 +91,7 @@ func (f *feed) prepareNatively(amid bool) {
 			f.runOurs(e.Statements.Text(id), oweExecuteOurs, prepared.None)
 			f.awaitText(name, e.Statements.Text(id), true, amid, s.owed.tail-3) // which is followed by two entries
 		} else {
+			e.Prepares.OnServers++
 			s.owed.push(oweParseOurs, prepared.None)
 			s.open = true
 			f.put(f.buildParse(name, id))

@@ -78,6 +78,8 @@ type owed struct {
 	// untold: with a Bind: it may, by a Describe of the portal, of which the name lies behind that of the statement.
 	untold    bool
 	portalLen uint32
+	// runs is, with an Execute or a Query, what it runs.
+	runs subject
 }
 
 // MaxOwed bounds the replies owed by one server. A client that sends more before it reads any is made to wait; a
@@ -92,6 +94,7 @@ type Owed struct {
 	ring       []owed // length a power of two
 	head, tail uint32
 	names      []byte
+	texts      []byte // of simple Queries, as far as they are kept; see subject
 	// batches counts the entries that end with ReadyForQuery.
 	batches int
 	// flushed is what the tail was at the last Flush: what is before it is answered without a Sync.
@@ -123,7 +126,7 @@ func (q *Owed) push(kind Kind, stmt prepared.StmtID) *owed {
 		q.ring = bigger
 	}
 	if q.head == q.tail {
-		q.names = q.names[:0]
+		q.names, q.texts = q.names[:0], q.texts[:0]
 	}
 	o := q.at(q.tail)
 	*o = owed{kind: kind, stmt: stmt}

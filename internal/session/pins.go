@@ -92,3 +92,26 @@ func pinsOf(f sql.Effects) (p Pins) {
 	}
 	return p
 }
+
+// EndSession is for a server whose client has had it in pool_mode session, and is to give it back as in another mode: anything may have become
+// of its session.
+func (s *Server) EndSession() {
+	s.Pins &^= PinSession
+	s.unread()
+}
+
+// Misread notes that Postgres may have read what it was sent otherwise than it was read here: anything may have become of the
+// session. Where a text has named the setting that changes how texts are read, that is known, see touchSettings, unless another text was sent
+// behind it.
+func (s *Server) Misread(setting string) {
+	if s.behind || !s.Touched.has(setting) {
+		s.unread()
+	}
+}
+
+// unread has Postgres asked about all of the session.
+func (s *Server) unread() {
+	s.Touched.Unknown, s.Touched.once = true, false
+	s.Touched.State |= askable | PinPrepare
+	s.Sequences.Drew = true
+}

@@ -24,6 +24,8 @@ const (
 	TokenSetting = "pgmux.causal_token"
 	RouteSetting = "pgmux.route"
 	CacheSetting = "pgmux.cache"
+	// WhySetting tells why what the session asked before went as it did.
+	WhySetting = "pgmux.why"
 )
 
 // A causal token is 1:<process>:<mark>: the mark of the newest write of a session, and the process whose marks these are, in

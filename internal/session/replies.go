@@ -29,18 +29,12 @@ func (s *Server) answered(e *Env, c *Client, kind Kind) {
 	case kind == oweExecute && first == oweExecuteOurs:
 		s.settle(e, s.owed.pop())
 	case first == kind:
-		s.settle(e, s.owed.pop())
+		o := s.owed.pop()
+		s.settle(e, o)
 		if kind == oweExecute {
-			s.count()
+			s.count(e, o.runs)
 		}
 	}
-}
-
-// count counts a query that has been answered.
-func (s *Server) count() {
-	s.Queries++
-	s.Kinds[s.kind]++
-	s.kind = KindOther
 }
 
 // ended ends the entry at the head, which must be the client's or ours.
@@ -70,7 +64,7 @@ func (s *Server) ready(e *Env, c *Client, status byte, before []byte) (show int,
 		show = hidden
 		s.restoringDiscarded = false
 	case oweQuery, oweFunction:
-		s.count()
+		s.count(e, s.owed.at(s.owed.head).runs)
 	case oweSync:
 	default:
 		if !s.unsure {
@@ -94,8 +88,11 @@ func (s *Server) ready(e *Env, c *Client, status byte, before []byte) (show int,
 	}
 	s.copyIn, s.copyEnded, s.reply, s.shapeAsked = false, false, 0, false
 	s.schemaSettled(e)
-	if status == pgwire.StatusIdle && s.owed.len() == 0 {
-		s.reshaped(e)
+	if s.owed.len() == 0 {
+		s.behind = false
+		if status == pgwire.StatusIdle {
+			s.reshaped(e)
+		}
 	}
 	if status == pgwire.StatusIdle && show == 0 {
 		s.Transactions++
@@ -263,6 +260,9 @@ func (s *Server) erred(e *Env, c *Client, m []byte, length int, before []byte) (
 	}
 	s.Touched.once = false
 	s.Channels.rolledBack()
+	if !s.Dying {
+		s.failed(e)
+	}
 	ours := s.visible() == hidden
 	shown := m
 	if len(m) == length {

@@ -202,6 +202,7 @@ func (f *feed) discardAll(length int, frame []byte) {
 	s.setUnnamed(e, prepared.None)
 	f.replace(length, e.keep(pgwire.AppendClose(e.room(16), 'S', nil))) // as a simple Query does
 	f.runOurs(text, oweExecute, prepared.None)
+	f.keepText(s.owed.at(s.owed.tail-3), text) // which is followed by two entries
 	f.extendedOurs(e.Startup.Restore(f.c.Startup, sql.ChangeDiscardAll, nil))
 	f.put(e.keep(pgwire.AppendEmpty(e.room(8), pgwire.Sync)))
 	s.pushSync()

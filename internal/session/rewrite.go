@@ -197,8 +197,9 @@ func (f *feed) bindRead(portal []byte) {
 func (f *feed) execute(length int, frame []byte) {
 	s := f.s
 	s.executes = true
+	runs := s.portals.of(frame)
 	if len(s.bound) == 0 {
-		f.forward(oweExecute, length)
+		f.passExecute(runs, length)
 		return
 	}
 	portal, _, _ := pgwire.CString(frame[pgwire.HeaderLen:])
@@ -207,7 +208,7 @@ func (f *feed) execute(length int, frame []byte) {
 			f.ahead(&s.bound[i].mention)
 		}
 	}
-	f.forward(oweExecute, length)
+	f.passExecute(runs, length)
 	for i := range s.bound {
 		b := &s.bound[i]
 		if string(b.portal) != string(portal) {

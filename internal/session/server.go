@@ -21,6 +21,8 @@ type Server struct {
 	Settings uint64
 	// Touched is what its present client may have changed of its session.
 	Touched Touched
+	// behind: a text was sent while what another does was still to come, so that it was read by what had been before that.
+	behind bool
 	// Sequences is what is known of the numbers that its session has drawn, and Habit whether clients ask for such.
 	Sequences Sequences
 	Habit     *Habit
@@ -138,6 +140,10 @@ type Server struct {
 	Queries, Transactions uint64
 	Kinds                 [QueryKinds]uint64
 	kind                  QueryKind // of the last CommandComplete, for the reply that it is of
+	// ranRows is the rows of the query at the head so far, and ranFailed whether it has met an error.
+	ranRows   uint64
+	ranFailed bool
+	portals   portals
 }
 
 // Releasable reports whether the server may serve another client, as far as the protocol tells:
@@ -245,7 +251,7 @@ func (s *Server) Known() {
 func (s *Server) Leave(e *Env) {
 	stray := s.stray || s.unnamed != prepared.None
 	s.setUnnamed(e, prepared.None)
-	s.stray = stray
+	s.stray, s.portals = stray, portals{}
 	if s.Guesses > 0 { // nobody will tell the other shard what has come of them
 		s.texts.doubt()
 		s.Guesses = 0

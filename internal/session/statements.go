@@ -12,7 +12,7 @@ import (
 func (f *feed) parse(length int, frame []byte) {
 	e, c, s := f.e, f.c, f.s
 	if length > len(frame) {
-		f.parseLarge(length)
+		f.parseLarge(length, frame)
 		return
 	}
 	name, text, types, ok := pgwire.ParseBody(frame[pgwire.HeaderLen:])
@@ -40,18 +40,20 @@ func (f *feed) parse(length int, frame []byte) {
 		s.nativeDefines = s.nativeDefines || definesKept(text, f.executed(effects, text))
 		f.pin(effects)
 		f.standing(name, text, effects)
+		e.Prepares.ByClients++
+		e.Prepares.OnServers++
 		amid := s.open
 		f.parseNatively(st, length, name, text, types)
 		f.awaitText(name, text, false, amid, s.owed.tail-1)
 		return
 	}
 	if len(name) > maxName {
-		f.parseLarge(length)
+		f.parseLarge(length, frame)
 		return
 	}
 	id := e.Statements.Intern(f.meaning(), types, text)
 	if id == prepared.None {
-		f.parseLarge(length)
+		f.parseLarge(length, frame)
 		return
 	}
 	e.setEffects(id, f.executed(effects, text))
@@ -78,7 +80,11 @@ func (f *feed) native(name []byte) bool {
 }
 
 // parseLarge forwards a Parse too large to be remembered; its statement stays where it is, and its client with it.
-func (f *feed) parseLarge(length int) {
+func (f *feed) parseLarge(length int, frame []byte) {
+	if len(frame) > pgwire.HeaderLen && frame[pgwire.HeaderLen] != 0 {
+		f.e.Prepares.ByClients++
+		f.e.Prepares.OnServers++
+	}
 	f.s.Pins |= PinLarge
 	f.sequences(0, anything|DrawsSequence, true, false)
 	f.c.setUnnamed(f.e, prepared.None)
@@ -128,6 +134,7 @@ func (f *feed) parseNamed(name []byte, id, on prepared.StmtID, length int) {
 		}
 		// The server is made to refuse it, so that the transaction fails as it would: 42P05, unless the text has a worse
 		// fault.
+		e.Prepares.ByClients++
 		f.ensure(taken)
 		s.owed.pushAbout(oweParse, prepared.None, name)
 		s.open = true
@@ -146,9 +153,11 @@ func (f *feed) parseNamed(name []byte, id, on prepared.StmtID, length int) {
 		f.stop = Await
 		return
 	}
+	e.Prepares.ByClients++
 	if _, ok := e.Names.Set(c.Slot, &c.names, name, id); !ok {
 		e.release(id)
 		e.release(on)
+		e.Prepares.OnServers++
 		s.Pins |= PinLarge
 		f.forward(oweParse, length)
 		return
@@ -170,6 +179,7 @@ func (f *feed) parseNamed(name []byte, id, on prepared.StmtID, length int) {
 	}
 	// If the transaction has failed, or may have, the server is asked all the same: it has to say so.
 	s.mayUndo = s.mayUndo || amid || s.mayRefuse()
+	e.Prepares.OnServers++
 	f.makeRoom(on, state)
 	if on == id {
 		s.owed.pushNamed(oweParse, id, name).schema = e.Schema.changes.Load()
@@ -189,6 +199,7 @@ func (f *feed) bind(length int, frame []byte) {
 	portal, name, end, ok := pgwire.Names2(frame[pgwire.HeaderLen:])
 	if !ok { // or they are so long that they are not looked at
 		f.runsUnread(sql.Unknown, false)
+		f.s.portals = portals{}
 		f.forward(oweBind, length)
 		return
 	}
@@ -210,6 +221,7 @@ func (f *feed) bind(length int, frame []byte) {
 		return
 	}
 	s := f.s
+	f.bindsPortal(portal, id)
 	if known && id != prepared.None {
 		s.remember(f.e.Statements.Text(id))
 	}
@@ -248,6 +260,9 @@ func (f *feed) bind(length int, frame []byte) {
 	s.begins = s.begins || effects.Has(sql.Begins)
 	f.reshape(effects.Has(mayReshape))
 	s.signals(effects)
+	if len(name) > 0 {
+		f.e.Prepares.Binds++
+	}
 	if !known || len(name) == 0 {
 		f.e.release(on)
 		s.owed.push(oweBind, prepared.None)
@@ -436,6 +451,7 @@ func (f *feed) ensure(id prepared.StmtID) prepared.Copy {
 		return made
 	}
 	e.Statements.Retain(id)
+	e.Prepares.OnServers++
 	s.owed.push(oweParseOurs, id)
 	s.open = true
 	f.put(f.buildParse(e.Statements.ServerName(id), id))

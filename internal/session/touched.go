@@ -66,6 +66,12 @@ func (t *Touched) Each(f func(name []byte, how TouchedHow)) {
 	}
 }
 
+// has reports whether a setting may have changed that is named so, in lower case.
+func (t *Touched) has(setting string) (found bool) {
+	t.Each(func(name []byte, _ TouchedHow) { found = found || string(name) == setting })
+	return found
+}
+
 // Once is the hash of the text that has done all of it, if what comes of that depends on nothing but the session.
 func (t *Touched) Once() (text uint64, ok bool) { return t.text, t.once }
 
