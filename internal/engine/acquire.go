@@ -21,6 +21,7 @@ func (s *Shard) acquire(c *client) bool {
 		return false
 	}
 	p.arrivals++
+	s.pools[c.pool].counts.Reasons[c.last.reason]++
 	if srv := s.ownNumbers(c, p); srv != nil {
 		c.since = s.now
 		return s.take(c, srv)
@@ -144,7 +145,9 @@ func (s *Shard) take(c *client, srv *server) bool {
 		s.release(srv)
 		return false
 	}
-	srv.pool.counts.acquireTime(s.now - c.since)
+	srv.waited = s.now - c.since
+	srv.pool.counts.acquireTime(srv.waited)
+	c.got(srv.pool, srv.waited)
 	srv.client, c.server = c.Slot, srv.slot
 	if c.Settings != srv.Settings || !c.welcomed || srv.soiledFor(c) {
 		return s.fit(c, srv)
@@ -192,7 +195,9 @@ func (s *Shard) fitted(srv *server) {
 		}
 		return
 	}
-	s.linkKnown(c, srv)
+	if otherwise := s.linkKnown(c, srv); otherwise != "" {
+		srv.Misread(otherwise) // what was sent ahead was read by what the client knew then
+	}
 	s.cancelNext(srv)
 }
 
@@ -219,10 +224,11 @@ func (s *Shard) misfitted(srv *server, c *client) {
 	s.finishClient(c, message)
 }
 
-// linkKnown notes what a client knows of its new server, having told it what it did not.
-func (s *Shard) linkKnown(c *client, srv *server) {
-	s.tell(c, srv)
+// linkKnown notes what a client knows of its new server, having told it what it did not. It returns what reads does.
+func (s *Shard) linkKnown(c *client, srv *server) (otherwise string) {
+	otherwise = s.tell(c, srv)
 	srv.sumAtLink, srv.paramsAtLink = srv.sum, srv.params
+	return otherwise
 }
 
 // maxAccepted bounds the profiles that a pool is known to take.
@@ -320,6 +326,9 @@ func (s *Shard) waitedTooLong(p *shardPool, since int64) *Refusal {
 		r.Message = why + " within " + seconds(p.config().QueryWaitTimeout) + " (query_wait_timeout)"
 		r.Detail = "Waited " + seconds(waited.Round(time.Millisecond)) + "; " + p.view().describe()
 		r.Hint = "Try again; see GET /postgres/upstreams."
+		if p.shared.paused() {
+			r.Hint = "Try again when it has been resumed; raise query_wait_timeout if pauses take longer."
+		}
 		if len(p.view().upstreams) == 0 {
 			r.Hint = "Can the source of dynamic_upstreams be reached? The log tells."
 		}

@@ -223,5 +223,9 @@ func BenchmarkPreparedQuery(b *testing.B) { benchmarkAsk(b, execute, executeAnsw
 
 func (h *benchHost) Classify(q ClassifyRequest) {}
 func (h *benchHost) ProbeSoon(string, string)   {}
+func (h *benchHost) Trace(Span)                 {}
 func (h *benchHost) Follow(string, string)      {}
+func (h *benchHost) Accepted(uint64, int) bool  { return true }
+func (h *benchHost) AcceptFailed(uint64, int32) {}
+func (h *benchHost) Dismiss(Client, *Refusal)   {}
 func (h *benchHost) Share(string, string)       {}

@@ -39,7 +39,8 @@ type Client struct {
 
 // DialRequest asks the Host for a logged-in server connection. The Host answers with Engine.Dialed, once.
 type DialRequest struct {
-	Ticket                         Ticket
+	Ticket Ticket
+	// Database is what the server is asked for, whatever the client has asked for.
 	Pool, Database, User, Upstream string
 	// Replication and Startup are the parameters to log in with, for a client of its own; mostly empty.
 	Replication string
@@ -111,10 +112,19 @@ type Host interface {
 	// Share asks for what other processes share with a pool of a database. The Host answers with Engine.Shares, as often as that changes, and
 	// Unshared if it gives up.
 	Share(pool, database string)
+	// Accepted gives a client that has connected to a socket named to Engine.Accept: a connected, non-blocking stream socket,
+	// the Host's from then on, whatever it answers. False: there is no room for more, and the shard accepts nobody for a moment.
+	Accepted(name uint64, fd int) (room bool)
+	// AcceptFailed tells that nobody can be accepted there, with the system's error number. It is tried again in a moment.
+	AcceptFailed(name uint64, errno int32)
 	// ProbeSoon asks for a probe of an upstream of a pool out of turn: something has gone wrong with it.
 	ProbeSoon(pool, address string)
+	// Trace takes a transaction that belongs to a trace.
+	Trace(Span)
 	// Log takes a notice for operators.
 	Log(Notice)
+	// Dismiss tells a client that was attached, and that no shard has taken, why it cannot stay, and closes its descriptor.
+	Dismiss(Client, *Refusal)
 	// CloseFD closes a descriptor that no driver has taken yet.
 	CloseFD(fd int)
 	// Random returns a number nobody can guess: half of a cancel key.
@@ -144,6 +154,12 @@ type Notice struct {
 	// Statement is the beginning of the text of what the client did last, and Elapsed how long ago that was over.
 	Statement string
 	Elapsed   time.Duration
+	// Event is its name, if others than the log are to be told as well: what has become of an upstream, or of a pool.
+	Event string
+	// Life is set if it is about the life of a client.
+	Life *Life
+	// Slow is set if it is about a slow query, of which Statement is then the normal form and Elapsed how long it took.
+	Slow *SlowQuery
 	// Cause is what went wrong, with a likely cure.
 	Cause string
 	// Stack is the stack of a bug in the engine.

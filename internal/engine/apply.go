@@ -36,6 +36,7 @@ func (e *Engine) Apply(c *Config) {
 		for _, branch := range p.branches {
 			branch.resize()
 		}
+		e.halted(p)
 		used[p.template] = true
 	}
 	for name, t := range e.templates {
@@ -43,6 +44,7 @@ func (e *Engine) Apply(c *Config) {
 			continue
 		}
 		t.removed.Store(true)
+		t.halts = halts{}
 		if !used[t] && t.clients.Taken() == 0 {
 			delete(e.templates, name)
 		}
@@ -122,10 +124,13 @@ func (e *Engine) joinDeclared(k poolKey) *sharedPool {
 func (e *Engine) joined(k poolKey, t *template) *sharedPool {
 	p := e.pools[k]
 	if p == nil {
-		p = &sharedPool{poolKey: k, template: t, shared: pool.NewShared(len(e.shards), t.config.Load().PoolSize),
-			catalog: e.catalog(k, t), ledger: e.ledgerOf(k.database), feed: e.feedOf(k), fleet: e.fleetOf(feedKey{k.pool, k.database}), id: k.id(),
-			hearers: e.hearersOf(k.database), listenerShard: k.shardOf(len(e.shards))}
+		database := t.config.Load().databaseFor(k)
+		at := feedKey{k.pool, database}
+		p = &sharedPool{poolKey: k, serverDatabase: database, template: t, shared: pool.NewShared(len(e.shards), t.config.Load().PoolSize),
+			catalog: e.catalog(database, t), ledger: e.ledgerOf(database), feed: e.feedOf(at), fleet: e.fleetOf(at), id: k.id(database),
+			hearers: e.hearersOf(database), listenerShard: k.shardOf(len(e.shards))}
 		p.resize()
+		e.halted(p)
 		e.pools[k] = p
 	}
 	p.shards++
@@ -138,13 +143,15 @@ func (e *Engine) joinedBranch(root *sharedPool, upstream string) *sharedPool {
 	defer e.mu.Unlock()
 	p := root.branches[upstream]
 	if p == nil {
-		p = &sharedPool{poolKey: root.poolKey, upstream: upstream, root: root, template: root.template,
+		p = &sharedPool{poolKey: root.poolKey, serverDatabase: root.serverDatabase, upstream: upstream, root: root, template: root.template,
 			shared: pool.NewShared(len(e.shards), root.template.config.Load().PoolSize), catalog: root.catalog, ledger: root.ledger, feed: root.feed, fleet: root.fleet, id: root.id, hearers: root.hearers,
 			listenerShard: root.listenerShard}
 		p.resize()
 		if root.branches == nil {
 			root.branches = map[string]*sharedPool{}
 		}
+		p.renewed = root.renewed
+		e.halted(p)
 		root.branches[upstream] = p
 		root.countTogether()
 	}
@@ -178,7 +185,7 @@ func (e *Engine) part(p *sharedPool) {
 		delete(e.pools, p.poolKey)
 		e.leaveCatalog(p.catalog)
 		p.ledger.pools--
-		e.leaveFeed(feedKey{p.pool, p.database})
+		e.leaveFeed(feedKey{p.pool, p.serverDatabase})
 		e.leaveFleets(p)
 		e.leaveHearers(p)
 	}

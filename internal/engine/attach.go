@@ -3,7 +3,10 @@ package engine
 // Attach hands a logged-in client over. On a refusal the descriptor is still the caller's, and so is the admission.
 func (e *Engine) Attach(c Client) *Refusal {
 	t := e.template(c.Pool)
-	if t == nil {
+	switch {
+	case t == nil && e.draining.Load():
+		return refusedShuttingDown
+	case t == nil:
 		return refusedUnknownPool(c.Pool)
 	}
 	if c.Replication != "" && t.config.Load().Mode != Session {
@@ -37,6 +40,9 @@ func (e *Engine) logIn(t *template, c *Client) (loginID, *Refusal) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if stands := t.halts.at(c.Database); stands&haltNewcomers != 0 {
+		return 0, refusedDisabled(c.Pool, c.Database, stands)
+	}
 	limit := t.config.Load().MaxUserClientConnections
 	login := t.limits.logIn(c.Login, limit)
 	if login == 0 {

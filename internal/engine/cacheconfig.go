@@ -45,9 +45,6 @@ type CacheStatus struct {
 	// Stored replies have been kept, Refused ones not, for want of room or for their size; Evicted ones made room, Invalidated ones stopped
 	// being true.
 	Stored, Refused, Evicted, Invalidated uint64
-	// Tables is those that reads have depended on or writes have changed, Forms the normal forms of what was asked; in no order.
-	Tables []CacheTable
-	Forms  []CacheForm
 }
 
 // CacheTable is a table of a database, by its name without a schema.

@@ -197,12 +197,18 @@ func (s *Shard) answerWith(c *client, q *question, e *querycache.Entry, status b
 	counts := &s.pools[c.pool].counts
 	counts.BytesSent += uint64(len(e.Reply))
 	counts.Queries++
+	counts.Reasons[ReasonCached]++
+	c.decides(ReasonCached)
+	if s.pools[c.pool].config().Tracing {
+		s.traceHit(c, q)
+	}
 	if status == pgwire.StatusIdle {
 		counts.Transactions++
 	} else if c.Splits {
 		c.mark = max(c.mark, e.Evidence.Mark())
 	}
 	counts.Kinds[RouteCache][session.KindSelect]++
+	s.pools[c.pool].busiest.hit(e.Form)
 	if e.Form != nil {
 		e.Form.Hit(s.index, len(e.Reply))
 	}

@@ -12,7 +12,8 @@ type cacheCounts struct {
 	_                               [32]byte
 }
 
-// CacheStatus is what the query caches look like, one for each pool that has one. It may be called from any goroutine.
+// CacheStatus is the figures of the query caches, one for each pool that has one. They are kept as things happen, so to ask for them costs
+// the loops nothing, however much is cached. It may be called from any goroutine.
 func (e *Engine) CacheStatus() (all []CacheStatus) {
 	for _, t := range e.cached("") {
 		if c := t.cache.Load(); c != nil {
@@ -57,13 +58,21 @@ func (e *Engine) cached(pool string) (list []*template) {
 	return list
 }
 
+// cacheOf is a declared pool and its cache, which is nil if it has none.
+func (e *Engine) cacheOf(pool string) (*template, *poolCache) {
+	t := e.template(pool)
+	if t == nil {
+		return nil, nil
+	}
+	return t, t.cache.Load()
+}
+
 func (e *Engine) cacheStatus(t *template, c *poolCache) CacheStatus {
 	s := c.Status()
 	out := CacheStatus{
 		Pool: t.name, State: e.cacheState(t, c),
 		Entries: s.Entries, Bytes: s.Bytes, MaxBytes: s.MaxBytes,
 		Stored: s.Puts, Refused: s.Refused, Evicted: s.Evicted, Invalidated: s.Stale,
-		Tables: e.cacheTables(t, c),
 	}
 	for i := range c.counts {
 		out.Hits += c.counts[i].hits.Load()
@@ -71,8 +80,34 @@ func (e *Engine) cacheStatus(t *template, c *poolCache) CacheStatus {
 		out.Misses += c.counts[i].misses.Load()
 		out.Bypassed += c.counts[i].bypassed.Load()
 	}
+	return out
+}
+
+// CacheTables is the tables of a pool's databases that reads have depended on or writes have changed, in no order; none, if it has no cache. It
+// takes a time for each. It may be called from any goroutine.
+func (e *Engine) CacheTables(pool string) (out []CacheTable) {
+	t, c := e.cacheOf(pool)
+	if c == nil {
+		return nil
+	}
+	for _, l := range e.ledgersOf(t) {
+		tables := l.Tables()
+		for i, entries := range c.Dependents(tables) {
+			out = append(out, CacheTable{Database: l.database, Table: tables[i].Name, Entries: entries, Changes: tables[i].Changes()})
+		}
+	}
+	return out
+}
+
+// CacheForms is the normal forms of what was asked in a pool, those asked most first; none, if it has no cache. It may be called from any
+// goroutine.
+func (e *Engine) CacheForms(pool string) (out []CacheForm) {
+	_, c := e.cacheOf(pool)
+	if c == nil {
+		return nil
+	}
 	for _, r := range c.forms.Rows() {
-		out.Forms = append(out.Forms, CacheForm{Text: r.Text, Hits: r.Hits, Misses: r.Misses, Stored: r.Stored, Bytes: r.Bytes,
+		out = append(out, CacheForm{Text: r.Text, Hits: r.Hits, Misses: r.Misses, Stored: r.Stored, Bytes: r.Bytes,
 			MissSeconds: float64(r.MissNanos) / 1e9, Refused: querycache.Reason(r.Why).String()})
 	}
 	return out
@@ -110,17 +145,6 @@ func (e *Engine) feedState(pool string) string {
 		}
 	}
 	return state
-}
-
-// cacheTables is the tables of a pool's databases that have been looked at, with the entries that depend on each.
-func (e *Engine) cacheTables(t *template, c *poolCache) (out []CacheTable) {
-	for _, l := range e.ledgersOf(t) {
-		entries := c.Tables(l.Ledger)
-		for _, table := range l.Tables() {
-			out = append(out, CacheTable{Database: l.database, Table: table.Name, Entries: entries[table], Changes: table.Changes()})
-		}
-	}
-	return out
 }
 
 // ledgersOf is those of the databases of a declared pool that are in use.

@@ -53,10 +53,17 @@ func (s *Shard) learn(srv *server, c *client) bool {
 	if srv.cancel != 0 {
 		return true // it would be hit; cancelled looks again
 	}
+	s.inquire(srv, c, s.question(srv, c))
+	return true
+}
+
+// inquire asks a server between two transactions of its client, who does not see the answer: nor what Postgres reports with it, as after a
+// change of its configuration.
+func (s *Shard) inquire(srv *server, c *client, question string) {
+	s.hasHeard(c, srv)
 	srv.purpose, c.state = asking, clientPreparing
 	s.limit(srv, askTimeout)
-	srv.AskRows(s.env, s.question(srv, c))
-	return true
+	srv.AskRows(s.env, question)
 }
 
 // obvious is what the session is where nobody needs to be asked; else nil: a reset of all has succeeded, or there was nothing
@@ -204,6 +211,7 @@ func (s *Shard) learned(srv *server, c *client) {
 		s.rollBack(srv)
 		return
 	}
+	s.tell(c, srv)
 	if listing {
 		s.listed(srv, c)
 		return

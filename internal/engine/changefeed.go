@@ -61,18 +61,16 @@ func (s *Shard) streams(p *shardPool, tables []*querycache.Table) bool {
 }
 
 func (s *Shard) wantFeed(p *shardPool) {
-	k := p.shared.poolKey
 	if p.shared.feed.wanted.CompareAndSwap(false, true) {
-		s.engine.host.Follow(k.pool, k.database)
+		s.engine.host.Follow(p.shared.pool, p.shared.serverDatabase)
 	}
 }
 
-// feedKey is of one stream.
+// feedKey is of one stream. The database is the servers'.
 type feedKey struct{ pool, database string }
 
 // feedOf is the stream of a pool that is made. Under Engine.mu.
-func (e *Engine) feedOf(k poolKey) *feed {
-	key := feedKey{k.pool, k.database}
+func (e *Engine) feedOf(key feedKey) *feed {
 	f := e.feeds[key]
 	if f == nil {
 		f = &feed{}
@@ -165,8 +163,8 @@ func (e *Engine) Uses(pool, database string) bool {
 // uses is Uses. Under Engine.mu.
 func (e *Engine) uses(k feedKey) bool {
 	shares := e.shares(k.pool)
-	for other := range e.pools {
-		if other.database == k.database && (shares || other.pool == k.pool) {
+	for _, other := range e.pools {
+		if other.serverDatabase == k.database && (shares || other.pool == k.pool) {
 			return true
 		}
 	}

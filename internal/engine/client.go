@@ -85,16 +85,24 @@ type client struct {
 	address    [addressLen]byte
 	addressLen uint8
 	login      loginID // whom it has logged in as
+	born       uint32  // when it came, in seconds of the loop's clock
+	queries    uint32  // what it has asked for
+	encrypted  bool    // its connection is
+	departed   bool    // why it leaves has been noted
+	// last is why what it has asked for last goes as it does, and before that of what it asked before.
+	last, before because
 }
 
 // attach takes a client over.
 func (s *Shard) attach(in *Client, login loginID) {
 	i, sl := s.slots.take(slotClient)
 	if i == 0 || s.stopping {
+		refusal := refusedFull("event loop", s.capacity)
 		if i != 0 {
 			s.slots.give(i)
+			refusal = refusedShuttingDown
 		}
-		s.engine.host.CloseFD(in.FD)
+		s.engine.host.Dismiss(*in, refusal)
 		s.attached.Add(-1)
 		s.engine.left(s.engine.template(in.Pool), in.Address, login)
 		return
@@ -103,16 +111,21 @@ func (s *Shard) attach(in *Client, login loginID) {
 	p := s.join(poolKey{in.Pool, in.Database, in.User})
 	c := &sl.client
 	*c = client{pool: p.index, at: p.index, gen: sl.gen, secret: uint32(s.engine.host.Random()), login: login,
-		longKey: in.LongKey}
+		longKey: in.LongKey, born: uint32(s.now / int64(time.Second)), encrypted: in.Layer != nil}
 	c.Slot, c.Conn = i, uint64(loop.MakeID(i, sl.gen))
 	c.priority = in.Priority
 	c.userKey = uint32(routing.Sum(cmp.Or(in.Login, in.User)))
 	c.addressLen = uint8(copy(c.address[:], in.Address))
 	p.clients++
+	p.shared.clients.Add(1)
 	s.reaches.set(i, reachKey(s.pid(c), in.Pool, in.User))
 	s.attachOp(loop.Op{FD: int32(in.FD), Conn: loop.ID(c.Conn), Layer: in.Layer})
 	if len(in.Unread) > 0 {
 		s.held.put(&c.held, in.Unread, 0)
+	}
+	if p.leaving() { // since it was let in
+		s.finishClient(c, goingAway.message("FATAL"))
+		return
 	}
 	if in.Replication != "" {
 		s.seek(c, in)
@@ -225,8 +238,16 @@ func (s *Shard) process(c *client, data []byte) {
 				}
 			}
 		}
+		kept := srv != nil && srv.began == 0 && !srv.fresh
+		if srv != nil && srv.began == 0 && srv.pool.config().Tracing {
+			s.beginTrace(c, srv, data)
+		}
 		refused := s.env.Refused
 		used, verdict, need := c.Feed(s.env, machine, data)
+		if s.env.Prepares != (Prepares{}) {
+			s.pools[c.pool].counts.Prepares.Add(s.env.Prepares)
+			s.env.Prepares = Prepares{}
+		}
 		data = data[used:]
 		if srv != nil && s.env.Refused != refused {
 			s.recordNoMore(srv) // the next reply may be to another unit
@@ -234,6 +255,9 @@ func (s *Shard) process(c *client, data []byte) {
 		if srv != nil {
 			srv.fresh = srv.fresh && used == 0 && !srv.Began
 			s.asked(srv)
+			if kept && srv.began != 0 {
+				s.keeps(c, srv)
+			}
 			s.countPins(srv)
 		}
 		switch verdict {
@@ -267,6 +291,7 @@ func (s *Shard) process(c *client, data []byte) {
 				return
 			}
 			c.want = wantWrite
+			c.decides(ReasonNoChoice)
 			if s.pools[c.pool].chooses() {
 				c.want = s.wanted(c, data)
 			}
@@ -353,6 +378,7 @@ func (s *Shard) finishClient(c *client, message []byte) {
 	if srv := s.serverOf(c); srv != nil && srv.purpose == linked && srv.midMessage() {
 		message = nil // in the middle of a message there is no place for an error
 	}
+	s.departs(c, leftServer, message)
 	s.unhook(c)
 	if len(message) > 0 {
 		s.Send(c.Conn, message)
@@ -402,18 +428,21 @@ func (s *Shard) unhook(c *client) {
 // closeClient forgets a client.
 func (s *Shard) closeClient(c *client) {
 	p := s.pools[c.pool]
+	s.departs(c, leftLost, nil)
 	s.leavesFlight(c)
 	s.listensNoMore(c)
 	s.op(loop.Close, c.Conn)
 	s.held.drop(&c.held)
 	c.Forget(s.env)
 	p.clients--
+	p.shared.clients.Add(-1)
 	s.clients--
 	s.reaches.set(c.Slot, 0)
 	address, login := c.Address(), c.login
 	s.slots.give(c.Slot)
 	s.attached.Add(-1)
 	s.engine.left(p.shared.template, address, login)
+	s.engine.clientLeft()
 	s.checkDrained()
 }
 
@@ -425,6 +454,7 @@ func (s *Shard) refuse(c *client, r *Refusal) {
 		s.finishClient(c, r.message("FATAL"))
 		return
 	}
+	s.refusal(c, r)
 	c.state, c.cancelled, c.since = clientIdle, false, s.now
 	s.Send(c.Conn, r.message("ERROR"))
 	c.FailDeferred()

@@ -33,6 +33,7 @@ func (s *Shard) endServer(srv *server) {
 	if srv.purpose == studying {
 		s.studyFails(srv)
 	}
+	s.endTrace(srv, true)
 	s.defined(srv)
 	s.recordNoMore(srv)
 	s.writesLost(srv)
@@ -66,7 +67,7 @@ func (s *Shard) serverClosed(srv *server) {
 	s.slots.removeServer(srv)
 	s.servers--
 	delete(p.servers, srv)
-	srv.givePermits()
+	s.givePermits(srv)
 	p.announce(s, srv.upstream)
 	if srv.replace {
 		p.replacing++
@@ -78,7 +79,8 @@ func (s *Shard) serverClosed(srv *server) {
 }
 
 // givePermits returns a server's permits.
-func (srv *server) givePermits() {
+func (s *Shard) givePermits(srv *server) {
+	s.engine.closed(srv.pool.shared, srv.generation)
 	size, servers := srv.size(), &srv.upstream.servers
 	if srv.purpose == closing {
 		size.Gone()
@@ -150,6 +152,9 @@ func (s *Shard) serverLost(srv *server) {
 		case mid:
 			s.closeClient(c) // in the middle of a message there is no place for an error
 		case dying || c.quits:
+			if c.quits {
+				s.departs(c, leftTerminated, nil)
+			}
 			s.finishClient(c, nil) // it has been told by Postgres, word for word, or wants to hear no more
 		default:
 			s.finishClient(c, lostServer.message("FATAL"))

@@ -45,6 +45,8 @@ type PoolConfig struct {
 	Name      string
 	Mode      Mode
 	Upstreams []Upstream
+	// ServerDatabase is what servers are asked for in place of the database that clients ask for; see aliases.go. Empty: the same.
+	ServerDatabase string
 
 	// PoolSize bounds the servers of one (database, user). At least 1.
 	PoolSize int
@@ -78,6 +80,8 @@ type PoolConfig struct {
 	TransactionTimeout     time.Duration
 	IdleTransactionTimeout time.Duration
 	ClientIdleTimeout      time.Duration
+	// SlowQuery is from how long on a query is slow, and has a line in the log. 0: none is.
+	SlowQuery time.Duration
 	// ServerConnectTimeout bounds dialing and logging in to a server; the Host keeps it.
 	ServerConnectTimeout time.Duration
 	// ServerLoginRetry is the first pause after a failed dial; it doubles, with jitter, to 16 times.
@@ -117,6 +121,10 @@ type PoolConfig struct {
 	// MaxPreparedStatements bounds the statements kept prepared on one server; the least recently used are closed.
 	// 0: clients' prepared statements are passed through and pin their server.
 	MaxPreparedStatements int
+	// Log is what of the lives of clients is written to the log.
+	Log Logged
+	// Tracing tells the Host of transactions that belong to a trace.
+	Tracing bool
 	// Cache is the query cache.
 	Cache CacheConfig
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"testing"
 	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/pgwire"
 )
 
 // Whoever waits longest gets a server, on whichever shard it becomes free, and whatever it was doing.
@@ -107,6 +109,29 @@ func TestAPoolIsRemovedWhileItDials(t *testing.T) {
 
 // When the catalog is asked who leaves state: by a server that is new, and by one that has become free, from a query, from a question
 // about its session, from a transaction that its client left open.
+// Postgres tells of a change of its configuration with the next answer, whatever that is to: a client is told, too, if that was to a
+// question of ours, which it does not see.
+func TestWhatIsReportedWithOurQuestionsIsTold(t *testing.T) {
+	r := hidingRig(t, 1, 1)
+	r.params = []Setting{{"DateStyle", "ISO, MDY"}, {"TimeZone", "UTC"}}
+	r.suspects = [][]string{suspectSets}
+	r.answers = func(s *rigServer, _ byte, body string) bool {
+		rows := s.session.answer(body)
+		if rows == nil {
+			return false
+		}
+		s.answer(rows...)
+		s.answer(frame('C', "SELECT 1\x00"), frame(pgwire.ParameterStatus, "DateStyle\x00SQL, DMY\x00"), s.ready())
+		return true
+	}
+	a := r.client("a")
+	r.quiet = false
+	r.says(a, "select sets()")
+	r.note("and not twice")
+	r.says(a, "select 1")
+	r.compare()
+}
+
 func TestWhenTheCatalogIsAsked(t *testing.T) {
 	r := hidingRig(t, 1, 1)
 	r.quiet = false

@@ -714,3 +714,28 @@ func TestACrash(t *testing.T) {
 	r.within(2)
 	r.compare()
 }
+
+// What Postgres reports to one who has left may be of what he has done: his session is given to nobody else as it is.
+func TestWhatIsReportedToOneWhoHasLeft(t *testing.T) {
+	r := newRig(t, 1, onePool(1))
+	r.params = []Setting{{"standard_conforming_strings", "on"}}
+	a := r.client("a")
+	r.holdCancels = true
+	r.says(a, "hang")
+	r.leaves(a)
+	r.servers[0].answer(frame(pgwire.ParameterStatus, "standard_conforming_strings\x00off\x00"))
+	r.holdCancels = false
+	r.settle()
+	b := r.client("b")
+	r.says(b, "select b")
+	r.note("nothing is reported: nothing is reset")
+	r.holdCancels = true
+	r.says(b, "hang")
+	r.leaves(b)
+	r.holdCancels = false
+	r.settle()
+	c := r.client("c")
+	r.says(c, "select c")
+	r.within(1)
+	r.compare()
+}

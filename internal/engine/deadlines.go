@@ -72,6 +72,7 @@ func (s *Shard) heard(srv *server) {
 		s.calledOff(srv)
 	}
 	if srv.done != srv.Transactions {
+		s.endTrace(srv, false)
 		srv.done, srv.began = srv.Transactions, 0
 		if srv.Owes() || srv.InTransaction() { // the next one has been sent already
 			srv.began = s.now

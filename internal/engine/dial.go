@@ -11,12 +11,13 @@ import (
 
 // dial is a server on its way.
 type dial struct {
-	pool     *shardPool
-	upstream *upstream
-	seeker   uint64 // the replication client it is for; 0: whoever waits
-	listens  bool   // it is for the pool's listener
-	orphaned bool   // nobody wants it any more: its shard has crashed meanwhile
-	defaults uint64 // what template.defaults was when it was begun
+	pool       *shardPool
+	upstream   *upstream
+	seeker     uint64 // the replication client it is for; 0: whoever waits
+	listens    bool   // it is for the pool's listener
+	orphaned   bool   // nobody wants it any more: its shard has crashed meanwhile
+	defaults   uint64 // what template.defaults was when it was begun
+	generation uint64
 }
 
 const (
@@ -61,9 +62,9 @@ func (s *Shard) dial(p *shardPool, u *upstream) {
 	p.ledger.Coming()
 	p.dialing++
 	s.seq++
-	s.dials[s.seq] = dial{pool: p, upstream: u, defaults: p.template.defaults.Load()}
+	s.dials[s.seq] = dial{pool: p, upstream: u, defaults: p.template.defaults.Load(), generation: s.engine.opens(p.shared)}
 	cfg, k := p.config(), p.shared.poolKey
-	s.engine.host.Dial(DialRequest{Ticket: Ticket{s.index, s.seq}, Pool: k.pool, Database: k.database, User: k.user,
+	s.engine.host.Dial(DialRequest{Ticket: Ticket{s.index, s.seq}, Pool: k.pool, Database: p.shared.serverDatabase, User: k.user,
 		Upstream: u.address, Timeout: cfg.ServerConnectTimeout})
 }
 
@@ -115,9 +116,9 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 			s.engine.host.CloseFD(r.FD)
 		}
 		if d.listens {
-			d.pool.giveListenerBack(s, d.upstream) // of the pool itself nothing may be left
+			d.pool.giveListenerBack(s, &d) // of the pool itself nothing may be left
 		} else {
-			s.joinShared(d.pool.shared).giveBack(s, d.upstream)
+			s.joinShared(d.pool.shared).giveBack(s, d.upstream, d.generation)
 		}
 		return
 	}
@@ -134,17 +135,17 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 	p.dialing--
 	if r.Refused != nil {
 		p.counts.ConnectsFailed++
-		p.giveBack(s, d.upstream)
+		p.giveBack(s, d.upstream, d.generation)
 		s.dialFailed(p, d.upstream, r.Refused)
 		return
 	}
 	p.counts.Connects++
-	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now, defaults: d.defaults, heard: s.now,
+	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now, defaults: d.defaults, generation: d.generation, heard: s.now,
 		layer: r.Layer, chance: float64(s.engine.host.Random()>>11) / (1 << 53)}
 	srv.Status = 'I'
 	if s.isWrongReplica(p, d.upstream, r.Params) {
 		s.engine.host.CloseFD(r.FD)
-		p.giveBack(s, d.upstream)
+		p.giveBack(s, d.upstream, d.generation)
 		s.supply(p)
 		return
 	}
@@ -153,7 +154,7 @@ func (s *Shard) dialed(ticket uint64, r *DialResult) {
 		srv.sum += paramSum(q.Name, q.Value)
 	}
 	if !s.adopt(srv, r.FD) {
-		p.giveBack(s, d.upstream)
+		p.giveBack(s, d.upstream, d.generation)
 		return
 	}
 	p.fails, p.retryAt, p.refusal = 0, 0, nil
@@ -180,6 +181,9 @@ func (s *Shard) adopt(srv *server, fd int) bool {
 		s.engine.senders.add(srv)
 	}
 	srv.alarmAt = 0 // that was another shard's
+	if srv.id == 0 {
+		srv.id = s.engine.serverIDs.Add(1)
+	}
 	s.attachOp(loop.Op{KeepFD: true, FD: int32(fd), Conn: loop.ID(srv.Conn), Layer: srv.layer})
 	return true
 }
@@ -236,7 +240,8 @@ func (s *Shard) refuseWaiters(p *shardPool, r *Refusal) {
 }
 
 // giveBack returns the permits of a server that did not come to be, and tells those who lack one.
-func (p *shardPool) giveBack(s *Shard, u *upstream) {
+func (p *shardPool) giveBack(s *Shard, u *upstream, generation uint64) {
+	s.engine.closed(p.shared, generation)
 	give(&p.shared.shared.Size, &u.servers)
 	p.announce(s, u)
 }

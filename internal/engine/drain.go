@@ -64,12 +64,13 @@ func (s *Shard) checkDrained() {
 	if !s.stopping || s.clients > 0 || s.stopped {
 		return
 	}
+	s.endAllAccepting()
 	for _, srv := range s.slots.servers {
 		if srv != nil && srv.purpose != closing && srv.purpose != leaving {
 			s.closeServer(srv)
 		}
 	}
-	if s.servers == 0 {
+	if s.servers == 0 && len(s.accepting) == 0 {
 		s.stop()
 	}
 }
@@ -140,7 +141,10 @@ func (s *Shard) Crash(message string, stack []byte) {
 	for i := uint32(1); i < s.slots.used; i++ {
 		if sl := s.slots.slot(i); sl.kind == slotClient {
 			s.attached.Add(-1)
-			s.engine.left(s.pools[sl.client.pool].shared.template, sl.client.Address(), sl.client.login)
+			shared := s.pools[sl.client.pool].shared
+			shared.clients.Add(-1)
+			s.engine.left(shared.template, sl.client.Address(), sl.client.login)
+			s.engine.clientLeft()
 		}
 	}
 	for conn := range s.seeking {
@@ -155,7 +159,7 @@ func (s *Shard) Crash(message string, stack []byte) {
 			if srv.busy {
 				srv.upstream.busy.Add(-1)
 			}
-			srv.givePermits()
+			s.givePermits(srv)
 			s.engine.senders.remove(srv)
 			s.unpinned(srv)
 			s.defined(srv)
@@ -199,6 +203,7 @@ func (s *Shard) Crash(message string, stack []byte) {
 		s.dials[ticket] = d
 	}
 	s.mail.Post(mail{kind: mailConfigured}) // for the pools that have servers from the start
+	s.mail.Post(mail{kind: mailAcceptors})
 	for _, m := range s.unread {
 		s.mail.Post(m)
 	}

@@ -49,9 +49,15 @@ type Engine struct {
 	// ledgersMu is taken besides mu to change ledgers, and instead of it to look one up.
 	ledgersMu sync.RWMutex
 	fleets    map[feedKey]*fleet
-	forgetful bool                // ledgers have been forgotten
-	hearers   map[string]*hearers // by database
-	heard     uint64              // how many of them there have been
+	forgetful bool         // ledgers have been forgotten
+	orders    []*Progress  // those that have not been carried out yet
+	ordered   atomic.Int32 // how many these are
+	// generation counts what makes servers that there are unwanted: OrderReconnect.
+	generation atomic.Uint64
+	serverIDs  atomic.Uint64       // the last that was given
+	hearers    map[string]*hearers // by database
+	acceptors  map[uint64]*acceptor
+	heard      uint64 // how many of them there have been
 }
 
 // template is a declared pool. It outlives its configuration while clients use it.
@@ -61,6 +67,7 @@ type template struct {
 	clients pool.Budget
 	limits  limits // under Engine.mu
 	removed atomic.Bool
+	halts   halts // under Engine.mu
 	// defaults counts the changes of what sessions begin with.
 	defaults atomic.Uint64
 	seekers  atomic.Int32 // replication clients that wait for a server, of all its pools
@@ -110,6 +117,8 @@ type poolKey struct{ pool, database, user string }
 // sharedPool is one (pool, database, user) over all shards.
 type sharedPool struct {
 	poolKey
+	// serverDatabase is the database of its servers; see aliases.go.
+	serverDatabase string
 	// upstream is the address of a branch; root and branches are under Engine.mu. See branches.go.
 	upstream string
 	root     *sharedPool
@@ -129,8 +138,14 @@ type sharedPool struct {
 	hearers *hearers
 	// listenerShard is the shard that has the pool's listener.
 	listenerShard int
-	hearing       atomic.Bool  // it listens to all that is wanted, or will in a moment
-	pinned        atomic.Int64 // servers that stay with their clients for what these have left in them
+	hearing       atomic.Bool // it listens to all that is wanted, or will in a moment
+	// halt is what is not done for the pool now; oldest is the generation before which its servers are unwanted.
+	halt    atomic.Uint32
+	oldest  atomic.Uint64
+	renewed uint64         // what oldest is when it is not paused; under Engine.mu
+	opened  map[uint64]int // connections to Postgres, being dialed or there, by generation; under Engine.mu
+	clients atomic.Int64   // on all shards
+	pinned  atomic.Int64   // servers that stay with their clients for what these have left in them
 	// warm: it has had a server, or is to have some from the start; min_pool_size is kept.
 	warm   atomic.Bool
 	shards int // that have a part of it; under Engine.mu
@@ -149,6 +164,7 @@ func New(shards int, host Host) *Engine {
 		feeds:     map[feedKey]*feed{},
 		fleets:    map[feedKey]*fleet{},
 		hearers:   map[string]*hearers{},
+		acceptors: map[uint64]*acceptor{},
 
 		markerChannel: newMarkerChannel(host),
 		process:       sync.OnceValue(host.Random),

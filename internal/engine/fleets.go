@@ -128,10 +128,10 @@ func (e *Engine) Unshared(pool, database string) {
 
 // leaveFleets forgets those of a pool that is forgotten, and of its database. Under Engine.mu.
 func (e *Engine) leaveFleets(p *sharedPool) {
-	e.leaveFleet(feedKey{p.pool, p.database})
+	e.leaveFleet(feedKey{p.pool, p.serverDatabase})
 	if names := e.sharers.Load(); names != nil && p.ledger.pools == 0 {
 		for _, pool := range *names {
-			e.leaveFleet(feedKey{pool, p.database})
+			e.leaveFleet(feedKey{pool, p.serverDatabase})
 		}
 	}
 }

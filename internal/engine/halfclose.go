@@ -29,8 +29,10 @@ func (s *Shard) clientEnded(c *client) {
 		c.ended = true
 		s.knockLater(c)
 	case s.isBeingSent(c):
+		s.departs(c, leftClosed, nil)
 		s.finishClient(c, nil)
 	default:
+		s.departs(c, leftClosed, nil)
 		s.clientGone(c)
 	}
 }
@@ -80,6 +82,10 @@ func (s *Shard) through(c *client) bool {
 	if srv := s.serverOf(c); srv != nil && (srv.straight != nil || srv.Finishing() || srv.Channels.Held && srv.Settled()) {
 		return false
 	}
+	if c.quits {
+		s.departs(c, leftTerminated, nil)
+	}
+	s.departs(c, leftClosed, nil)
 	s.finishClient(c, nil)
 	return true
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // What is written in a database matters to every pool that caches what it reads there, whatever pool the writer uses. So there is one
-// ledger for each name of a database, for all pools. Two databases of that name on two servers share it, which drops too much, and never too
+// ledger for each name that a database has on its servers, for all pools, by whatever name clients ask for it (aliases.go). Two databases of that name on two servers share it, which drops too much, and never too
 // little.
 //
 // As soon as one pool has a query cache, all shards follow what all clients write (tracking.go), and nothing is cached before they all do.

@@ -42,11 +42,9 @@ func (s *Shard) list(srv *server, c *client) bool {
 }
 
 func (s *Shard) askWhatItListensTo(srv *server, c *client) {
-	srv.purpose, c.state = asking, clientPreparing
 	srv.listing = true
 	srv.listed++
-	s.limit(srv, askTimeout)
-	srv.AskRows(s.env, listQuestion)
+	s.inquire(srv, c, listQuestion)
 }
 
 // listed takes the answer.

@@ -34,9 +34,9 @@ func (s *Shard) dialListener(p *shardPool) {
 	l.dialing, l.lacks = true, 0
 	p.dialing++
 	s.seq++
-	s.dials[s.seq] = dial{pool: p, upstream: u, defaults: p.template.defaults.Load(), listens: true}
+	s.dials[s.seq] = dial{pool: p, upstream: u, defaults: p.template.defaults.Load(), generation: s.engine.opens(p.shared), listens: true}
 	k := p.shared.poolKey
-	s.engine.host.Dial(DialRequest{Ticket: Ticket{s.index, s.seq}, Pool: k.pool, Database: k.database, User: k.user,
+	s.engine.host.Dial(DialRequest{Ticket: Ticket{s.index, s.seq}, Pool: k.pool, Database: p.shared.serverDatabase, User: k.user,
 		Upstream: u.address, Timeout: p.config().ServerConnectTimeout})
 }
 
@@ -108,7 +108,7 @@ func (s *Shard) listenerDialed(d dial, r *DialResult) {
 	p.dialing--
 	if r.Refused != nil {
 		p.counts.ConnectsFailed++
-		p.giveListenerBack(s, d.upstream)
+		p.giveListenerBack(s, &d)
 		s.dialFailed(p, d.upstream, r.Refused)
 		s.dialListener(p)
 		return
@@ -116,15 +116,15 @@ func (s *Shard) listenerDialed(d dial, r *DialResult) {
 	p.counts.Connects++
 	if s.isWrongReplica(p, d.upstream, r.Params) {
 		s.engine.host.CloseFD(r.FD)
-		p.giveListenerBack(s, d.upstream)
+		p.giveListenerBack(s, &d)
 		s.dialListener(p)
 		return
 	}
-	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now, defaults: d.defaults, heard: s.now,
+	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now, defaults: d.defaults, generation: d.generation, heard: s.now,
 		layer: r.Layer, purpose: hearing, listens: true}
 	srv.Status = pgwire.StatusIdle
 	if !s.adopt(srv, r.FD) {
-		p.giveListenerBack(s, d.upstream)
+		p.giveListenerBack(s, &d)
 		return
 	}
 	srv.OnNotification = func(m []byte) { s.hears(srv, m) }
@@ -148,7 +148,7 @@ func (s *Shard) listenerLost(srv *server) {
 	l.gap = len(l.wanted) > 0
 	l.marks, l.sent = append(l.sent, l.marks...), nil
 	s.spread(p)
-	if l.gap {
+	if l.gap && !srv.unwanted() {
 		s.notice(Warn, "the server that listens for clients is lost; they may miss notifications until another listens", srv,
 			"Postgres has ended it, or the network to it is gone")
 	}
@@ -183,7 +183,7 @@ func (s *Shard) tendListener(p *shardPool) {
 		l.idle = max(s.now, 1)
 	}
 	timeout := int64(p.config().ServerIdleTimeout)
-	if l.server != nil && !p.leaving() && (timeout <= 0 || s.now-l.idle < timeout) {
+	if l.server != nil && !p.leaving() && !l.server.unwanted() && (timeout <= 0 || s.now-l.idle < timeout) {
 		return
 	}
 	s.dismissListener(p)
@@ -223,7 +223,8 @@ func (srv *server) size() *pool.Budget {
 }
 
 // giveListenerBack returns the permits of a listener that did not come to be.
-func (p *shardPool) giveListenerBack(s *Shard, u *upstream) {
-	give(&u.listeners, &u.servers)
-	p.announce(s, u)
+func (p *shardPool) giveListenerBack(s *Shard, d *dial) {
+	s.engine.closed(p.shared, d.generation)
+	give(&d.upstream.listeners, &d.upstream.servers)
+	p.announce(s, d.upstream)
 }

@@ -6,34 +6,40 @@ import "github.com/pgmux/caddy-pgmux/internal/sql"
 type mailKind uint8
 
 const (
-	mailClient     mailKind = iota // a logged-in client
-	mailDialed                     // the answer to a DialRequest
-	mailCancelled                  // the answer to a CancelRequest
-	mailCancel                     // a client's CancelRequest
-	mailConfigured                 // the configuration has changed
-	mailWanted                     // another shard asks for an idle server
-	mailServer                     // another shard gives a server
-	mailFreed                      // a permit has become free
-	mailSpill                      // who waits in a branch may have room in another
-	mailEvict                      // a pool elsewhere lacks permits of an upstream
-	mailLearned                    // what clients are told at login has become known
-	mailSnapshot                   // figures are asked for
-	mailDrain                      // the end begins
-	mailGiveUp                     // a replication client elsewhere lacks a permit of a pool
-	mailTerminate                  // a client is to be ended, for one of the pool
-	mailInterrupt                  // what a client runs is to be cancelled, for one of the pool
-	mailListen                     // a shard wants something of a listener
-	mailListening                  // the listener has done it
-	mailHeard                      // it has heard notifications
-	mailDeaf                       // it is lost
-	mailUnheard                    // there is no room for one any more
-	mailCrashed                    // another shard has, and knows nothing any more
-	mailUpstreams                  // something has become known of the upstreams of a declared pool
-	mailFacts                      // what the grammar says of a text
-	mailGoOn                       // client ticket has been answered much, and goes on
-	mailLanded                     // what client ticket waits for that another asks is there, or is not to be had
-	mailFetched                    // what other processes have answered
-	mailText                       // what it has said of a text to another shard
+	mailClient      mailKind = iota // a logged-in client
+	mailDialed                      // the answer to a DialRequest
+	mailCancelled                   // the answer to a CancelRequest
+	mailCancel                      // a client's CancelRequest
+	mailConfigured                  // the configuration has changed
+	mailWanted                      // another shard asks for an idle server
+	mailServer                      // another shard gives a server
+	mailFreed                       // a permit has become free
+	mailSpill                       // who waits in a branch may have room in another
+	mailEvict                       // a pool elsewhere lacks permits of an upstream
+	mailLearned                     // what clients are told at login has become known
+	mailSnapshot                    // figures are asked for
+	mailDrain                       // the end begins
+	mailGiveUp                      // a replication client elsewhere lacks a permit of a pool
+	mailTerminate                   // a client is to be ended, for one of the pool
+	mailInterrupt                   // what a client runs is to be cancelled, for one of the pool
+	mailListen                      // a shard wants something of a listener
+	mailListening                   // the listener has done it
+	mailHeard                       // it has heard notifications
+	mailDeaf                        // it is lost
+	mailUnheard                     // there is no room for one any more
+	mailCrashed                     // another shard has, and knows nothing any more
+	mailUpstreams                   // something has become known of the upstreams of a declared pool
+	mailFacts                       // what the grammar says of a text
+	mailGoOn                        // client ticket has been answered much, and goes on
+	mailLanded                      // what client ticket waits for that another asks is there, or is not to be had
+	mailFetched                     // what other processes have answered
+	mailText                        // what it has said of a text to another shard
+	mailOrdered                     // an operator's order
+	mailClients                     // rows of clients are asked for
+	mailServers                     // and of servers
+	mailCloseClient                 // an operator closes client ticket
+	mailAcceptors                   // there are other sockets to accept clients from
+	mailQueries                     // the busiest queries are asked for
 )
 
 // mail is a message to a shard.
@@ -48,12 +54,17 @@ type mail struct {
 	dialed   DialResult
 	pool     *sharedPool
 	moved    *movedServer
-	collect  *collector
+	collect  *toldPools
+	queries  *toldForms
 	upstream *upstream
 	template *template
 	facts    *sql.Facts
 	listen   *listenRequest
 	fetched  *fetched
+	order    *Progress
+	clients  *clientRows
+	servers  *serverRows
+	closed   chan bool
 	heard    []byte        // messages, which nobody may change
 	done     chan struct{} // closed when a cancel has been delivered, or there was nothing to cancel
 }
@@ -88,7 +99,9 @@ func (s *Shard) receive(m *mail) {
 			s.greetHere(p)
 		}
 	case mailSnapshot:
-		s.collect(m.collect)
+		s.tellPools(m.collect)
+	case mailQueries:
+		s.tellForms(m.queries)
 	case mailDrain:
 		s.drain()
 	case mailGiveUp:
@@ -127,6 +140,16 @@ func (s *Shard) receive(m *mail) {
 		s.landed(m.ticket)
 	case mailFetched:
 		s.fetched(m.fetched)
+	case mailOrdered:
+		s.ordered(m.order)
+	case mailClients:
+		s.gather(m.clients)
+	case mailServers:
+		s.gatherServers(m.servers)
+	case mailCloseClient:
+		s.closeOne(m.ticket, m.closed)
+	case mailAcceptors:
+		s.tendAcceptors()
 	}
 }
 
@@ -134,7 +157,7 @@ func (s *Shard) receive(m *mail) {
 func (e *Engine) dispose(s *Shard, m *mail) {
 	switch m.kind {
 	case mailClient:
-		e.host.CloseFD(m.client.FD)
+		e.host.Dismiss(m.client, refusedShuttingDown)
 		s.attached.Add(-1)
 		e.left(e.template(m.client.Pool), m.client.Address, m.login)
 	case mailDialed:
@@ -144,10 +167,26 @@ func (e *Engine) dispose(s *Shard, m *mail) {
 	case mailServer:
 		e.host.CloseFD(m.moved.fd)
 		give(&m.moved.server.pool.shared.shared.Size, &m.moved.server.upstream.servers)
+		e.closed(m.moved.server.pool.shared, m.moved.server.generation)
 	case mailCancel:
 		close(m.done)
 	case mailSnapshot:
-		m.collect.answered()
+		m.collect.to.answered(m.collect)
+	case mailOrdered:
+		m.order.noted()
+	case mailClients:
+		e.gatherFrom(s.index+1, m.clients)
+	case mailServers:
+		m.servers.answered(nil)
+	case mailCloseClient:
+		m.closed <- false
+	case mailAcceptors:
+		_, ended := e.allAcceptors()
+		for _, a := range ended {
+			e.letGo(a.name, s.index)
+		}
+	case mailQueries:
+		m.queries.to.answered(m.queries)
 	}
 }
 

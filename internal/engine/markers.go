@@ -45,7 +45,7 @@ func (e *Engine) hearersOf(database string) *hearers {
 // leaveHearers forgets those of a pool that is forgotten, if that was the last of its database. Under Engine.mu.
 func (e *Engine) leaveHearers(p *sharedPool) {
 	if p.hearers.pools--; p.hearers.pools == 0 {
-		delete(e.hearers, p.database)
+		delete(e.hearers, p.serverDatabase)
 	}
 }
 

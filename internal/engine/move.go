@@ -70,7 +70,7 @@ func (s *Shard) arrive(m *movedServer) {
 		s.addProfile(m.profile)
 	}
 	if !s.adopt(srv, m.fd) {
-		p.giveBack(s, srv.upstream)
+		p.giveBack(s, srv.upstream, srv.generation)
 		return
 	}
 	if len(m.early) > 0 {

@@ -13,10 +13,8 @@ func (s *Shard) asksNames(srv *server, c *client) bool {
 	if srv.cancel != 0 {
 		return true // it would be hit; cancelled looks again
 	}
-	srv.purpose, c.state = asking, clientPreparing
 	srv.naming = true
-	s.limit(srv, askTimeout)
-	srv.AskRows(s.env, session.TextsQuestion)
+	s.inquire(srv, c, session.TextsQuestion)
 	return true
 }
 

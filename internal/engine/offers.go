@@ -11,7 +11,7 @@ import (
 
 // A reply is known to other processes by a key that all of them make alike (querycache.SharedKey), of what a key here stands for by hashes:
 //
-//  1. the pool, by its name, the database and the user;
+//  1. the pool, by its name, the database of its servers and the user;
 //  2. the settings of the session that change results, by their names and values, and what Postgres has reported to it: its version and what
 //     its defaults are;
 //  3. the catalog (querycache.Lineage.Sum);
@@ -44,8 +44,7 @@ func told(tables []*querycache.Table) bool {
 
 // appendName appends whose pool it is, and whose tables.
 func (p *shardPool) appendName(dst []byte, lineage *querycache.Lineage) []byte {
-	k := p.shared.poolKey
-	for _, part := range []string{k.pool, k.database, k.user} {
+	for _, part := range []string{p.shared.pool, p.shared.serverDatabase, p.shared.user} {
 		dst = querycache.AppendName(dst, part)
 	}
 	dst = binary.LittleEndian.AppendUint64(dst, lineage.Sum())

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/pgmux/caddy-pgmux/internal/pool"
@@ -48,6 +50,8 @@ type shardPool struct {
 	hub      *hub
 	listener *listener
 	counts   Counts // its loop's thread alone writes them
+	// busiest is that of the declared pool.
+	busiest *busiest
 }
 
 // join is this shard's part of the root of a pool.
@@ -77,6 +81,7 @@ func (s *Shard) part(shared *sharedPool) *shardPool {
 		ledger:   pool.NewLedger(shared.shared, s.index),
 		servers:  map[*server]struct{}{},
 		busyAt:   s.now,
+		busiest:  s.busiestOf(shared.pool),
 	}
 	shared.load.begin(s.now)
 	p.configure()
@@ -111,11 +116,11 @@ func (s *Shard) forgetPools() {
 		if !p.unused(s.now) {
 			continue
 		}
-		if name := p.shared.pool; !p.leaving() {
-			if s.forgotten[name] == nil {
-				s.forgotten[name] = &Counts{}
+		if !p.template.removed.Load() {
+			s.keepCounts(p)
+			for _, t := range s.telling {
+				t.forgets(p)
 			}
-			s.forgotten[name].Add(&p.counts)
 		}
 		s.forget(p)
 	}
@@ -147,7 +152,8 @@ func (p *shardPool) isRefused(now int64) bool {
 
 func (p *shardPool) config() *PoolConfig { return p.template.config.Load() }
 
-func (p *shardPool) leaving() bool { return p.template.removed.Load() }
+// leaving reports whether the clients of the pool are sent away: it was removed, or is drained.
+func (p *shardPool) leaving() bool { return p.template.removed.Load() || p.shared.drains() }
 
 // view is what is known of its upstreams.
 func (p *shardPool) view() *view { return p.template.view.Load() }
@@ -159,4 +165,9 @@ func (p *shardPool) configure() {
 	cfg := p.config()
 	p.ledger.FIFO = cfg.FIFO
 	p.ledger.MaxWaiting = cfg.MaxWaitingClients
+}
+
+// inOrder is the servers of a pool here in the order in which they came to be, whatever becomes of them meanwhile.
+func (p *shardPool) inOrder() []*server {
+	return slices.SortedFunc(maps.Keys(p.servers), func(a, b *server) int { return cmp.Compare(a.id, b.id) })
 }

@@ -95,7 +95,7 @@ func TestCountsOutliveAPool(t *testing.T) {
 func (r *rig) snapshot() Snapshot {
 	out := r.e.Snapshot()
 	r.settle()
-	return <-out
+	return (<-out)()
 }
 
 // A declared pool that was removed is forgotten with the next configuration after its last client has left; one that

@@ -16,9 +16,7 @@ type profile struct {
 	key      uint64
 	settings []Setting // by name, each name once, in lower case
 	// meaning is the key of those that change what a text means.
-	meaning         uint64
-	unreadable      bool
-	backslashQuotes bool
+	meaning uint64
 	// ready: Postgres takes all of it again, having taken it once, so that a query may follow without waiting for that.
 	ready bool
 
@@ -143,10 +141,6 @@ func newProfile(key uint64, settings []Setting) *profile {
 		case "default_transaction_isolation":
 			p.serializable = strings.EqualFold(q.Value, "serializable")
 			p.isolation = isolationIn(q.Value)
-		case "client_encoding":
-			p.unreadable = unreadable(q.Value)
-		case "standard_conforming_strings":
-			p.backslashQuotes = isOff(q.Value)
 		}
 	}
 	return p
@@ -194,9 +188,31 @@ func isOff(v string) bool {
 	return false
 }
 
-// wear makes a profile a client's.
+// wear makes a profile a client's. How its texts are read is what Postgres reports (reads), unless the profile says so before.
 func (c *client) wear(p *profile) {
-	c.Settings, c.Meaning, c.Unreadable, c.BackslashQuotes = p.key, p.meaning, p.unreadable, p.backslashQuotes
+	c.Settings, c.Meaning = p.key, p.meaning
+	c.reads(p.settings)
+}
+
+// reads takes from settings, or from what Postgres reports of them, how a client's texts are to be read. It returns the setting by which
+// they were read otherwise until now, in lower case, or "".
+func (c *client) reads(settings []Setting) (otherwise string) {
+	backslash, unread := c.BackslashQuotes, c.Unreadable
+	for _, q := range settings {
+		switch {
+		case strings.EqualFold(q.Name, "standard_conforming_strings"):
+			c.BackslashQuotes = isOff(q.Value)
+		case strings.EqualFold(q.Name, "client_encoding"):
+			c.Unreadable = unreadable(q.Value)
+		}
+	}
+	switch {
+	case c.BackslashQuotes != backslash:
+		return "standard_conforming_strings"
+	case c.Unreadable != unread:
+		return "client_encoding"
+	}
+	return ""
 }
 
 // lastOfEach keeps, of parameters given several times, the last, as Postgres does. Names are compared without case.

@@ -94,11 +94,11 @@ func (p *shardPool) cache() *poolCache {
 
 var poolSeed = maphash.MakeSeed()
 
-// id is a hash that nobody can aim at.
-func (k poolKey) id() uint64 {
+// id is a hash that nobody can aim at, of a pool whose servers have this database.
+func (k poolKey) id(serverDatabase string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(poolSeed)
-	for _, part := range []string{k.pool, k.database, k.user} {
+	for _, part := range []string{k.pool, k.database, k.user, serverDatabase} {
 		h.WriteString(part)
 		h.WriteByte(0)
 	}

@@ -17,8 +17,10 @@ func (s *Shard) quit(c *client) {
 	case srv != nil && srv.Finishing():
 		c.quits = true
 	case c.congested, s.isBeingSent(c):
+		s.departs(c, leftTerminated, nil)
 		s.finishClient(c, nil)
 	default:
+		s.departs(c, leftTerminated, nil)
 		s.clientGone(c)
 	}
 }
@@ -29,6 +31,7 @@ func (s *Shard) violated(c *client, frame []byte) {
 		c.quits = true
 		return
 	}
+	s.departs(c, leftViolation, nil)
 	s.finishClient(c, session.Violation(frame))
 }
 

@@ -53,6 +53,7 @@ func (s *Shard) relieve(srv *server, c *client) {
 
 // abandon ends what a client has left behind: its query is cancelled, its transaction rolled back.
 func (s *Shard) abandon(srv *server, c *session.Client) {
+	s.endTrace(srv, true)
 	s.recordNoMore(srv)
 	srv.noteUse(c)
 	srv.Sequences.Drew = false // nobody comes back for it
@@ -168,8 +169,10 @@ func (s *Shard) mustGo(srv *server) bool {
 }
 
 // unwanted reports whether the upstream of a server has been removed, or is not what the server was dialed for any more, or
-// transactions are balanced now, and it is of the root.
-func (srv *server) unwanted() bool { return srv.upstream.serves.Load()&srv.needs() == 0 }
+// transactions are balanced now, and it is of the root; or that an operator wants it gone, or all of its pool.
+func (srv *server) unwanted() bool {
+	return srv.upstream.serves.Load()&srv.needs() == 0 || srv.generation < srv.pool.shared.oldest.Load()
+}
 
 // needs is what the upstream of a server has to serve.
 func (srv *server) needs() uint32 {

@@ -10,13 +10,17 @@ import (
 
 // regroup does that after a new view.
 func (s *Shard) regroup(t *template) {
+	s.regroupThose(func(p *shardPool) bool { return p.shared.template == t })
+}
+
+func (s *Shard) regroupThose(taken func(*shardPool) bool) {
 	for p := range s.eachPool {
-		if p.shared.template == t {
+		if taken(p) {
 			s.closeUnwanted(p)
 		}
 	}
 	for i := 0; i < len(s.pools); i++ { // who waits elsewhere may make a branch
-		if p := s.pools[i]; p != nil && p.shared.template == t {
+		if p := s.pools[i]; p != nil && taken(p) {
 			if r := s.broken(p); r != nil {
 				s.refuseWaiters(p, r)
 			}

@@ -43,6 +43,7 @@ type rig struct {
 	followed               []string // databases whose changes are to be followed
 	joins                  []string // databases whose fleets are to be joined
 	notices                []Notice
+	spans                  []Span
 	crashes                bool       // bugs may be met
 	layer                  loop.Layer // of servers
 	wordy                  bool       // errors are written down with all they say
@@ -64,6 +65,10 @@ type rig struct {
 	mutesAt string
 	// reports: servers report the settings in params that change.
 	reports bool
+	// doors is the sockets that clients connect to.
+	doors rigDoors
+	// undeclared is the pools that were declared and then were not, at some time.
+	undeclared map[string]bool
 }
 
 // rigLoop is the driver of one shard.
@@ -130,10 +135,12 @@ func newRig(t testing.TB, shards int, pools ...PoolConfig) *rig {
 		l.shard.Bind(l)
 	}
 	r.apply(pools...)
+	t.Cleanup(r.formsAddUp)
 	return r
 }
 
 func (r *rig) apply(pools ...PoolConfig) {
+	r.undeclare(pools)
 	r.e.Apply(&Config{DrainTimeout: 10 * time.Second, Pools: pools})
 	r.settle()
 }
@@ -361,6 +368,7 @@ func (l *rigLoop) turn() bool {
 			events = append(events, loop.Event{Kind: loop.Ended, Conn: s.id})
 		}
 	}
+	events = append(events, l.doorEvents()...)
 	due := l.shard.Deadline() <= l.r.now
 	if len(events) == 0 && !due {
 		return false
@@ -401,6 +409,7 @@ func (l *rigLoop) crash() {
 		}
 	}
 	l.conns = map[loop.ID]*rigSocket{}
+	l.r.doors.shut(l)
 	l.r.watch.forget(l)
 	l.shard.Crash("bug", nil)
 	l.shard.Bind(l)
@@ -415,6 +424,7 @@ func (l *rigLoop) perform(op loop.Op) {
 	}
 	s := l.conns[op.Conn]
 	if s == nil {
+		l.performDoor(op)
 		return
 	}
 	switch op.Kind {
@@ -796,5 +806,7 @@ func (h *rigHost) Follow(pool, database string) {
 func (h *rigHost) Share(pool, database string) {
 	(*rig)(h).joins = append((*rig)(h).joins, pool+"/"+database)
 }
+
+func (h *rigHost) Trace(span Span) { (*rig)(h).spans = append((*rig)(h).spans, span) }
 
 func (h *rigHost) ProbeSoon(_, address string) { (*rig)(h).soon = append((*rig)(h).soon, address) }

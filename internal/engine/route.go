@@ -36,6 +36,7 @@ func (s *Shard) wanted(c *client, data []byte) want {
 	root := s.pools[c.pool]
 	if root.view().mode == routeBalanced {
 		s.keyOfFirst(c, root, data)
+		c.last.reason = ReasonBalanced
 		return wantWrite
 	}
 	u := c.Unit(s.env, data, &root.shared.catalog.suspects)
@@ -47,17 +48,26 @@ func (s *Shard) wanted(c *client, data []byte) want {
 	if hint == sql.RouteNone {
 		hint = s.profiles[c.Settings].route
 	}
+	var wants want
+	wants, c.last.reason = wantedBy(hint, u.Kind == session.UnitReads, s.profiles[c.Settings].serializable, c.Listens)
+	return wants
+}
+
+// wantedBy is what a transaction asks for, and why.
+func wantedBy(hint sql.Route, reads, serializable, listens bool) (want, Reason) {
 	switch {
-	case hint == sql.RoutePrimary, s.profiles[c.Settings].serializable:
-		return wantPrimary
-	case hint == sql.RouteReplica && c.Listens && u.Kind != session.UnitReads:
-		return wantWrite
+	case hint == sql.RoutePrimary:
+		return wantPrimary, ReasonHintPrimary
+	case serializable:
+		return wantPrimary, ReasonSerializable
+	case hint == sql.RouteReplica && listens && !reads:
+		return wantWrite, ReasonWrites
 	case hint == sql.RouteReplica:
-		return wantReplica
-	case u.Kind == session.UnitReads:
-		return wantRead
+		return wantReplica, ReasonHintReplica
+	case reads:
+		return wantRead, ReasonReads
 	}
-	return wantWrite
+	return wantWrite, ReasonWrites
 }
 
 // route is the pool that a client's next transaction gets its server from.
@@ -88,7 +98,10 @@ func (s *Shard) routeSplit(c *client, root *shardPool, v *view) *shardPool {
 	switch {
 	case c.want == wantReplica:
 		prefer = routing.ReadsReplica
-	case c.want != wantRead || prefer == routing.ReadsPrimary:
+	case c.want != wantRead:
+		return root
+	case prefer == routing.ReadsPrimary:
+		c.last.reason = ReasonReadsPrimary
 		return root
 	}
 	mark := c.mark
@@ -100,11 +113,27 @@ func (s *Shard) routeSplit(c *client, root *shardPool, v *view) *shardPool {
 	for _, i := range s.eligible {
 		s.offer(root, v, i)
 	}
+	if c.want == wantRead {
+		c.last.reason = s.whyRead(v, mark, prefer)
+	}
 	otherwise := root
 	if prefer == routing.ReadsReplica {
 		otherwise = s.branch(root, lobby)
 	}
 	return s.pick(c, root, v, otherwise)
+}
+
+// whyRead is why a read goes where it goes, for which the candidates have been found.
+func (s *Shard) whyRead(v *view, mark uint64, prefer routing.Reads) Reason {
+	if len(s.candidates) > 0 {
+		return ReasonReads
+	}
+	if mark != 0 {
+		if s.eligible, _ = v.ReadCandidates(s.eligible[:0], 0, prefer); len(s.eligible) > 0 {
+			return ReasonOwnWrites
+		}
+	}
+	return ReasonNoReplica
 }
 
 // routeLogin is where a client that logs in learns what Postgres says to it: the primary, or where there is none, a replica.

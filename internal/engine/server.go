@@ -50,6 +50,7 @@ const cancelAgain = 100 * time.Millisecond
 type server struct {
 	session.Server
 	slot     uint32
+	id       uint64 // ServerRow.ID
 	pool     *shardPool
 	upstream *upstream
 	client   uint32 // slot of its client; 0: none
@@ -66,9 +67,10 @@ type server struct {
 	// notices is what Postgres has told while its session was made that of a client that logs in.
 	notices []byte
 	// reported: it has, since somebody looked.
-	reported bool
-	born     int64
-	defaults uint64 // dial.defaults
+	reported   bool
+	born       int64
+	defaults   uint64 // dial.defaults
+	generation uint64 // dial.generation
 	// fitting: what makes its session its client's has been sent ahead of what the client says.
 	fitting bool
 	// fresh: it has taken nothing of what its client says yet; whatever it was told was ahead of that.
@@ -119,8 +121,11 @@ type server struct {
 	cancel            uint64       // the one on its way to it, in Shard.cancels; 0: none
 	counted           session.Pins // pins that have been counted
 	started           int64        // when the query that runs began; 0: none runs
+	turned            int64        // when it turned to what it works on: that was sent, or what came before it was done
+	waited            int64        // how long its client has waited for it, until the first query is done
 	clock
 
+	trace trace
 	// writes is what its client may have changed, where that is tracked; recording is the reply that passes, to be cached.
 	writes    writes
 	recording *recording
@@ -186,7 +191,7 @@ func (s *Shard) fromServer(srv *server, data []byte) {
 // asked notes the time when a query begins.
 func (s *Shard) asked(srv *server) {
 	if srv.started == 0 && srv.Owes() {
-		srv.started = s.now
+		srv.started, srv.turned = s.now, s.now
 	}
 	s.sent(srv)
 }
@@ -195,6 +200,7 @@ func (s *Shard) asked(srv *server) {
 func (s *Shard) countPins(srv *server) {
 	if fresh := srv.Pins &^ srv.counted; fresh != 0 {
 		fresh.Each(func(reason string) { srv.pool.counts.pinned(reason, 1) })
+		s.pins(srv, fresh)
 	}
 	srv.counted = srv.Pins
 	s.countPinned(srv)
@@ -279,6 +285,7 @@ func (s *Shard) settled(srv *server) {
 		}
 	case abandoned:
 		if srv.Settled() {
+			s.reportedUnseen(srv)
 			s.rollBack(srv)
 		}
 	case rollingBack:
@@ -289,6 +296,7 @@ func (s *Shard) settled(srv *server) {
 			s.closeServer(srv)
 			return
 		}
+		s.reportedUnseen(srv)
 		s.clean(srv)
 	case resetting:
 		if !srv.Settled() {

@@ -38,6 +38,8 @@ type Shard struct {
 	byKey map[poolKey]*shardPool
 	// forgotten is what pools that have been forgotten had counted, by the name of the declared pool.
 	forgotten map[string]*Counts
+	totals    map[Target]*Totals // by database; at most maxForgotten
+	telling   []*toldPools       // collections of figures that have begun
 	dials     map[uint64]dial
 	cancels   map[uint64]*cancelling
 	// asking is the fingerprints of which the grammar is asked.
@@ -66,6 +68,8 @@ type Shard struct {
 	// listening is what clients listen to, by slot; overfull is for closeOverfull.
 	listening map[uint32]*listening
 	overfull  []uint64
+	// accepting is the sockets that it accepts clients from, by name.
+	accepting map[uint64]*accepting
 	// idleWatched: clients are looked through for client_idle_timeout, from slot idleNext on.
 	idleWatched bool
 	idleNext    uint32
@@ -76,10 +80,21 @@ type Shard struct {
 	stopped     bool
 
 	turns, events uint64
+	turn          Histogram // how long turns take
+	turnNanos     uint64
+	lines         lines
 	queries
+	// busiest is by name of the declared pool; formText is for readForm.
+	busiest   map[string]*busiest
+	reading   allowedReading
+	formText  []byte
+	slowLines lines
 }
 
-var _ loop.Core = (*Shard)(nil)
+var (
+	_ loop.Core  = (*Shard)(nil)
+	_ loop.Timed = (*Shard)(nil)
+)
 
 func newShard(e *Engine, index int) *Shard {
 	s := &Shard{engine: e, index: index}
@@ -98,7 +113,7 @@ func (s *Shard) reset() {
 	s.slots.reset()
 	s.held, s.heldMax = chunks{}, maxHeldTotal
 	s.pools, s.gaps, s.byKey = nil, nil, map[poolKey]*shardPool{}
-	s.forgotten = map[string]*Counts{}
+	s.forgotten, s.totals, s.telling = map[string]*Counts{}, map[Target]*Totals{}, nil
 	s.env.Ask = s.ask
 	s.dials, s.cancels, s.asking = map[uint64]dial{}, map[uint64]*cancelling{}, map[uint64]uint64{}
 	s.seed = s.engine.host.Random() | 1
@@ -107,8 +122,10 @@ func (s *Shard) reset() {
 	s.clients, s.servers = 0, 0
 	s.seeking = map[uint64]*seeker{}
 	s.listening, s.overfull = map[uint32]*listening{}, nil
+	s.accepting = map[uint64]*accepting{}
 	s.idleWatched, s.idleNext, s.layered = false, 1, false
-	s.env.Runs = s.runs
+	s.env.Runs, s.env.OnRan = s.runs, s.ran
+	s.busiest = map[string]*busiest{}
 	s.queries.reset()
 }
 
@@ -150,6 +167,12 @@ func (s *Shard) Tick(now int64) {
 	}
 }
 
+// Turned implements loop.Timed.
+func (s *Shard) Turned(took int64) {
+	s.turn[bucket(took)]++
+	s.turnNanos += uint64(max(took, 0))
+}
+
 // Ops is what the turn has decided.
 func (s *Shard) Ops() []loop.Op {
 	s.told = true
@@ -170,13 +193,24 @@ func (s *Shard) Step(ev *loop.Event) {
 	}
 	slot := s.slots.at(ev.Conn)
 	if slot == nil {
-		return // an event of a connection that was closed in this turn
+		s.stepClosed(ev)
+		return
 	}
 	switch slot.kind {
 	case slotClient:
 		s.stepClient(&slot.client, ev)
 	case slotServer:
 		s.stepServer(slot.server(s), ev)
+	case slotAcceptor:
+		s.stepAcceptor(ev)
+	}
+}
+
+// stepClosed takes an event of a connection that was closed in this turn.
+func (s *Shard) stepClosed(ev *loop.Event) {
+	if ev.Kind == loop.Accepted {
+		s.engine.host.CloseFD(int(ev.FD))
+		ev.FD = loop.Taken
 	}
 }
 

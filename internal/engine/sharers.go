@@ -11,8 +11,8 @@ func (s *Shard) inTouch(p *shardPool) bool {
 	if p.shared.fleet.joined.Load() != nil {
 		return true
 	}
-	if k := p.shared.poolKey; p.shared.fleet.wanted.CompareAndSwap(false, true) {
-		s.engine.host.Share(k.pool, k.database)
+	if p.shared.fleet.wanted.CompareAndSwap(false, true) {
+		s.engine.host.Share(p.shared.pool, p.shared.serverDatabase)
 	}
 	return false
 }

@@ -12,6 +12,7 @@ const (
 	slotFree slotKind = iota
 	slotClient
 	slotServer
+	slotAcceptor
 )
 
 // slot is one connection. It has no pointers: a million idle clients are a few thousand blocks of memory that the

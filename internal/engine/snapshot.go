@@ -11,7 +11,9 @@ type Snapshot struct {
 	// Forgotten is what was counted, by declared pool, for databases and users that nobody has used for so long that they
 	// have been forgotten.
 	Forgotten map[string]*Counts
-	Loops     []LoopStats
+	// ForgottenTotals is the part of it of each database of which it is known. Others may use that database still.
+	ForgottenTotals map[Target]Totals
+	Loops           []LoopStats
 }
 
 // PoolStats is what one (pool, database, user) looks like, summed over the loops.
@@ -46,88 +48,94 @@ type PoolStats struct {
 type LoopStats struct {
 	Clients, Servers int
 	Turns, Events    uint64
+	// Turn is how long turns took: what a query may have to wait for others.
+	Turn         Histogram
+	TurnSumNanos uint64
 }
 
-// collector gathers the figures of all shards.
+// collector gathers the figures of all shards. What they tell is added up by who has asked, not in a turn of a loop.
 type collector struct {
-	mu        sync.Mutex
-	missing   int
-	pools     map[poolKey]*PoolStats
-	seen      map[*sharedPool]bool // what is known of a pool over all loops has been added
-	forgotten map[string]*Counts
-	loops     []LoopStats
-	out       chan Snapshot
+	mu      sync.Mutex
+	missing int
+	told    []*toldPools
+	out     chan func() Snapshot
 }
 
-// Snapshot asks every loop for its figures; the channel yields them once, when the last has answered.
-func (e *Engine) Snapshot() <-chan Snapshot {
-	c := &collector{
-		missing:   len(e.shards),
-		pools:     map[poolKey]*PoolStats{},
-		seen:      map[*sharedPool]bool{},
-		forgotten: map[string]*Counts{},
-		loops:     make([]LoopStats, len(e.shards)),
-		out:       make(chan Snapshot, 1),
-	}
+// Snapshot asks every loop for its figures. When the last has answered, the channel yields once what adds them up.
+func (e *Engine) Snapshot() <-chan func() Snapshot {
+	c := &collector{missing: len(e.shards), out: make(chan func() Snapshot, 1)}
 	for _, s := range e.shards {
-		s.post(mail{kind: mailSnapshot, collect: c})
+		s.post(mail{kind: mailSnapshot, collect: &toldPools{to: c, shard: s.index}})
 	}
 	return c.out
 }
 
-// collect adds this shard's figures.
-func (s *Shard) collect(c *collector) {
-	s.addTo(c)
-	c.answered()
-}
-
-func (s *Shard) addTo(c *collector) {
+// answered takes what a shard has told, and completes the collection with the last.
+func (c *collector) answered(t *toldPools) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.loops[s.index] = LoopStats{Clients: s.clients, Servers: s.servers, Turns: s.turns, Events: s.events}
-	for p := range s.eachPool {
-		k := p.shared.poolKey
-		out := c.pools[k]
-		if out == nil {
-			out = &PoolStats{Pool: k.pool, Database: k.database, User: k.user, Pinned: map[string]int{}, Upstreams: map[string]int{}}
-			c.pools[k] = out
-		}
-		if !c.seen[p.shared] {
-			c.seen[p.shared] = true
-			p.shared.addTo(out)
-		}
-		p.addTo(out, s.now)
-	}
-	for name, counts := range s.forgotten {
-		out := c.forgotten[name]
-		if out == nil {
-			out = &Counts{}
-			c.forgotten[name] = out
-		}
-		out.Add(counts)
+	c.told = append(c.told, t)
+	if c.missing--; c.missing == 0 {
+		c.out <- c.sum
 	}
 }
 
-// active counts a server of an upstream that a client has.
-func (p *PoolStats) active(upstream string) {
-	if p.UpstreamsActive == nil {
-		p.UpstreamsActive = map[string]int{}
+// sum adds up what all shards have told.
+func (c *collector) sum() Snapshot {
+	snap := Snapshot{Forgotten: map[string]*Counts{}, ForgottenTotals: map[Target]Totals{}, Loops: make([]LoopStats, len(c.told))}
+	at := map[poolKey]int{}
+	seen := map[*sharedPool]bool{} // what is known of a pool over all loops has been added
+	for _, t := range c.told {
+		snap.Loops[t.shard] = t.loop
+		for _, p := range t.pools {
+			out := snap.of(p.shared.poolKey, at)
+			if !seen[p.shared] {
+				seen[p.shared] = true
+				p.shared.addTo(out)
+			}
+			out.add(&p.PoolStats)
+		}
+		for name, counts := range t.forgotten {
+			addCounts(snap.Forgotten, name, counts)
+		}
+		for at, totals := range t.totals {
+			addTotals(snap.ForgottenTotals, at, totals)
+		}
 	}
-	p.UpstreamsActive[upstream]++
+	return snap
 }
 
-// answered completes the snapshot when the last shard has.
-func (c *collector) answered() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.missing--; c.missing > 0 {
-		return
+// of is the figures of a pool, root and branches together. at tells where they are.
+func (s *Snapshot) of(k poolKey, at map[poolKey]int) *PoolStats {
+	i, there := at[k]
+	if !there {
+		i = len(s.Pools)
+		at[k] = i
+		s.Pools = append(s.Pools, PoolStats{Pool: k.pool, Database: k.database, User: k.user, Pinned: map[string]int{}, Upstreams: map[string]int{}})
 	}
-	snap := Snapshot{Forgotten: c.forgotten, Loops: c.loops}
-	for _, p := range c.pools {
-		snap.Pools = append(snap.Pools, *p)
-	}
-	c.out <- snap
+	return &s.Pools[i]
+}
+
+// add adds what another loop tells of the pool.
+func (p *PoolStats) add(o *PoolStats) {
+	p.ClientsIdle += o.ClientsIdle
+	p.ClientsActive += o.ClientsActive
+	p.ClientsWaiting += o.ClientsWaiting
+	p.ServersIdle += o.ServersIdle
+	p.ServersActive += o.ServersActive
+	p.ServersResetting += o.ServersResetting
+	p.ServersBeingCanceled += o.ServersBeingCanceled
+	p.ServersConnecting += o.ServersConnecting
+	p.ServersChecking += o.ServersChecking
+	p.ServersDraining += o.ServersDraining
+	p.MaxWait = max(p.MaxWait, o.MaxWait)
+	p.ClientsListening += o.ClientsListening
+	p.Channels += o.Channels
+	p.Listeners += o.Listeners
+	addIn(&p.Pinned, o.Pinned)
+	addIn(&p.Upstreams, o.Upstreams)
+	addIn(&p.UpstreamsActive, o.UpstreamsActive)
+	p.Add(&o.Counts)
 }
 
 // addTo adds what is known of a pool, root or branch, over all loops. The sizes of those that never have servers do not count.
@@ -139,53 +147,4 @@ func (p *sharedPool) addTo(out *PoolStats) {
 	out.Reserve += p.shared.InReserve()
 	sizing := p.load.sizing()
 	out.Sizing.add(&sizing)
-}
-
-// addTo adds this shard's part of a pool.
-func (p *shardPool) addTo(out *PoolStats, now int64) {
-	waiting := p.ledger.Waiting()
-	out.ClientsWaiting += waiting
-	out.ClientsActive += p.linked
-	out.ClientsIdle += p.clients - waiting - p.linked
-	out.ServersConnecting += p.dialing
-	if first, ok := p.ledger.FirstWaiter(); ok {
-		out.MaxWait = max(out.MaxWait, time.Duration(now-first.Since))
-	}
-	for srv := range p.servers {
-		out.Upstreams[srv.upstream.address]++
-		if srv.purpose == hearing {
-			out.Listeners++
-			continue
-		}
-		out.Queries += srv.Queries
-		out.Kinds.count(srv)
-		out.Transactions += srv.Transactions
-		switch {
-		case srv.purpose == closing:
-			out.ServersDraining++
-		case srv.cancel != 0:
-			out.ServersBeingCanceled++
-		case srv.purpose == idle || srv.purpose == leaving:
-			out.ServersIdle++
-		case srv.unwanted() || p.leaving() || now >= srv.expires():
-			out.ServersDraining++
-		case srv.purpose == checking || srv.purpose == studying:
-			out.ServersChecking++
-		case srv.purpose == linked || srv.purpose == preparing || srv.purpose == asking:
-			out.ServersActive++
-			out.active(srv.upstream.address)
-		default:
-			out.ServersResetting++
-		}
-		if srv.purpose == linked || srv.purpose == asking {
-			srv.Pins.Each(func(reason string) { out.Pinned[reason]++ })
-		}
-	}
-	if p.hub != nil {
-		out.ClientsListening += p.hub.clients
-	}
-	if p.listener != nil {
-		out.Channels += len(p.listener.wanted)
-	}
-	out.Add(&p.counts)
 }

@@ -9,6 +9,7 @@ import (
 // Counts is what is counted of a pool since the start.
 type Counts struct {
 	Queries, Transactions    uint64
+	Prepares                 Prepares
 	Kinds                    Kinds  // Queries by route and kind
 	BytesReceived, BytesSent uint64 // from and to clients
 	Connects, ConnectsFailed uint64 // to servers
@@ -19,9 +20,16 @@ type Counts struct {
 	// Acquire is how long queries waited for a server, Query how long they took.
 	Acquire, Query                 Histogram
 	AcquireSumNanos, QuerySumNanos uint64
+	// Reasons counts what was asked for by why it went where it went.
+	Reasons [Reasons]uint64
+	// Refused counts the errors that clients were told by the pooler, by SQLSTATE; Left the clients that left, by reason.
+	Refused, Left map[string]uint64
 	// PinnedTotal counts pins, by reason.
 	PinnedTotal map[string]uint64
 }
+
+// Prepares is how often prepared statements were made and used.
+type Prepares = session.Prepares
 
 // Histogram counts durations: bucket i those below 2^i microseconds (and not below 2^(i-1)), the last all others.
 type Histogram [HistogramBuckets]uint64
@@ -34,6 +42,7 @@ func (t *Counts) Add(other *Counts) {
 	t.Queries += other.Queries
 	t.Kinds.add(&other.Kinds)
 	t.Transactions += other.Transactions
+	t.Prepares.Add(other.Prepares)
 	t.BytesReceived += other.BytesReceived
 	t.BytesSent += other.BytesSent
 	t.Connects += other.Connects
@@ -44,12 +53,17 @@ func (t *Counts) Add(other *Counts) {
 	t.ChecksFailed += other.ChecksFailed
 	t.ServersExpired += other.ServersExpired
 	t.ServersIdledOut += other.ServersIdledOut
+	for i := range t.Reasons {
+		t.Reasons[i] += other.Reasons[i]
+	}
 	for i := range t.Acquire {
 		t.Acquire[i] += other.Acquire[i]
 		t.Query[i] += other.Query[i]
 	}
 	t.AcquireSumNanos += other.AcquireSumNanos
 	t.QuerySumNanos += other.QuerySumNanos
+	addIn(&t.Refused, other.Refused)
+	addIn(&t.Left, other.Left)
 	for reason, n := range other.PinnedTotal {
 		t.pinned(reason, n)
 	}

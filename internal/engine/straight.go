@@ -204,9 +204,9 @@ func (s *Shard) dialStraight(c *client, p *shardPool, u *upstream) {
 	k.dialing = true
 	p.dialing++
 	s.seq++
-	s.dials[s.seq] = dial{pool: p, upstream: u, defaults: p.template.defaults.Load(), seeker: c.Conn}
+	s.dials[s.seq] = dial{pool: p, upstream: u, defaults: p.template.defaults.Load(), generation: s.engine.opens(p.shared), seeker: c.Conn}
 	key := p.shared.poolKey
-	s.engine.host.Dial(DialRequest{Ticket: Ticket{s.index, s.seq}, Pool: key.pool, Database: key.database, User: key.user,
+	s.engine.host.Dial(DialRequest{Ticket: Ticket{s.index, s.seq}, Pool: key.pool, Database: p.shared.serverDatabase, User: key.user,
 		Upstream: u.address, Replication: k.replication, Startup: k.startup, Timeout: p.config().ServerConnectTimeout})
 }
 
@@ -216,7 +216,7 @@ func (s *Shard) straightDialed(d dial, r *DialResult) {
 	p.dialing--
 	if r.Refused != nil {
 		p.counts.ConnectsFailed++
-		p.giveBack(s, d.upstream)
+		p.giveBack(s, d.upstream, d.generation)
 		if k != nil {
 			s.refuseSeeker(s.client(loop.ID(d.seeker).Slot()), r.Refused)
 		}
@@ -225,22 +225,22 @@ func (s *Shard) straightDialed(d dial, r *DialResult) {
 	p.counts.Connects++
 	if k == nil { // it has left meanwhile
 		s.engine.host.CloseFD(r.FD)
-		p.giveBack(s, d.upstream)
+		p.giveBack(s, d.upstream, d.generation)
 		return
 	}
 	c := s.client(loop.ID(d.seeker).Slot())
 	if s.isWrongReplica(p, d.upstream, r.Params) {
 		s.engine.host.CloseFD(r.FD)
-		p.giveBack(s, d.upstream)
+		p.giveBack(s, d.upstream, d.generation)
 		k.dialing = false
 		s.seekOn(c)
 		return
 	}
-	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now, defaults: d.defaults, layer: r.Layer,
+	srv := &server{pool: p, upstream: d.upstream, pid: r.PID, secret: r.Secret, params: r.Params, born: s.now, defaults: d.defaults, generation: d.generation, layer: r.Layer,
 		straight: &straight{}}
 	srv.Status = pgwire.StatusIdle
 	if !s.adopt(srv, r.FD) {
-		p.giveBack(s, d.upstream)
+		p.giveBack(s, d.upstream, d.generation)
 		s.refuseSeeker(c, refusedFull("event loop", s.capacity))
 		return
 	}

@@ -77,13 +77,13 @@ type catalog struct {
 type catalogKey struct{ upstreams, database string }
 
 // catalog is the one of a pool that is made. Under Engine.mu.
-func (e *Engine) catalog(k poolKey, t *template) *catalog {
+func (e *Engine) catalog(database string, t *template) *catalog {
 	var addresses []string
 	for _, u := range *t.upstreams.Load() {
 		addresses = append(addresses, u.address)
 	}
 	slices.Sort(addresses)
-	key := catalogKey{strings.Join(addresses, " "), k.database}
+	key := catalogKey{strings.Join(addresses, " "), database}
 	g := e.catalogs[key]
 	if g == nil {
 		g = &catalog{key: key, engine: e}
@@ -204,7 +204,7 @@ func (s *Shard) defines(machine *session.Server) {
 		return
 	}
 	srv := sl.server(s)
-	srv.defines = s.engine.catalogsOf(srv.pool.shared.database)
+	srv.defines = s.engine.catalogsOf(srv.pool.shared.serverDatabase)
 	for _, g := range srv.defines {
 		g.begin()
 	}

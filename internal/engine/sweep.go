@@ -28,6 +28,7 @@ const (
 	timerFlight                // client Ref may have waited long enough for another that asks the same
 	timerFetch                 // client Ref may have waited long enough for other processes
 	timerKnock                 // client Ref has ended its half of the connection, and may have vanished
+	timerAccept                // the shard may accept clients again from socket Ref
 )
 
 // sweepEvery is how often what rests is looked through: the precision of server_idle_timeout and server_lifetime.
@@ -89,6 +90,8 @@ func (s *Shard) due(t loop.Timer) {
 		}
 	case timerNumbers:
 		s.numbersDue(t.Ref)
+	case timerAccept:
+		s.acceptAgain(t.Ref)
 	case timerDrain:
 		s.endDrain()
 	case timerStop:
@@ -151,11 +154,8 @@ func (s *Shard) configured() {
 	s.track()
 	s.watchIdle()
 	s.rearm()
-	for name := range s.forgotten {
-		if t := s.engine.template(name); t == nil || t.removed.Load() {
-			delete(s.forgotten, name)
-		}
-	}
+	s.forgetRemoved()
+	s.countDeclared()
 	s.warm()
 	for p := range s.eachPool {
 		p.configure()
@@ -167,6 +167,7 @@ func (s *Shard) configured() {
 		}
 	}
 	for p := range s.eachPool {
+		s.endSessions(p)
 		s.closeOutlived(p)
 		s.shrink(p)
 		s.watch(p)

@@ -57,7 +57,7 @@ func (s *Shard) own(of *session.Client, on *session.Server) []string {
 			statements = append(statements, "SET LOCAL "+q.Name+" TO '"+q.Value+"'")
 		}
 	}
-	return statements
+	return append(statements, s.setWhy(c))
 }
 
 // touches reports whether the client of a server may have changed a setting since that was last asked about.

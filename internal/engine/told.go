@@ -8,7 +8,8 @@ import (
 
 // What Postgres reports (ParameterStatus) it reports once, to whom it talks to. A server that has another client, or has been
 // made to fit one, has reported meanwhile what the other client does not know. So it is compared, with each new link, and
-// what differs told (traps 43, 48, 51): a client knows a set of parameters, by its sum.
+// what differs told (traps 43, 48, 51): a client knows a set of parameters, by its sum. What it has been told is also how it writes its texts,
+// and so how they are read here.
 
 // paramSum is the share of one parameter in the sum of a set.
 func paramSum(name, value string) uint64 {
@@ -23,10 +24,10 @@ func paramSum(name, value string) uint64 {
 // maxTold bounds the sets that are remembered. A client whose set is forgotten is told all of the next.
 const maxTold = 8192
 
-// tell tells a client what its server reports otherwise than the one before.
-func (s *Shard) tell(c *client, srv *server) {
+// tell tells a client what its server reports otherwise than the one before. It returns what reads does.
+func (s *Shard) tell(c *client, srv *server) (otherwise string) {
 	if c.told == srv.sum {
-		return
+		return ""
 	}
 	known := s.knowing[c.told]
 	var b []byte
@@ -38,15 +39,17 @@ func (s *Shard) tell(c *client, srv *server) {
 	if len(b) > 0 {
 		s.Send(c.Conn, b)
 	}
-	s.hasHeard(c, srv)
+	return s.hasHeard(c, srv)
 }
 
-// hasHeard notes that a client knows all that its server has reported.
-func (s *Shard) hasHeard(c *client, srv *server) {
+// hasHeard notes that a client knows all that its server has reported. It returns what reads does.
+func (s *Shard) hasHeard(c *client, srv *server) (otherwise string) {
 	if c.told != srv.sum {
 		c.told = srv.sum
+		otherwise = c.reads(srv.params)
 		s.rememberTold(srv.sum, srv.params)
 	}
+	return otherwise
 }
 
 func (s *Shard) rememberTold(sum uint64, params []Setting) {
@@ -67,7 +70,8 @@ func (s *Shard) toldAt(c *client, block []byte) {
 			c.told += paramSum(string(name), string(value))
 		}
 	}
-	if _, ok := s.knowing[c.told]; ok {
+	if params, ok := s.knowing[c.told]; ok {
+		c.reads(params)
 		return
 	}
 	var params []Setting
@@ -76,6 +80,7 @@ func (s *Shard) toldAt(c *client, block []byte) {
 			params = append(params, Setting{string(name), string(value)})
 		}
 	}
+	c.reads(params)
 	s.rememberTold(c.told, params)
 }
 

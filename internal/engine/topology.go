@@ -55,6 +55,9 @@ type standing struct {
 
 // mayServe reports whether a pool may have servers of an upstream.
 func (u *upstream) mayServe(p *shardPool) bool {
+	if p.shared.paused() {
+		return false
+	}
 	if p.root == nil {
 		return u.serves.Load()&servesRoot != 0
 	}
@@ -189,8 +192,14 @@ func (v *view) serves(i int) (out uint32) {
 // tell has what the tracker has noticed written down. Under Engine.mu.
 func (e *Engine) tell(t *template) {
 	for _, ev := range t.tracker.Events() {
-		e.host.Log(Notice{Level: levelOf(ev.Kind), Message: "upstream: " + ev.Words, Pool: t.name, Upstream: ev.Address})
+		e.host.Log(Notice{Level: levelOf(ev.Kind), Message: "upstream: " + ev.Words, Pool: t.name, Upstream: ev.Address, Event: eventNames[ev.Kind]})
 	}
+}
+
+var eventNames = [...]string{
+	routing.EventUp: "upstream_up", routing.EventDown: "upstream_down", routing.EventRole: "upstream_role", routing.EventPrimary: "upstream_primary",
+	routing.EventDoubted: "upstream_doubted", routing.EventStranger: "upstream_stranger", routing.EventBreakerOpened: "breaker_opened",
+	routing.EventBreakerClosed: "breaker_closed",
 }
 
 // levelOf is how much an event matters to an operator.

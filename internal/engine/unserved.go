@@ -10,6 +10,8 @@ import (
 func (s *Shard) unserved(p *shardPool) string {
 	v := p.view()
 	switch {
+	case p.shared.paused():
+		return "the pool is paused, and was not resumed"
 	case len(v.upstreams) == 0:
 		return "no upstream is known yet"
 	case p.shared.upstream == lobby && v.mode == routeBalanced:

@@ -68,6 +68,7 @@ func (s *Shard) admit(c *client, block []byte) {
 
 // loggedIn is what ends a login: what Postgres reports, the client's key, and that it may begin.
 func (s *Shard) loggedIn(c *client, block []byte) []byte {
+	s.arrived(c)
 	b := append(make([]byte, 0, len(block)+64), block...)
 	b = s.appendKey(b, c)
 	return pgwire.AppendReady(b, pgwire.StatusIdle)
@@ -104,14 +105,11 @@ func (s *Shard) reports(srv *server, name, value []byte) {
 	}
 	srv.parameter(name, value)
 	c := s.clientOf(srv)
-	if c == nil || srv.purpose != linked || srv.Asked() {
+	if c == nil || srv.purpose != linked || srv.fitting { // fitted looks at all of it
 		return
 	}
-	switch string(name) {
-	case "standard_conforming_strings":
-		c.BackslashQuotes = isOff(string(value))
-	case "client_encoding":
-		c.Unreadable = unreadable(string(value))
+	if otherwise := c.reads([]Setting{{string(name), string(value)}}); otherwise != "" {
+		srv.Misread(otherwise)
 	}
 }
 

@@ -152,7 +152,8 @@ func (w *world) waits(n int) {
 		var s engine.Snapshot
 		w.until("the loops tell their figures", func() bool {
 			select {
-			case s = <-figures:
+			case sum := <-figures:
+				s = sum()
 				return true
 			default:
 				return false
@@ -171,7 +172,7 @@ func (w *world) drain() {
 }
 
 // end drains: the loops stop, whoever is connected notices, and no descriptor is left.
-func (w *world) end(before int) {
+func (w *world) end(before []string) {
 	if w.Failed() { // whoever waits is let go, so that the loops end all the same
 		for _, c := range w.talkers {
 			c.leave()
@@ -196,24 +197,43 @@ func (w *world) end(before int) {
 	if n := w.engine.Clients(); n != 0 {
 		w.Errorf("%d clients are still counted", n)
 	}
-	w.until("every descriptor is closed", func() bool { return descriptors(w.T) == before })
+	var now []string
+	defer func() {
+		if w.Failed() {
+			w.Logf("open before: %q, and now: %q", before, now)
+		}
+	}()
+	w.until("every descriptor is closed", func() bool { now = descriptors(w.T); return len(now) == len(before) })
 }
 
-// descriptors is how many the process has open.
-func descriptors(t *testing.T) int {
+// descriptors is what the process has open.
+func descriptors(t *testing.T) (open []string) {
 	t.Helper()
 	list, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(list)
+	for _, e := range list {
+		target, _ := os.Readlink("/proc/self/fd/" + e.Name())
+		open = append(open, e.Name()+" "+target)
+	}
+	return open
 }
 
 func (w *world) Classify(r engine.ClassifyRequest) { w.engine.Classified(r.Ticket, nil) }
 
 func (w *world) ProbeSoon(string, string) {}
 
+func (w *world) Trace(engine.Span) {}
+
 func (w *world) Follow(string, string) {}
+
+// Accepted is engine.Host: nobody listens.
+func (w *world) Accepted(uint64, int) bool { panic("bug: a client was accepted, and nobody listens") }
+
+func (w *world) AcceptFailed(uint64, int32) {}
+
+func (w *world) Dismiss(c engine.Client, _ *engine.Refusal) { w.CloseFD(c.FD) }
 
 // Share is engine.Host: there are no others.
 func (w *world) Share(string, string) {}

@@ -208,15 +208,15 @@ func (c *Client) hearsAlone() bool {
 
 // nobodyListens asks the engine, as often as it takes, whether it keeps no channel for anybody.
 func (r *Run) nobodyListens() func() bool {
-	var figures <-chan engine.Snapshot
+	var figures <-chan func() engine.Snapshot
 	return func() bool {
 		if figures == nil {
 			figures = r.Engine.Snapshot()
 		}
 		select {
-		case s := <-figures:
+		case sum := <-figures:
 			figures = nil
-			return !slices.ContainsFunc(s.Pools, func(p engine.PoolStats) bool { return p.ClientsListening+p.Channels > 0 })
+			return !slices.ContainsFunc(sum().Pools, func(p engine.PoolStats) bool { return p.ClientsListening+p.Channels > 0 })
 		default:
 			return false
 		}

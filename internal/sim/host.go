@@ -129,6 +129,21 @@ func (h *Host) deaths() {
 // Follow implements engine.Host: nobody hears what others write.
 func (h *Host) Follow(string, string) {}
 
+// Accepted implements engine.Host: in this world clients are attached when they have logged in, and nobody listens.
+func (h *Host) Accepted(uint64, int) bool {
+	h.w.Violate("a client was accepted, and nobody listens")
+	return true
+}
+
+// Dismiss implements engine.Host.
+func (h *Host) Dismiss(c engine.Client, _ *engine.Refusal) { h.CloseFD(c.FD) }
+
+// AcceptFailed implements engine.Host.
+func (h *Host) AcceptFailed(uint64, int32) { h.w.Violate("accepting failed, and nobody listens") }
+
+// Trace implements engine.Host.
+func (h *Host) Trace(engine.Span) {}
+
 // ProbeSoon implements engine.Host.
 func (h *Host) ProbeSoon(pool, address string) {
 	defer h.trip()

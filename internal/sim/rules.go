@@ -18,7 +18,7 @@ type watch struct {
 	levels, spare levels
 	census        uint64 // the world's, when they were taken
 	// both is for how many figures in a row a pool had somebody waiting and a server idle.
-	figures <-chan engine.Snapshot
+	figures <-chan func() engine.Snapshot
 	next    int
 	both    map[key]int
 	// waiting is how many waited in the last figures, and over in how many in a row there were too many.
@@ -51,7 +51,8 @@ func (r *Run) checkIdle() {
 		return
 	}
 	select {
-	case s := <-r.watch.figures:
+	case sum := <-r.watch.figures:
+		s := sum()
 		r.watch.figures, r.watch.next = nil, r.steps+figuresEvery
 		servers := 0
 		for i := range s.Pools {

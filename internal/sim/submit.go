@@ -25,6 +25,10 @@ func (d *Driver) perform(op *loop.Op) {
 		d.attach(op)
 		return
 	}
+	if op.Kind == loop.Listen {
+		d.w.Violate("driver %d: listening, and in this world nobody connects: clients are attached when they have logged in", d.Index)
+		return
+	}
 	c := d.conns[op.Conn.Slot()]
 	if c == nil || c.id != op.Conn {
 		if op.Conn == 0 || op.Kind == loop.Detach {
