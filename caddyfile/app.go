@@ -33,6 +33,9 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		max_client_connections <number>
 //		client_login_timeout   <duration>
 //		drain_timeout          <duration>
+//		console                <admin_user> [<secret>] {
+//			…
+//		}
 //
 //		pool <name> {
 //			…
@@ -60,5 +63,6 @@ var appOptions = options[config.App]{
 	"max_client_connections": number(func(a *config.App) **int { return &a.MaxClientConnections }),
 	"client_login_timeout":   duration(func(a *config.App) **caddyDuration { return &a.ClientLoginTimeout }),
 	"drain_timeout":          duration(func(a *config.App) **caddyDuration { return &a.DrainTimeout }),
+	"console":                {read: parseConsole},
 	"pool":                   {read: parsePool, repeats: true},
 }

@@ -6,6 +6,7 @@ import "github.com/pgmux/caddy-pgmux/config"
 //
 //	auth {
 //		method         scram-sha-256|md5|plain|cert|trust
+//		known_users    off|on
 //		user           <name> <secret>
 //		users_file     <path>
 //		query          "<sql>"
@@ -24,6 +25,7 @@ func parseAuth(p *parser, path string, pool *config.Pool) error {
 
 var authOptions = options[config.Auth]{
 	"method":         word(func(a *config.Auth) *string { return &a.Method }),
+	"known_users":    word(func(a *config.Auth) *string { return &a.KnownUsers }),
 	"user":           {read: parseUser, repeats: true},
 	"users_file":     word(func(a *config.Auth) *string { return &a.UsersFile }),
 	"query":          {read: parseQuery},

@@ -75,6 +75,7 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 			transaction_timeout 1m
 			idle_transaction_timeout 30s
 			client_idle_timeout 0
+			slow_query 200ms
 			server_connect_timeout 2s
 			server_login_retry 100ms
 			server_idle_timeout 1d
@@ -147,6 +148,8 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 				key /etc/us.key
 				server_name db.internal
 			}
+			log connections pins
+			tracing on
 		}
 		pool trusting {
 			upstream db:5432
@@ -189,7 +192,7 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 				{"by": "database", "name": "app", "level": "normal"}
 			],
 			"query_wait_timeout": 1000000000, "query_timeout": 2000000000, "transaction_timeout": 60000000000,
-			"idle_transaction_timeout": 30000000000, "client_idle_timeout": 0, "server_connect_timeout": 2000000000,
+			"idle_transaction_timeout": 30000000000, "client_idle_timeout": 0, "slow_query": 200000000, "server_connect_timeout": 2000000000,
 			"server_login_retry": 100000000, "server_idle_timeout": 86400000000000, "server_lifetime": 0,
 			"server_check_interval": 10000000000, "server_check_query": "SELECT 1",
 			"server_reset_query": "", "server_reset": "never", "idle_server_order": "fifo", "max_prepared_statements": 0,
@@ -230,7 +233,8 @@ func TestWhatIsWrittenIsWhatIsConfigured(t *testing.T) {
 			"server_tls": {
 				"mode": "verify-ca", "ca": "/etc/db.pem",
 				"certificate": "/etc/us.pem", "key": "/etc/us.key", "server_name": "db.internal"
-			}
+			},
+			"log": ["connections", "pins"], "tracing": "on"
 		},
 		"trusting": {
 			"upstream": [{"address": "db:5432"}], "pool_size": "auto", "track_parameters": ["*"], "auth": {"method": "trust"},

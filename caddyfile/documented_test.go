@@ -15,7 +15,8 @@ import (
 
 // TestCaddyfileAndJSONCarryTheSameNames also finds a field that no option sets.
 func TestCaddyfileAndJSONCarryTheSameNames(t *testing.T) {
-	same(t, "app", appOptions.names(), fields(config.App{}), "pool", "pools") // one pool, one policy to a block
+	same(t, "app", appOptions.names(), fields(config.App{}), "pool", "pools")                                // one pool, one policy to a block
+	same(t, "console", consoleOptions.names(), append(fields(config.Console{}), "admin_user", "stats_user")) // one of them, with a secret
 	same(t, "pool", poolOptions.names(), fields(config.Pool{}))
 	same(t, "auth", authOptions.names(), fields(config.Auth{}))
 	same(t, "tls", append(tlsOptions.names(), "mode"), fields(config.ClientTLS{}), "connection_policy", "connection_policies")
@@ -27,6 +28,7 @@ func TestCaddyfileAndJSONCarryTheSameNames(t *testing.T) {
 	same(t, "patroni", append(patroniOptions.names(), "urls"), fields(config.PatroniUpstreams{}))
 	same(t, "store redis", append(redisOptions.names(), "address"), fields(config.RedisStore{}))
 	same(t, "tls of a store", storeTLSOptions.names(), fields(config.StoreTLS{}))
+	same(t, "postgres_dashboard", dashboardOptions.names(), fields(config.Dashboard{}))
 	same(t, "http", append(httpOptions.names(), "url"), fields(config.HTTPUpstreams{}))
 }
 
@@ -65,9 +67,9 @@ func TestEveryOptionIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := make(map[string]bool)
-	for _, names := range [][]string{appOptions.names(), poolOptions.names(), authOptions.names(),
+	for _, names := range [][]string{appOptions.names(), consoleOptions.names(), poolOptions.names(), authOptions.names(),
 		upstreamOptions.names(), tlsOptions.names(), serverTLSOptions.names(), queryCacheOptions.names(),
-		aOptions.names(), srvOptions.names(), patroniOptions.names(), httpOptions.names(), redisOptions.names(), storeTLSOptions.names()} {
+		aOptions.names(), srvOptions.names(), patroniOptions.names(), httpOptions.names(), redisOptions.names(), storeTLSOptions.names(), dashboardOptions.names()} {
 		for _, name := range names {
 			all[name] = true
 		}

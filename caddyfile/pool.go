@@ -10,12 +10,14 @@ import (
 //
 //	pool <name> {
 //		databases <name|prefix*|*>...
+//		listen    <address>...
 //		upstream  <host:port | unix//directory:port> {
 //			role                   auto|primary|replica
 //			weight                 <number>
 //			max_server_connections <number>
 //		}
 //		dynamic_upstreams <source> ...
+//		server_database   <name>
 //
 //		pool_mode                      transaction|session|statement
 //		pool_size                      <number>|auto
@@ -34,6 +36,7 @@ import (
 //		transaction_timeout      <duration>
 //		idle_transaction_timeout <duration>
 //		client_idle_timeout      <duration>
+//		slow_query               <duration>
 //
 //		server_connect_timeout  <duration>
 //		server_login_retry      <duration>
@@ -80,6 +83,8 @@ import (
 //		server_tls [<mode>] {
 //			…
 //		}
+//		log connections|disconnections|errors|pins...|all|none
+//		tracing off|on
 //	}
 func parsePool(p *parser, _ string, app *config.App) error {
 	name, err := p.argument("the pool's name")
@@ -107,8 +112,10 @@ func parsePool(p *parser, _ string, app *config.App) error {
 
 var poolOptions = options[config.Pool]{
 	"databases":                      {read: parseDatabases},
+	"listen":                         {read: parseListen, repeats: true},
 	"upstream":                       {read: parseUpstream, repeats: true},
 	"dynamic_upstreams":              {read: parseDynamicUpstreams, repeats: true},
+	"server_database":                word(func(p *config.Pool) *string { return &p.ServerDatabase }),
 	"pool_mode":                      word(func(p *config.Pool) *string { return &p.PoolMode }),
 	"pool_size":                      {read: parsePoolSize},
 	"min_pool_size":                  number(func(p *config.Pool) **int { return &p.MinPoolSize }),
@@ -125,6 +132,7 @@ var poolOptions = options[config.Pool]{
 	"transaction_timeout":            duration(func(p *config.Pool) **caddyDuration { return &p.TransactionTimeout }),
 	"idle_transaction_timeout":       duration(func(p *config.Pool) **caddyDuration { return &p.IdleTransactionTimeout }),
 	"client_idle_timeout":            duration(func(p *config.Pool) **caddyDuration { return &p.ClientIdleTimeout }),
+	"slow_query":                     duration(func(p *config.Pool) **caddyDuration { return &p.SlowQuery }),
 	"server_connect_timeout":         duration(func(p *config.Pool) **caddyDuration { return &p.ServerConnectTimeout }),
 	"server_login_retry":             duration(func(p *config.Pool) **caddyDuration { return &p.ServerLoginRetry }),
 	"server_idle_timeout":            duration(func(p *config.Pool) **caddyDuration { return &p.ServerIdleTimeout }),
@@ -157,6 +165,8 @@ var poolOptions = options[config.Pool]{
 	"server_user":                    login(func(p *config.Pool) **config.ServerUser { return &p.ServerUser }),
 	"tls":                            {read: parseTLS},
 	"server_tls":                     {read: parseServerTLS},
+	"log":                            {read: parseLog},
+	"tracing":                        word(func(p *config.Pool) *string { return &p.Tracing }),
 }
 
 // parseDatabases reads the names that clients may ask for. Syntax:
@@ -168,6 +178,18 @@ func parseDatabases(p *parser, _ string, pool *config.Pool) error {
 		return p.Errf("databases needs names; write them on the same line, or * for any")
 	}
 	return p.end("databases")
+}
+
+// parseListen reads addresses that clients connect to. Syntax:
+//
+//	listen <address>...
+func parseListen(p *parser, _ string, pool *config.Pool) error {
+	addresses := p.RemainingArgs()
+	if len(addresses) == 0 {
+		return p.Errf("listen needs addresses, like :6432; write them on the same line")
+	}
+	pool.Listen = append(pool.Listen, addresses...)
+	return p.end("listen")
 }
 
 // parseUpstream reads one address of Postgres. Syntax:
@@ -223,4 +245,15 @@ func parseTrackParameters(p *parser, _ string, pool *config.Pool) error {
 		return p.Errf("track_parameters needs names of settings; write them on the same line, or * for all, or none")
 	}
 	return p.end("track_parameters")
+}
+
+// parseLog reads what is written to the log of clients. Syntax:
+//
+//	log connections|disconnections|errors|pins...|all|none
+func parseLog(p *parser, _ string, pool *config.Pool) error {
+	pool.Log = p.RemainingArgs()
+	if len(pool.Log) == 0 {
+		return p.Errf("log needs what is to be written: connections, disconnections, errors, pins; or all, or none")
+	}
+	return p.end("log")
 }

@@ -32,6 +32,10 @@ type App struct {
 	// waits. Default: 30s.
 	DrainTimeout *caddy.Duration `json:"drain_timeout,omitempty"`
 
+	// Console lets admins look at the pools, and give orders, as in PgBouncer's console. Default: none; then `pgbouncer` is a database like
+	// others. (PgBouncer: always there.)
+	Console *Console `json:"console,omitempty"`
+
 	// Pools are the pools, by name. The name is what handlers, metrics and the admin API call them.
 	Pools map[string]*Pool `json:"pools,omitempty"`
 }

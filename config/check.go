@@ -36,6 +36,7 @@ func (a *App) check() *Problem {
 		atLeast("max_client_connections", a.MaxClientConnections, 1, "leave it out for the default"),
 		positive("client_login_timeout", a.ClientLoginTimeout),
 		notNegative("drain_timeout", a.DrainTimeout, "0 means that nobody waits"),
+		a.Console.check("console"),
 	); p != nil {
 		return p
 	}

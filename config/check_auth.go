@@ -14,6 +14,7 @@ func (a *Auth) check(pool string, tls *ClientTLS) *Problem {
 		oneOf(path+".method", a.Method, AuthMethods),
 		a.checkUsers(path),
 		a.checkQuery(path),
+		a.checkKnownUsers(path+".known_users"),
 		a.checkSomebody(path),
 		a.checkCertificates(path, tls),
 	)
@@ -28,6 +29,20 @@ func (a *Auth) checkUsers(path string) *Problem {
 		if a.User[name] == "" {
 			return &Problem{at, "has no secret; write a password or a placeholder like {env.PASSWORD}"}
 		}
+	}
+	return nil
+}
+
+// checkKnownUsers refuses to let nobody in, and to say what is so with other methods anyway.
+func (a *Auth) checkKnownUsers(path string) *Problem {
+	if problem := oneOf(path, a.KnownUsers, KnownUsers); problem != nil || a.KnownUsers != "on" {
+		return problem
+	}
+	if method := Word(a.Method, AuthMethods); method != "trust" && method != "cert" {
+		return &Problem{path, fmt.Sprintf("is on, but method %s lets in nobody else anyway; remove it, or write `method trust` or `method cert`", method)}
+	}
+	if len(a.User) == 0 && a.UsersFile == "" && a.QueryUser == nil {
+		return &Problem{path, "is on, but nobody is known; add `user <name> <secret>`, a users_file or a query_user, or remove it"}
 	}
 	return nil
 }

@@ -18,6 +18,22 @@ func TestSomebodyCanLogIn(t *testing.T) {
 	)
 }
 
+func TestKnownUsersAreKnown(t *testing.T) {
+	auth := func(a string) string { return `{"auth": ` + a + `}` }
+	refused(t, map[string]string{
+		auth(`{"method": "trust", "known_users": "yes"}`):                  "pools.app.auth.known_users: is \"yes\", but must be one of off, on",
+		auth(`{"method": "trust", "known_users": "on"}`):                   "is on, but nobody is known",
+		auth(`{"method": "md5", "known_users": "on", "user": {"a": "b"}}`): "is on, but method md5 lets in nobody else anyway",
+		auth(`{"known_users": "on", "user": {"a": "b"}}`):                  "is on, but method scram-sha-256 lets in nobody else anyway",
+	})
+	accepted(t,
+		auth(`{"method": "trust", "known_users": "off"}`),
+		auth(`{"method": "trust", "known_users": "on", "user": {"a": "b"}}`),
+		auth(`{"method": "trust", "known_users": "on", "users_file": "/users"}`),
+		auth(`{"method": "trust", "known_users": "on", "query_user": {"name": "a"}}`),
+	)
+}
+
 func TestAuthQueryIsWhole(t *testing.T) {
 	auth := func(a string) string { return `{"auth": {"user": {"a": "b"}, ` + a + `}}` }
 	refused(t, map[string]string{

@@ -8,7 +8,9 @@ import (
 func (p *Pool) check(path string) *Problem {
 	return first(
 		checkDatabases(path+".databases", p.Databases),
+		checkListen(path+".listen", p.Listen),
 		p.checkUpstreams(path),
+		checkServerDatabase(path+".server_database", p.ServerDatabase),
 		oneOf(path+".pool_mode", p.PoolMode, PoolModes),
 		p.checkSizes(path),
 		p.checkLimits(path),
@@ -25,6 +27,8 @@ func (p *Pool) check(path string) *Problem {
 		p.ServerTLS.check(path+".server_tls"),
 		p.Auth.check(path, p.TLS),
 		p.ServerUser.check(path+".server_user", "server_user"),
+		checkLog(path+".log", p.Log),
+		oneOf(path+".tracing", p.Tracing, Tracings),
 	)
 }
 
@@ -40,6 +44,19 @@ func checkPoolName(path, name string) *Problem {
 	case strings.ContainsAny(name, "/?#{}\" \t\r\n"):
 		return &Problem{path, "has a name with a character that a path of the admin API cannot carry; " +
 			"use letters, digits, '-', '_' and '.'"}
+	}
+	return nil
+}
+
+// checkServerDatabase takes what Postgres keeps of a name; it would cut a longer one, and its own name would then not be ours.
+func checkServerDatabase(path, name string) *Problem {
+	switch {
+	case len(name) > maxNameLength:
+		return &Problem{path, fmt.Sprintf("has a name of %d bytes; Postgres keeps at most %d", len(name), maxNameLength)}
+	case strings.ContainsRune(name, 0):
+		return &Problem{path, "has a zero byte, which no name in Postgres has; remove it"}
+	case strings.Contains(name, "*"):
+		return &Problem{path, fmt.Sprintf("is %q, but it is one name, without *; remove it to have servers asked for the client's database", name)}
 	}
 	return nil
 }

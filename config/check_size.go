@@ -56,6 +56,7 @@ func (p *Pool) checkTimeouts(path string) *Problem {
 		notNegative(path+".transaction_timeout", p.TransactionTimeout, unbounded),
 		notNegative(path+".idle_transaction_timeout", p.IdleTransactionTimeout, unbounded),
 		notNegative(path+".client_idle_timeout", p.ClientIdleTimeout, unbounded),
+		notNegative(path+".slow_query", p.SlowQuery, "0 means that none is slow"),
 		positive(path+".server_connect_timeout", p.ServerConnectTimeout),
 		positive(path+".server_login_retry", p.ServerLoginRetry),
 		notNegative(path+".server_idle_timeout", p.ServerIdleTimeout, never),

@@ -37,7 +37,7 @@ func TestLimitsAndTimeoutsHaveNoNegatives(t *testing.T) {
 	}
 	for name, zero := range map[string]string{
 		"query_timeout": "no bound", "transaction_timeout": "no bound", "idle_transaction_timeout": "no bound",
-		"client_idle_timeout": "no bound", "server_check_interval": "never",
+		"client_idle_timeout": "no bound", "server_check_interval": "never", "slow_query": "that none is slow",
 	} {
 		refused(t, map[string]string{`{"` + name + `": "-1ms"}`: "pools.app." + name + ": is -1ms, but a time cannot be negative; 0 means " + zero})
 		accepted(t, `{"`+name+`": 0}`, `{"`+name+`": "1ms"}`)

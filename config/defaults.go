@@ -23,6 +23,7 @@ const (
 	DefaultReservePoolTimeout    = 5 * time.Second
 	DefaultServerCheckInterval   = 30 * time.Second
 	DefaultQueryTTL              = 10 * time.Second
+	DefaultSlowQuery             = time.Second
 	DefaultWeight                = 1
 	DefaultMaxReplicaLag         = 10 * time.Second
 	DefaultHealthInterval        = 2 * time.Second
@@ -45,6 +46,7 @@ var (
 	Roles            = []string{"auto", "primary", "replica"}
 	IdleServerOrders = []string{"lifo", "fifo"}
 	AuthMethods      = []string{"scram-sha-256", "md5", "plain", "cert", "trust"}
+	KnownUsers       = []string{"off", "on"}
 	ServerResets     = []string{"dirty", "always", "never"}
 	Pinnings         = []string{"on", "off", "error"}
 	ClientTLSModes   = []string{"require", "disable", "allow", "verify-ca", "verify-full"}
@@ -55,8 +57,21 @@ var (
 	DeferBegins      = []string{"off", "on"}
 	ReadTargets      = []string{"prefer_replica", "replica", "primary", "any"}
 	ReadYourWrites   = []string{"on", "off"}
+	Tracings         = []string{"off", "on"}
 	Invalidations    = []string{"writes", "wal"}
 	CacheMatches     = []string{"all", "hinted", "tables"}
+)
+
+// LogEvents is what `log` can name; AllLogEvents and NoLogEvents stand alone.
+var (
+	LogEvents        = []string{"connections", "disconnections", "errors", "pins"}
+	DefaultLogEvents = []string{"errors"}
+)
+
+// The words that log takes in place of events.
+const (
+	AllLogEvents = "all"
+	NoLogEvents  = "none"
 )
 
 // The words that track_parameters takes in place of names.

@@ -11,8 +11,17 @@ import (
 // (PgBouncer: a line of [databases] with the settings of [pgbouncer].)
 type Pool struct {
 	// Databases are the names clients may ask for: a name, a prefix followed by `*`, or `*` for any. Others are refused
-	// with 3D000. The server is asked for the same name. Default: *.
+	// with 3D000. The server is asked for the same name, unless there is a server_database. Default: *.
 	Databases []string `json:"databases,omitempty"`
+
+	// Listen are the addresses that clients connect to, as Caddy writes them: `:6432`, `127.0.0.1:6432`, `tcp6/[::1]:6432`, a
+	// range of at most 100 ports like `:6432-6435`, `unix//run/pgmux.sock|0660` (without permissions: 0200, the owner's), or
+	// `fd/3`, a socket that systemd has made. The app has these listeners besides or instead of layer4's, and no reload
+	// closes one that the next configuration has too, so no client is refused or reset by it. Several pools may have an
+	// address: then the client's database tells which of them it is for. TCP listeners share their port with other processes
+	// of the same user (SO_REUSEPORT), so that a new binary can take over. Default: none. (PgBouncer: listen_addr,
+	// listen_port, unix_socket_dir, so_reuseport.)
+	Listen []string `json:"listen,omitempty"`
 
 	// Upstream are the addresses of Postgres. Required: at least one, unless there are dynamic_upstreams.
 	// (PgBouncer: host and port of a database.)
@@ -24,6 +33,11 @@ type Pool struct {
 	// before. An upstream that a source no longer has gets no new transactions; those that run there end as they would.
 	// Default: none. (PgBouncer: none, but that a host name is looked up again after dns_max_ttl.)
 	DynamicUpstreams []json.RawMessage `json:"dynamic_upstreams,omitempty" caddy:"namespace=postgres.upstreams inline_key=source"`
+
+	// ServerDatabase is the database that servers are asked for, whichever of `databases` the client has asked for, so that these
+	// are aliases of it. It cannot change while the pool has clients or servers. Default: the one that the client has asked for.
+	// (PgBouncer: dbname of a database.)
+	ServerDatabase string `json:"server_database,omitempty"`
 
 	// PoolMode says when a client gives its server back: `session` when it leaves, `transaction` at the end of each
 	// transaction, `statement` after each statement, where transactions of several statements are refused with 0A000.
@@ -96,6 +110,10 @@ type Pool struct {
 	// ClientIdleTimeout closes a client that has asked nothing for so long, outside a transaction, with 57P05. 0: no
 	// bound. Default: 0. (PgBouncer: client_idle_timeout.)
 	ClientIdleTimeout *caddy.Duration `json:"client_idle_timeout,omitempty"`
+
+	// SlowQuery is from how long on a query has a line in the log, with its normal form, which has no literals, and with whose it was. It is
+	// the time that its server took, not the wait for one. 0: none has. Default: 1s.
+	SlowQuery *caddy.Duration `json:"slow_query,omitempty"`
 
 	// ServerConnectTimeout bounds dialing a server and logging in to it, together. Default: 5s. At least 1ms.
 	// (PgBouncer: server_connect_timeout.)
@@ -243,6 +261,20 @@ type Pool struct {
 	// ServerTLS is how connections to servers are encrypted. Default: mode prefer, as PgBouncer and libpq.
 	// (PgBouncer: server_tls_sslmode and others.)
 	ServerTLS *ServerTLS `json:"server_tls,omitempty"`
+
+	// Log is what of the lives of clients is written to the log, to the logger `postgres.access`, which Caddy's `log` option can send elsewhere,
+	// sample, or leave out: `connections`, a line for each client that has logged in; `disconnections`, one with the reason for each that
+	// leaves; `errors`, one for each query that is refused, and client that is closed, by the pooler; `pins`, one when a client begins to keep
+	// its server beyond a transaction, with the reason; or `all` alone, or `none` alone. At most 500 lines a second and event loop are written;
+	// how many were left out is told by the next. Default: errors.
+	// (PgBouncer: log_connections, log_disconnections, log_pooler_errors, all of which are on.)
+	Log []string `json:"log,omitempty"`
+
+	// Tracing `on` makes a span of OpenTelemetry of each transaction whose client tells, in a comment of its first text, which trace it belongs to:
+	// `/*traceparent='00-…'*/`, as sqlcommenter writes it. Where spans go is said by the environment (OTEL_TRACES_EXPORTER,
+	// OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME), as for Caddy's own handler `tracing`. They have the normal forms of queries and no
+	// literals. Default: off.
+	Tracing string `json:"tracing,omitempty"`
 }
 
 // Priority is one line of priority.
@@ -262,7 +294,8 @@ type Priority struct {
 type ClientTLS struct {
 	// Mode is `disable`: SSLRequest is answered with no; `allow`: clients may encrypt; `require`: others are refused with
 	// 28000; `verify-ca`: clients also need a certificate of client_ca; `verify-full`: which names, besides, the user they
-	// log in as (see auth.cert_user). Default: require. (PgBouncer: client_tls_sslmode.)
+	// log in as (see auth.cert_user). Clients that come by a Unix socket need not encrypt for require and verify-ca; for
+	// verify-full and method cert they need a certificate too. Default: require. (PgBouncer: client_tls_sslmode.)
 	Mode string `json:"mode,omitempty"`
 
 	// ServerNames are the names for which Caddy's TLS app gets certificates and keeps them new, by its automation. Without
@@ -341,6 +374,10 @@ type Auth struct {
 	// whoever can connect is whom he says he is. Default: scram-sha-256. (PgBouncer: auth_type.)
 	Method string `json:"method,omitempty"`
 
+	// KnownUsers `on` has the methods trust and cert, which ask for no secret, let in only users that are under `user`, in users_file, or
+	// found by query. Others are refused with 28000. Default: off. (PgBouncer: always so, but for auth_type any.)
+	KnownUsers string `json:"known_users,omitempty"`
+
 	// CertUser maps the common name of a client's certificate to the users it may log in as, for method cert and for tls
 	// verify-full. A name that is not listed may log in as the user of that name.
 	// (PgBouncer: auth_ident_file.)
@@ -381,6 +418,7 @@ type ServerUser struct {
 	// Name is the user. Required.
 	Name string `json:"name"`
 
-	// Secret is the password, or a placeholder for it, as in `auth`. Empty where the server trusts us.
+	// Secret is the password, or a placeholder for it, as in `auth`. Empty: the one that the pool's `auth` has for this user, under
+	// `user` or in users_file when the configuration is loaded; or none, where the server trusts us.
 	Secret string `json:"secret,omitempty"`
 }
