@@ -62,7 +62,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.ctx = ctx
 	a.plan.rescuers = new(rescuers)
-	if err := (&guard{ctx: ctx, logger: a.logger, rescuers: a.plan.rescuers}).subscribe(); err != nil {
+	if a.plan.announcer, err = newAnnouncer(ctx); err != nil {
+		return err
+	}
+	if err := (&guard{ctx: ctx, logger: a.logger, rescuers: a.plan.rescuers, ours: a.process.entrances.have}).subscribe(); err != nil {
 		return err
 	}
 	return registerMetrics(ctx.GetMetricsRegistry())
@@ -71,6 +74,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 // Start puts the configuration in force, and starts the event loops when it is the first.
 func (a *App) Start() error {
 	if err := a.plan.manageCertificates(a.ctx); err != nil {
+		return err
+	}
+	if err := a.checkLayer4(); err != nil {
 		return err
 	}
 	return a.process.push(a.plan)

@@ -33,7 +33,9 @@ type arrival struct {
 	process *process
 	plan    *plan    // in force when the client came
 	running *running // nil: the process is ending, or has no pools yet
-	named   string   // the handler's pool; empty: by database
+	named   string   // the handler's or the address's only pool; empty: by database
+	among   *plan    // the pools that the database chooses from; plan, or part of it
+	closed  bool     // nobody listens any more where it came in
 
 	conn    net.Conn // what is read and written: the socket itself, or what other handlers made of it
 	already []byte   // read before: the matchers'
@@ -41,19 +43,44 @@ type arrival struct {
 
 	decrypted *login.TLSInfo // another handler has decrypted it; nil: none has
 
-	patience time.Time // until when it waits for its turn
-	turn     bool      // it has its turn to log in
-	pool     *pool     // the client's, once it is known
-	admitted string    // the pool in which the client counts
-	pump     *pump     // once handed over, where the connection is not a plain socket
+	patience time.Time     // until when it waits for its turn
+	turn     turns         // among whom it has its turn to log in; nil: it has none
+	pool     *pool         // the client's, once it is known
+	admitted string        // the pool in which the client counts
+	pump     *pump         // once handed over, where the connection is not a plain socket
+	console  *consoleVisit // it is for the console
 }
 
-func newArrival(p *process, named string, cx *layer4.Connection) *arrival {
-	return &arrival{
-		process: p, plan: p.current.Load(), running: p.running.Load(), named: named,
-		conn: cx.Conn, already: cx.MatchingBytes(), remote: cx.RemoteAddr().String(),
-		decrypted: decrypted(l4tls.GetConnectionStates(cx)),
+// newArrival is a client that has just been accepted.
+func newArrival(p *process, conn net.Conn) *arrival {
+	plan := p.current.Load()
+	return &arrival{process: p, plan: plan, among: plan, running: p.running.Load(), conn: conn, remote: conn.RemoteAddr().String()}
+}
+
+// throughLayer4 is a client that comes through a handler of layer4, which names a pool or none.
+func throughLayer4(p *process, named string, cx *layer4.Connection) *arrival {
+	a := newArrival(p, cx.Conn)
+	a.named, a.already, a.remote = named, cx.MatchingBytes(), cx.RemoteAddr().String()
+	a.decrypted = decrypted(l4tls.GetConnectionStates(cx))
+	return a
+}
+
+// throughListener is a client that comes to an address of the app's own. Where that leads, the plan in force says.
+func throughListener(p *process, address string, conn net.Conn) *arrival {
+	a := newArrival(p, conn)
+	if a.plan == nil {
+		return a
 	}
+	e := a.plan.leads[address]
+	switch {
+	case e == nil:
+		a.closed = true
+	case len(e.names) == 1:
+		a.named = e.names[0]
+	default:
+		a.among = e
+	}
+	return a
 }
 
 func (a *arrival) handle() {
@@ -70,7 +97,11 @@ func (a *arrival) handle() {
 		a.log("a client was not let in", err)
 	}
 	a.process.counts.logins.count(loginOutcome(client, err))
-	if err == nil && client != nil && a.pump != nil {
+	switch {
+	case err != nil || client == nil:
+	case a.console != nil:
+		a.console.run(a.conn)
+	case a.pump != nil:
 		a.pump.run()
 	}
 }
@@ -82,13 +113,16 @@ func (a *arrival) login() (*login.Client, error) {
 	if a.running == nil || a.plan == nil {
 		return a.accept(refusalTimeout, a.refuseAll(shuttingDown()))
 	}
+	if a.closed {
+		return a.accept(refusalTimeout, a.refuseAll(closedAddress(a.plan)))
+	}
 	if err := a.fits(); err != nil {
 		return a.refuseForLackOfRoom(err)
 	}
 	a.patience = time.Now().Add(a.plan.loginTimeout - a.plan.loginTimeout/10) // the rest is for telling that it was in vain
 	defer func() {
-		if a.turn {
-			a.process.logins.leave()
+		if a.turn != nil {
+			a.turn.leave()
 		}
 	}()
 	return a.accept(a.plan.loginTimeout, a.choose)
@@ -127,7 +161,7 @@ func (a *arrival) accept(timeout time.Duration, choose chooser) (*login.Client, 
 		return nil, err
 	}
 	if cancel != nil {
-		if a.running != nil {
+		if a.running != nil && !a.process.consoles.cancel(cancel.PID, cancel.Secret) {
 			// A client that waits for the end of this connection knows that its next query is not meant.
 			select {
 			case <-a.running.Cancel(cancel.PID, cancel.Secret):
@@ -145,7 +179,7 @@ func (a *arrival) tls() *tls.Config {
 	case a.plan == nil, a.decrypted != nil:
 		return nil
 	case a.named == "":
-		return a.plan.tls
+		return a.among.tls
 	}
 	if pool := a.plan.pools[a.named]; pool != nil {
 		return pool.tls.config
@@ -170,10 +204,13 @@ func (a *arrival) choose(s *login.Startup) (login.Auth, *login.Refusal) {
 	if s.TLS == nil {
 		s.TLS = a.decrypted
 	}
+	if a.plan.isConsole(s.Database) {
+		return a.chooseConsole(s)
+	}
 	pool, refusal := a.findPool(s.Database)
 	if refusal == nil {
 		s.TLS = pool.tls.trusted(s.TLS)
-		refusal = pool.tls.check(s)
+		refusal = pool.tls.check(s, a.bySocket())
 	}
 	if refusal == nil && (a.named == "" || a.decrypted != nil) {
 		refusal = pool.tls.checkElsewhere(s)
@@ -186,16 +223,24 @@ func (a *arrival) choose(s *login.Startup) (login.Auth, *login.Refusal) {
 		return login.Auth{}, toClient(refused)
 	}
 	a.admitted = pool.name
-	// Who says nothing has no turn, and takes none from others; who says something counts for its address.
-	if a.turn = a.process.logins.enter(a.patience); !a.turn {
-		return login.Auth{}, manyLogins()
+	return pool.auth, a.waitForTurn(a.process.logins.turns)
+}
+
+// bySocket reports whether the client has come by a Unix socket. One that a proxy's header names has not.
+func (a *arrival) bySocket() bool { return a.conn.LocalAddr().Network() == "unix" }
+
+// waitForTurn waits until it may log in, among others like it. Who says nothing has no turn, and takes none from others; who says something counts for its address.
+func (a *arrival) waitForTurn(among turns) *login.Refusal {
+	if !among.enter(a.patience) {
+		return manyLogins()
 	}
-	return pool.auth, nil
+	a.turn = among
+	return nil
 }
 
 func (a *arrival) findPool(database string) (*pool, *login.Refusal) {
 	if a.named == "" {
-		if pool := a.plan.poolFor(database); pool != nil {
+		if pool := a.among.poolFor(database); pool != nil {
 			return pool, nil
 		}
 		return nil, unknownDatabase(database)

@@ -214,14 +214,19 @@ func TestSlowLoginEnds(t *testing.T) {
 	}
 }
 
-func TestLoginsAreBounded(t *testing.T) {
-	app := onePool("app", 1)
-	short := caddy.Duration(500 * time.Millisecond)
+// withoutTurns is a world in which nobody's turn to log in ever comes.
+func withoutTurns(t *testing.T, app *config.App) *world {
+	short := caddy.Duration(2 * time.Second)
 	app.ClientLoginTimeout = &short
 	w := newWorld(t, app, plain)
-	for range maxLogins { // nobody's turn ever comes
+	for range maxLogins {
 		w.process.logins.turns <- struct{}{}
 	}
+	return w
+}
+
+func TestLoginsAreBounded(t *testing.T) {
+	w := withoutTurns(t, onePool("app", 1))
 	_, err := pgconn.ConnectConfig(context.Background(), w.config(t, "alice", "wonderland", "app"))
 	if err == nil || !strings.Contains(err.Error(), "53300") {
 		t.Errorf("got %v", err)

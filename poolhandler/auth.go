@@ -1,6 +1,7 @@
 package poolhandler
 
 import (
+	"cmp"
 	"fmt"
 
 	"go.uber.org/zap"
@@ -35,14 +36,14 @@ func newAuth(pool *config.Pool, serverTLS *login.ServerTLS, found *foundAddresse
 	}
 	var query *login.AuthQuery
 	if c.QueryUser != nil {
-		if query, err = newAuthQuery(pool, serverTLS, found, logger); err != nil {
+		if query, err = newAuthQuery(pool, credentials, serverTLS, found, logger); err != nil {
 			return login.Auth{}, nil, err
 		}
 		credentials = append(credentials, query)
 	}
 	return login.Auth{
 		Method: method, Credentials: credentials,
-		CertUser: c.CertUser, NeedCert: pool.TLS != nil && pool.TLS.Mode == "verify-full",
+		CertUser: c.CertUser, KnownUsers: c.KnownUsers == "on", NeedCert: pool.TLS != nil && pool.TLS.Mode == "verify-full",
 	}, query, nil
 }
 
@@ -67,9 +68,9 @@ func parseUsers(written map[string]string, method login.Method) (login.Users, er
 }
 
 // newAuthQuery asks Postgres for the secrets that are written nowhere.
-func newAuthQuery(pool *config.Pool, serverTLS *login.ServerTLS, found *foundAddresses, logger *zap.Logger) (*login.AuthQuery, error) {
+func newAuthQuery(pool *config.Pool, known login.Chain, serverTLS *login.ServerTLS, found *foundAddresses, logger *zap.Logger) (*login.AuthQuery, error) {
 	c := pool.Auth
-	secret, err := login.ParseSecret(c.QueryUser.Secret)
+	secret, err := secretOf(c.QueryUser, known)
 	if err != nil {
 		return nil, fmt.Errorf("auth.query_user: %w", err)
 	}
@@ -78,7 +79,7 @@ func newAuthQuery(pool *config.Pool, serverTLS *login.ServerTLS, found *foundAdd
 		upstreams[i] = u.Address
 	}
 	query, err := login.NewAuthQuery(login.AuthQueryConfig{
-		Query: c.Query, User: c.QueryUser.Name, Secret: secret, Database: c.QueryDatabase,
+		Query: c.Query, User: c.QueryUser.Name, Secret: secret, Database: cmp.Or(c.QueryDatabase, pool.ServerDatabase),
 		Upstreams: upstreams, Found: found.get, TLS: serverTLS, TTL: config.Duration(c.QueryTTL, config.DefaultQueryTTL),
 		OnError: func(err error) { logger.Error("asking Postgres for users' secrets", zap.Error(err)) },
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/pgmux/caddy-pgmux/config"
+	"github.com/pgmux/caddy-pgmux/internal/adminapi"
 )
 
 const cachePath = "/postgres/cache"
@@ -56,18 +57,13 @@ func (a *Admin) showCaches(w http.ResponseWriter, asked url.Values) error {
 	if err != nil {
 		return err
 	}
-	list := []cacheStatus{}
+	list := []adminapi.Cache{}
 	for _, s := range a.process.caches() {
 		if pool == "" || s.Pool == pool {
-			list = append(list, newCacheStatus(&s, tables, forms))
+			list = append(list, a.process.newCacheStatus(&s, tables, forms))
 		}
 	}
 	return answer(w, list)
-}
-
-// purged is what has been done: how many replies are gone.
-type purged struct {
-	Dropped int `json:"dropped"`
 }
 
 // purgeCaches drops the replies of all pools, or of one; all of them, or those that depend on a table.
@@ -83,7 +79,7 @@ func (a *Admin) purgeCaches(w http.ResponseWriter, asked url.Values) error {
 	if asked.Has("table") && table == "" {
 		return badRequest("table has no name; write one, like ?table=public.orders, or leave it out for all replies")
 	}
-	var done purged
+	var done adminapi.Purged
 	if r := a.process.running.Load(); r != nil {
 		done.Dropped = r.PurgeCache(pool, table)
 	}
@@ -96,18 +92,6 @@ func withoutSchema(name string) string {
 		return quoted[strings.LastIndexByte(quoted, '"')+1:]
 	}
 	return name[strings.LastIndexByte(name, '.')+1:]
-}
-
-// askedPool is the pool that is asked for, "" for all of them.
-func (a *Admin) askedPool(asked url.Values) (string, error) {
-	name := asked.Get("pool")
-	if name == "" {
-		return "", nil
-	}
-	if plan := a.process.current.Load(); plan == nil || plan.pools[name] == nil {
-		return "", notFound("there is no pool %q; GET %s lists them", name, poolsPath)
-	}
-	return name, nil
 }
 
 // askedNumber is a number of the query string, 0 to most.
@@ -127,6 +111,9 @@ func onlyAsked(asked url.Values, known ...string) error {
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
 		if slices.Contains(known, name) {
 			continue
+		}
+		if len(known) == 0 {
+			return badRequest("there is no parameter %q, nor any other", name)
 		}
 		if near := config.Nearest(name, known); near != "" {
 			return badRequest("there is no parameter %q; did you mean %s?", name, near)

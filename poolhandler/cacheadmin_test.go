@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/pgmux/caddy-pgmux/config"
+	"github.com/pgmux/caddy-pgmux/internal/adminapi"
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 )
 
@@ -31,16 +32,16 @@ func cachingProcess(t *testing.T) (*process, *fakePooler) {
 		{
 			Pool: "app", State: "on", Entries: 3, Bytes: 4096, MaxBytes: 1 << 28,
 			Hits: 90, Fetched: 4, Misses: 10, Bypassed: 7, Stored: 9, Refused: 1, Evicted: 2, Invalidated: 4,
-			Tables: []engine.CacheTable{
-				{Database: "app", Table: "products", Changes: 1}, {Database: "app", Table: "orders", Entries: 3, Changes: 4},
-				{Database: "app", Table: "carts", Changes: 1},
-			},
-			Forms: []engine.CacheForm{
-				{Text: "select random()", Misses: 5, Refused: "calls a volatile function"},
-				{Text: "select * from orders where id = $1", Hits: 90, Misses: 5, Stored: 9, Bytes: 4000, MissSeconds: 0.0025},
-			},
 		},
 	}
+	f.tables = map[string][]engine.CacheTable{"app": {
+		{Database: "app", Table: "products", Changes: 1}, {Database: "app", Table: "orders", Entries: 3, Changes: 4},
+		{Database: "app", Table: "carts", Changes: 1},
+	}}
+	f.forms = map[string][]engine.CacheForm{"app": {
+		{Text: "select random()", Misses: 5, Refused: "calls a volatile function"},
+		{Text: "select * from orders where id = $1", Hits: 90, Misses: 5, Stored: 9, Bytes: 4000, MissSeconds: 0.0025},
+	}}
 	return p, f
 }
 
@@ -80,21 +81,21 @@ func sameJSON(t *testing.T, one, other string) bool {
 
 func TestAdminShowsAsManyTablesAndFormsAsAreAskedFor(t *testing.T) {
 	p, f := cachingProcess(t)
-	app := &f.caches[1]
-	app.Tables, app.Forms = nil, nil
+	clear(f.tables)
+	clear(f.forms)
 	for i := range max(maxShownForms, shownTables) + 1 {
-		app.Tables = append(app.Tables, engine.CacheTable{Table: fmt.Sprint("t", i)})
-		app.Forms = append(app.Forms, engine.CacheForm{Text: fmt.Sprint("select ", i)})
+		f.tables["app"] = append(f.tables["app"], engine.CacheTable{Table: fmt.Sprint("t", i)})
+		f.forms["app"] = append(f.forms["app"], engine.CacheForm{Text: fmt.Sprint("select ", i)})
 	}
 	for query, want := range map[string][2]int{
 		"": {shownTables, shownForms}, "&forms=0&tables=0": {0, 0}, "&forms=3": {shownTables, 3}, "&tables=2": {2, shownForms},
-		fmt.Sprintf("&forms=%d&tables=%d", maxShownForms, maxShownTables): {len(app.Tables), maxShownForms},
+		fmt.Sprintf("&forms=%d&tables=%d", maxShownForms, maxShownTables): {len(f.tables["app"]), maxShownForms},
 	} {
 		w, err := get(t, p, "GET", "/postgres/cache?pool=app"+query)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var list []cacheStatus
+		var list []adminapi.Cache
 		if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil || len(list) != 1 || list[0].Pool != "app" {
 			t.Fatalf("%s: %v, %s", query, err, w.Body)
 		}
@@ -186,5 +187,40 @@ caddy_postgres_cache_requests_total{pool="reports",result="miss"} 0
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want),
 		"caddy_postgres_cache_bytes", "caddy_postgres_cache_requests_total"); err != nil {
 		t.Error(err)
+	}
+}
+
+// Who looks at caches has tables and forms asked for that he is shown, and no others: metrics none, the page tables alone, of the caches that
+// it shows.
+func TestWhatIsNotShownOfCachesIsNotAskedFor(t *testing.T) {
+	p, f := cachingProcess(t)
+	looks := func(do func() error) string {
+		f.looks = nil
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(f.looks, ", ")
+	}
+	admin := func(query string) func() error {
+		return func() error {
+			_, err := get(t, p, "GET", "/postgres/cache"+query)
+			return err
+		}
+	}
+	for _, c := range []struct {
+		what, want string
+		do         func() error
+	}{
+		{"metrics", "", func() error {
+			return testutil.CollectAndCompare(&metrics{process: p}, strings.NewReader(""), "none_of_this_name")
+		}},
+		{"the page", "tables of app, tables of reports", func() error { _, err := p.dashboardView(); return err }},
+		{"the admin API", "tables of app, forms of app, tables of reports, forms of reports", admin("")},
+		{"the figures of one", "", admin("?pool=app&tables=0&forms=0")},
+		{"the forms of one", "forms of app", admin("?pool=app&tables=0")},
+	} {
+		if got := looks(c.do); got != c.want {
+			t.Errorf("%s: asked for %q, want %q", c.what, got, c.want)
+		}
 	}
 }

@@ -181,20 +181,23 @@ func readAuthorities(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// check says why a client, encrypted as it is, cannot be let in.
-func (t clientTLS) check(s *login.Startup) *login.Refusal {
+// check says why a client, encrypted as it is, cannot be let in. Whoever comes by a Unix socket is on this machine and need not encrypt, as
+// hostssl of Postgres is about TCP only; verify-full and method cert ask him for a certificate all the same, which proves who he is.
+func (t clientTLS) check(s *login.Startup, bySocket bool) *login.Refusal {
 	switch t.mode {
 	case "", "disable", "allow":
 		return nil
 	}
-	if s.TLS == nil {
+	switch {
+	case s.TLS == nil && bySocket && t.mode != "verify-full":
+		return nil
+	case s.TLS == nil:
 		return &login.Refusal{
 			SQLState: "28000", Message: "connection requires TLS encryption",
 			Detail: "The pool has `tls " + t.mode + "`, and this connection is not encrypted.",
 			Hint:   "Connect with sslmode=require, or stricter.",
 		}
-	}
-	if t.mode != "require" && s.TLS.Certificate == nil {
+	case t.mode != "require" && s.TLS.Certificate == nil:
 		return noCertificate("the pool has `tls " + t.mode + "`")
 	}
 	return nil

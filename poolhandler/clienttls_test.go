@@ -13,24 +13,25 @@ func TestModesOfClientTLSRefuseWhatTheySay(t *testing.T) {
 	encrypted := &login.Startup{TLS: &login.TLSInfo{}}
 	certified := &login.Startup{TLS: &login.TLSInfo{Certificate: new(x509.Certificate)}}
 	const inClear, uncertified = "connection requires TLS encryption", "connection requires a valid client certificate"
-	for _, c := range []struct{ mode, clear, encrypted, certified string }{
+	for _, c := range []struct{ mode, clear, bySocket, encrypted, certified string }{
 		{mode: ""},
 		{mode: "disable"},
 		{mode: "allow"},
 		{mode: "require", clear: inClear},
 		{mode: "verify-ca", clear: inClear, encrypted: uncertified},
-		{mode: "verify-full", clear: inClear, encrypted: uncertified},
+		{mode: "verify-full", clear: inClear, bySocket: inClear, encrypted: uncertified},
 	} {
 		for _, client := range []struct {
-			startup *login.Startup
-			says    string
-		}{{clear, c.clear}, {encrypted, c.encrypted}, {certified, c.certified}} {
-			refusal := clientTLS{mode: c.mode}.check(client.startup)
+			startup  *login.Startup
+			bySocket bool
+			says     string
+		}{{clear, false, c.clear}, {clear, true, c.bySocket}, {encrypted, false, c.encrypted}, {encrypted, true, c.encrypted}, {certified, false, c.certified}} {
+			refusal := clientTLS{mode: c.mode}.check(client.startup, client.bySocket)
 			switch {
 			case client.says == "" && refusal != nil:
-				t.Errorf("%q: %v", c.mode, refusal)
+				t.Errorf("%q, by a socket %v: %v", c.mode, client.bySocket, refusal)
 			case client.says != "" && (refusal == nil || refusal.Message != client.says || refusal.SQLState != "28000" || refusal.Hint == ""):
-				t.Errorf("%q: %v, want 28000 %s, and a cure", c.mode, refusal, client.says)
+				t.Errorf("%q, by a socket %v: %v, want 28000 %s, and a cure", c.mode, client.bySocket, refusal, client.says)
 			}
 		}
 	}

@@ -1,6 +1,11 @@
 package poolhandler
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
+)
 
 // databaseNames is what `databases` says: names, prefixes ending in *, or * for any.
 type databaseNames []string
@@ -56,6 +61,15 @@ func (p *plan) ambiguous() (entry, one, other string) {
 		}
 	}
 	return "", "", ""
+}
+
+// moved is why a configuration is not taken whose pools would go on with other databases; nil: none would.
+func moved(m *engine.Move) error {
+	if m == nil {
+		return nil
+	}
+	return fmt.Errorf("pools.%s.server_database: database %q of the clients is %q on the servers now, and would be %q; that cannot change while the pool "+
+		"has clients or servers; give the pool another name, or stop Caddy and start it", m.Pool, m.Database, m.From, m.To)
 }
 
 // exact is the names that are whole.

@@ -1,5 +1,5 @@
-// Package poolhandler is Caddy's side: the app `postgres`, the layer4 handler `postgres_pool`, the admin API and the
-// metrics, around one engine.
+// Package poolhandler is Caddy's side: the app `postgres`, the layer4 handler `postgres_pool`, the HTTP handler
+// `postgres_dashboard`, the admin API and the metrics, around one engine.
 //
 // # What lives how long
 //

@@ -2,6 +2,7 @@ package poolhandler
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,12 +18,20 @@ import (
 type fakePooler struct {
 	mu        sync.Mutex
 	applied   []*engine.Config
+	move      *engine.Move // of Moves
 	admitted  int
 	attached  chan engine.Client
 	cancelled chan string
 	refuse    *engine.Refusal // of Admit
 	unwilling *engine.Refusal // of Attach
 	snapshot  engine.Snapshot
+	orders    []string
+	progress  func(engine.Order, engine.Target) *engine.Progress // nil: of an engine without loops
+	asked     []engine.Filter
+	clients   []engine.ClientRow
+	servers   []engine.ServerRow
+	closed    []uint64
+	queries   []engine.QueryStats
 	drained   chan struct{}
 
 	marks      atomic.Uint64
@@ -30,7 +39,13 @@ type fakePooler struct {
 	topologies map[string]*routing.Topology
 
 	caches []engine.CacheStatus
+	tables map[string][]engine.CacheTable // by pool
+	forms  map[string][]engine.CacheForm
+	looks  []string // at tables and forms, of which pool
 	purges []string // pool and table
+
+	accepting []int // descriptors
+	refrained int
 }
 
 // probed is what the engine was told of a probe.
@@ -50,6 +65,8 @@ func (f *fakePooler) Apply(c *engine.Config) {
 	defer f.mu.Unlock()
 	f.applied = append(f.applied, c)
 }
+
+func (f *fakePooler) Moves(*engine.Config) *engine.Move { return f.move }
 
 func (f *fakePooler) Admit(_, _ string) *engine.Refusal {
 	f.mu.Lock()
@@ -89,9 +106,50 @@ func (f *fakePooler) Cancel(pid uint32, secret []byte) <-chan struct{} {
 	return done
 }
 
-func (f *fakePooler) Snapshot() <-chan engine.Snapshot {
-	c := make(chan engine.Snapshot, 1)
-	c <- f.snapshot
+func (f *fakePooler) Snapshot() <-chan func() engine.Snapshot {
+	c := make(chan func() engine.Snapshot, 1)
+	c <- func() engine.Snapshot { return f.snapshot }
+	return c
+}
+
+func (f *fakePooler) Order(o engine.Order, t engine.Target) *engine.Progress {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.orders = append(f.orders, strings.TrimRight(o.String()+" "+t.Pool+" "+t.Database, " "))
+	if f.progress != nil {
+		return f.progress(o, t)
+	}
+	return engine.New(0, newHost(newProcess(nil))).Order(o, t)
+}
+
+func (f *fakePooler) Status(string, string) string { return "active" }
+
+func (f *fakePooler) Standing() []engine.Standing { return nil }
+
+func (f *fakePooler) ClientRows(filter engine.Filter) <-chan []engine.ClientRow {
+	f.asked = append(f.asked, filter)
+	out := make(chan []engine.ClientRow, 1)
+	out <- f.clients[:min(len(f.clients), filter.Limit)]
+	return out
+}
+
+func (f *fakePooler) ServerRows(filter engine.Filter) <-chan []engine.ServerRow {
+	f.asked = append(f.asked, filter)
+	out := make(chan []engine.ServerRow, 1)
+	out <- f.servers[:min(len(f.servers), filter.Limit)]
+	return out
+}
+
+func (f *fakePooler) CloseClient(id uint64) <-chan bool {
+	f.closed = append(f.closed, id)
+	out := make(chan bool, 1)
+	out <- id == 7
+	return out
+}
+
+func (f *fakePooler) Queries() <-chan func() []engine.QueryStats {
+	c := make(chan func() []engine.QueryStats, 1)
+	c <- func() []engine.QueryStats { return f.queries }
 	return c
 }
 
@@ -107,12 +165,43 @@ func (f *fakePooler) Topology(pool string) *routing.Topology { return f.topologi
 
 func (f *fakePooler) CacheStatus() []engine.CacheStatus { return f.caches }
 
+func (f *fakePooler) CacheTables(pool string) []engine.CacheTable {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looks = append(f.looks, "tables of "+pool)
+	return f.tables[pool]
+}
+
+func (f *fakePooler) CacheForms(pool string) []engine.CacheForm {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looks = append(f.looks, "forms of "+pool)
+	return f.forms[pool]
+}
+
 // PurgeCache drops seven replies.
 func (f *fakePooler) PurgeCache(pool, table string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.purges = append(f.purges, pool+"/"+table)
 	return 7
+}
+
+// Accept notes who is accepted from; nobody is.
+func (f *fakePooler) Accept(name uint64, fd int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.accepting = append(f.accepting, fd)
+}
+
+// Refrain forgets it.
+func (f *fakePooler) Refrain(uint64) <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refrained++
+	gone := make(chan struct{})
+	close(gone)
+	return gone
 }
 
 func (f *fakePooler) Drain() <-chan struct{} { return f.drained }

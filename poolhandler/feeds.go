@@ -158,11 +158,11 @@ func (f *feed) log(level, message, cause string) {
 }
 
 // newFeedLogin is how a pool follows changes; nil: it does not.
-func newFeedLogin(c *config.Pool, tls *login.ServerTLS) (*feedLogin, error) {
+func newFeedLogin(c *config.Pool, known login.Chain, tls *login.ServerTLS) (*feedLogin, error) {
 	if !c.QueryCache.On() || config.Word(c.QueryCache.Invalidation, config.Invalidations) != "wal" {
 		return nil, nil
 	}
-	user, err := newIdentity(cmp.Or(c.QueryCache.ReplicationUser, c.ServerUser))
+	user, err := newIdentity(cmp.Or(c.QueryCache.ReplicationUser, c.ServerUser), known)
 	if err != nil {
 		return nil, fmt.Errorf("query_cache.replication_user: %w", err)
 	}

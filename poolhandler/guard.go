@@ -28,6 +28,7 @@ type guard struct {
 	ctx      caddy.Context
 	logger   *zap.Logger
 	rescuers *rescuers
+	ours     func(fd int) bool // tells of the app's own listeners, which need no guard
 }
 
 // subscribe calls the guard when every app of this configuration has started.
@@ -64,7 +65,7 @@ func (g *guard) Handle(context.Context, caddy.Event) error {
 func (g *guard) each(servers map[string]*layer4.Server, doing string, f func(fd int, server *layer4.Server) error) {
 	for _, fd := range openFiles() {
 		server := servers[listenName(fd)]
-		if server == nil {
+		if server == nil || g.ours(fd) {
 			continue
 		}
 		if err := f(fd, server); err != nil {

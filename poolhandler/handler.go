@@ -50,7 +50,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // Handle logs the client in and hands it over. What a client does wrong is told to the client and in the debug log:
 // an error here would be logged as ours.
 func (h *Handler) Handle(cx *layer4.Connection, _ layer4.Handler) error {
-	newArrival(h.process, h.Pool, cx).handle()
+	throughLayer4(h.process, h.Pool, cx).handle()
 	return nil
 }
 

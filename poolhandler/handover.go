@@ -12,6 +12,9 @@ import (
 // handOver gives the logged-in client to the engine. After it nothing of the connection is left in Go, unless it is
 // not a plain socket: then a pump stays.
 func (a *arrival) handOver(client *login.Client) error {
+	if a.console != nil {
+		return a.enterConsole(client)
+	}
 	fd, err := a.takeSocket(client)
 	if err != nil {
 		a.leave()

@@ -24,17 +24,17 @@ type identity struct {
 	secret         login.Secret
 }
 
-func newHealth(c *config.Pool) (health, error) {
+func newHealth(c *config.Pool, known login.Chain) (health, error) {
 	h := health{database: c.HealthDatabase, timeout: config.Duration(c.HealthTimeout, config.DefaultHealthTimeout)}
 	if isProbed(c) {
 		h.interval = config.Duration(c.HealthInterval, config.DefaultHealthInterval)
 	}
 	var err error
-	if h.user, err = newIdentity(c.HealthUser); err != nil {
+	if h.user, err = newIdentity(c.HealthUser, known); err != nil {
 		return health{}, fmt.Errorf("health_user: %w", err)
 	}
 	if c.Auth != nil {
-		if h.query, err = newIdentity(c.Auth.QueryUser); err != nil {
+		if h.query, err = newIdentity(c.Auth.QueryUser, known); err != nil {
 			return health{}, fmt.Errorf("auth.query_user: %w", err)
 		}
 	}
@@ -47,11 +47,11 @@ func isProbed(c *config.Pool) bool {
 	return len(c.Upstream) > 1 || len(c.DynamicUpstreams) > 0 || c.ReadWriteSplit == "on"
 }
 
-func newIdentity(c *config.ServerUser) (*identity, error) {
+func newIdentity(c *config.ServerUser, known login.Chain) (*identity, error) {
 	if c == nil {
 		return nil, nil
 	}
-	secret, err := login.ParseSecret(c.Secret)
+	secret, err := secretOf(c, known)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ const defaultDatabase = "postgres"
 
 // identities are who may ask, in the order in which they are tried. If health_user is written, it is only that one. Otherwise it is
 // server_user, query_user, the first user whose password we know, and whoever a server has let in last; where he goes is
-// health_database, or else the first database that the pool names, that which a server has been dialed for last, `postgres`,
+// health_database, or else server_database or the first database that the pool names, that which a server has been dialed for last, `postgres`,
 // and the user's own.
 func (p *pool) identities(learned identity) []identity {
 	var out []identity
@@ -117,7 +117,9 @@ func (p *pool) watched(user, learned string) (databases []string) {
 		return []string{p.health.database}
 	}
 	named := ""
-	if all := p.databases.exact(); len(all) > 0 {
+	if all := p.databases.exact(); p.real != "" {
+		named = p.real
+	} else if len(all) > 0 {
 		named = all[0]
 	}
 	for _, name := range []string{named, learned, defaultDatabase, user} {

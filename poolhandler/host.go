@@ -28,6 +28,7 @@ type host struct {
 	process *process
 	engine  answered
 	notices *notices
+	events  *emitter
 	cancels chan struct{} // holds one for each cancel on its way
 	texts   *classifier
 
@@ -56,6 +57,7 @@ func newHost(p *process) *host {
 	return &host{
 		process: p,
 		notices: newNotices(p.logger),
+		events:  newEmitter(p.current.Load),
 		cancels: make(chan struct{}, maxCancels),
 		texts:   newClassifier(grammar.Classify, p.logger),
 		dials:   make(map[string]*dialSlots),
@@ -168,6 +170,15 @@ func (h *host) Classify(req engine.ClassifyRequest) {
 	h.texts.classify(req.Text, func(f *sql.Facts) { h.engine.Classified(req.Ticket, f) })
 }
 
+// Accepted implements engine.Host.
+func (h *host) Accepted(name uint64, fd int) (room bool) { return h.process.accepted(name, fd) }
+
+// AcceptFailed implements engine.Host.
+func (h *host) AcceptFailed(name uint64, errno int32) { h.process.acceptFailed(name, errno) }
+
+// Dismiss implements engine.Host.
+func (h *host) Dismiss(c engine.Client, r *engine.Refusal) { h.process.dismiss(c, r) }
+
 // ProbeSoon implements engine.Host.
 func (h *host) ProbeSoon(pool, address string) { h.process.probes.soon(pool, address) }
 
@@ -176,8 +187,14 @@ func (h *host) Follow(pool, database string) {
 	h.process.feeds.begin(h.process, h.engine, feedKey{pool, database})
 }
 
+// Trace implements engine.Host.
+func (h *host) Trace(s engine.Span) { h.process.spans.add(s) }
+
 // Log implements engine.Host.
-func (h *host) Log(n engine.Notice) { h.notices.add(n) }
+func (h *host) Log(n engine.Notice) {
+	h.notices.add(n)
+	h.events.add(n)
+}
 
 // CloseFD implements engine.Host.
 func (h *host) CloseFD(fd int) { closeFD(fd) }

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/pgmux/caddy-pgmux/internal/adminapi"
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 	"github.com/pgmux/caddy-pgmux/internal/session"
 	"github.com/pgmux/caddy-pgmux/routing"
@@ -46,6 +49,10 @@ var (
 	upstreamLag        = describe("upstream_replica_lag_seconds", "How late a replica is.", "pool", "upstream")
 	upstreamRole       = describe("upstream_role", "What an upstream is: 1 for its role, 0 for the others.", "pool", "upstream", "role")
 	upstreamBreaker    = describe("upstream_breaker_open", "Whether an upstream's circuit breaker is open.", "pool", "upstream")
+	routedTotal        = describe("routed_total", "What was asked for, by why it went where it went.", "pool", "reason")
+	refusalsTotal      = describe("refusals_total", "Errors that clients were told by the pooler, by SQLSTATE.", "pool", "sqlstate")
+	disconnectsTotal   = describe("client_disconnects_total", "Clients that left, by reason.", "pool", "reason")
+	loopTurnSeconds    = describe("loop_turn_seconds", "How long the turns of the event loops take: what a query may have to wait for others.")
 	pinnedTotal        = describe("pinned_total", "How often a client kept its server beyond a transaction, by reason.", "reason")
 )
 
@@ -54,6 +61,7 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		poolConnections, poolMaxConnections, poolUtilization, clients, waitingClients, acquireSeconds, querySeconds,
 		queriesTotal, serverConnects, clientLogins, upstreamUp, upstreamLag, upstreamRole, upstreamBreaker, pinnedTotal,
+		routedTotal, refusalsTotal, disconnectsTotal, loopTurnSeconds,
 		cacheRequests, cacheBytes,
 	} {
 		to <- d
@@ -90,6 +98,7 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		}
 		totals[name].Add(counts)
 	}
+	collectLoops(to, s.Loops)
 	pinned := make(map[string]uint64)
 	for name, t := range totals {
 		t.collect(to, name)
@@ -104,22 +113,58 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 
 // collectUser tells of one (database, user).
 func collectUser(to chan<- prometheus.Metric, s *engine.PoolStats) {
+	database, user := label(s.Database), label(s.User)
 	for state, n := range map[string]int{
 		"idle": s.ServersIdle, "active": s.ServersActive, "checking": s.ServersChecking,
 		"resetting": s.ServersResetting, "being_canceled": s.ServersBeingCanceled, "draining": s.ServersDraining,
 		"connecting": s.ServersConnecting,
 	} {
-		to <- gauge(poolConnections, float64(n), s.Pool, s.Database, s.User, state)
+		to <- gauge(poolConnections, float64(n), s.Pool, database, user, state)
 	}
-	to <- gauge(poolMaxConnections, float64(s.MaxSize), s.Pool, s.Database, s.User)
-	to <- gauge(poolUtilization, utilization(sizeOf(s), s.ServersIdle, s.MaxSize), s.Pool, s.Database, s.User)
+	to <- gauge(poolMaxConnections, float64(s.MaxSize), s.Pool, database, user)
+	to <- gauge(poolUtilization, utilization(sizeOf(s), s.ServersIdle, s.MaxSize), s.Pool, database, user)
+}
+
+// label is a name that clients may choose, as a label: one that is no UTF-8 would fail the whole collection, and so would two that are
+// shown alike. So bytes that are no UTF-8 are shown as \xff, and a backslash as two.
+func label(name string) string {
+	if utf8.ValidString(name) && strings.IndexByte(name, '\\') < 0 {
+		return name
+	}
+	var out strings.Builder
+	for rest := name; rest != ""; {
+		r, n := utf8.DecodeRuneInString(rest)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&out, `\x%02x`, rest[0])
+		case r == '\\':
+			out.WriteString(`\\`)
+		default:
+			out.WriteString(rest[:n])
+		}
+		rest = rest[n:]
+	}
+	return out.String()
+}
+
+// collectLoops tells of the event loops together.
+func collectLoops(to chan<- prometheus.Metric, loops []engine.LoopStats) {
+	var turns engine.Histogram
+	var nanos uint64
+	for i := range loops {
+		nanos += loops[i].TurnSumNanos
+		for b, n := range loops[i].Turn {
+			turns[b] += n
+		}
+	}
+	to <- histogram(loopTurnSeconds, &turns, nanos)
 }
 
 // collectUpstream tells of one upstream.
-func collectUpstream(to chan<- prometheus.Metric, u *upstreamStatus) {
+func collectUpstream(to chan<- prometheus.Metric, u *adminapi.Upstream) {
 	to <- gauge(upstreamUp, oneIf(u.Up), u.Pool, u.Address)
 	to <- gauge(upstreamBreaker, oneIf(u.Breaker == routing.Open.String()), u.Pool, u.Address)
-	for _, role := range []string{routing.Primary.String(), routing.Replica.String(), unknownRole} {
+	for _, role := range []string{routing.Primary.String(), routing.Replica.String(), adminapi.UnknownRole} {
 		to <- gauge(upstreamRole, oneIf(u.Role == role), u.Pool, u.Address, role)
 	}
 	if u.LagSeconds != nil {
@@ -158,6 +203,17 @@ func (t *poolTotals) collect(to chan<- prometheus.Metric, pool string) {
 				to <- counter(queriesTotal, n, pool, session.QueryKind(kind).String(), engine.Route(route).String())
 			}
 		}
+	}
+	for reason, n := range t.Reasons {
+		if n > 0 {
+			to <- counter(routedTotal, n, pool, engine.Reason(reason).String())
+		}
+	}
+	for state, n := range t.Refused {
+		to <- counter(refusalsTotal, n, pool, state)
+	}
+	for reason, n := range t.Left {
+		to <- counter(disconnectsTotal, n, pool, reason)
 	}
 	to <- histogram(acquireSeconds, &t.Acquire, t.AcquireSumNanos, pool)
 	to <- histogram(querySeconds, &t.Query, t.QuerySumNanos, pool)

@@ -22,6 +22,7 @@ func validate(t *testing.T, apps string) error {
 
 const (
 	goodPool = `{"upstream":[{"address":"db:5432"}],"auth":{"method":"trust"}}`
+	page     = `"http":{"servers":{"s":{"listen":["127.0.0.1:0"],"routes":[{"handle":[{"handler":"postgres_dashboard"}]}]}}}`
 	listener = `"layer4":{"servers":{"s":{"listen":["127.0.0.1:0"],"routes":[{"handle":[{"handler":"postgres_pool","pool":"app"}]}]}}}`
 )
 
@@ -42,6 +43,9 @@ func TestValidate(t *testing.T) {
 		{"unknown policy", `{"postgres":{"pools":{"app":{"upstream":[{"address":"db:5432"}],"lb_policy":{"policy":"best"},"auth":{"method":"trust"}}}}}`, "pools.app: lb_policy: loading module 'best': unknown module: postgres.selection_policies.best"},
 		{"a source that says nothing", `{"postgres":{"pools":{"app":{"dynamic_upstreams":[{"source":"srv"}],"auth":{"method":"trust"}}}}}`, "pools.app: dynamic_upstreams: position 0: loading module 'srv': provision postgres.upstreams.srv: name: is missing"},
 		{"a cache with a store", `{"postgres":{"pools":{"app":{"upstream":[{"address":"db:5432"}],"query_cache":{"ttl":"5s","max_size":"64MiB","store":{"store":"memory"}},"auth":{"method":"trust"}}}}}`, ""},
+		{"a page", `{"postgres":{"pools":{"app":` + goodPool + `}},` + page + `}`, ""},
+		{"a page of nothing", `{` + page + `}`, "postgres_dashboard shows the app postgres; declare it"},
+		{"a page with a long title", strings.Replace(`{"postgres":{},`+page+`}`, `postgres_dashboard"`, `postgres_dashboard","title":"`+strings.Repeat("x", 101)+`"`, 1), "postgres_dashboard: title has 101 bytes, and may have 100"},
 		{"unknown store", `{"postgres":{"pools":{"app":{"upstream":[{"address":"db:5432"}],"query_cache":{"store":{"store":"memcached"}},"auth":{"method":"trust"}}}}}`, "pools.app: query_cache: store: loading module 'memcached': unknown module: postgres.caches.memcached; there are memory, redis, and those that plug-ins add"},
 		{"a store that takes nothing", `{"postgres":{"pools":{"app":{"upstream":[{"address":"db:5432"}],"query_cache":{"store":{"store":"memory","size":1}},"auth":{"method":"trust"}}}}}`, `unknown field "size"`},
 		{"missing variable of who asks", `{"postgres":{"pools":{"app":{"upstream":[{"address":"db:5432"}],"health_user":{"name":"x","secret":"{env.PGMUX_TEST_MISSING}"},"auth":{"method":"trust"}}}}}`, "pools.app.health_user: evaluated placeholder {env.PGMUX_TEST_MISSING} is empty"},

@@ -62,12 +62,18 @@ var levels = [...]zapcore.Level{
 	engine.Error: zap.ErrorLevel,
 }
 
+// accessLog is the name, behind the app's, of the logger of what becomes of clients: so it can be sent elsewhere, sampled or left out.
+const accessLog = "access"
+
 func writeNotice(logger *zap.Logger, n engine.Notice) {
+	if n.Life != nil {
+		logger = logger.Named(accessLog)
+	}
 	entry := logger.Check(levels[n.Level], n.Message)
 	if entry == nil {
 		return
 	}
-	fields := make([]zap.Field, 0, 9)
+	fields := make([]zap.Field, 0, 12)
 	add := func(key, value string) {
 		if value != "" {
 			fields = append(fields, zap.String(key, value))
@@ -82,6 +88,19 @@ func writeNotice(logger *zap.Logger, n engine.Notice) {
 	add("statement", n.Statement)
 	if n.Elapsed > 0 {
 		fields = append(fields, zap.Duration("elapsed", n.Elapsed))
+	}
+	if life := n.Life; life != nil {
+		add("reason", life.Reason)
+		fields = append(fields, zap.Uint64("queries", life.Queries), zap.Duration("age", life.Age), zap.Bool("tls", life.TLS))
+		if life.LeftOut > 0 {
+			fields = append(fields, zap.Uint64("left_out", life.LeftOut))
+		}
+	}
+	if q := n.Slow; q != nil {
+		fields = append(fields, zap.Duration("waited", q.Waited), zap.Uint64("rows", q.Rows))
+		if q.LeftOut > 0 {
+			fields = append(fields, zap.Uint64("left_out", q.LeftOut))
+		}
 	}
 	add("cause", n.Cause)
 	add("stack", string(n.Stack))

@@ -25,10 +25,17 @@ type plan struct {
 	drainTimeout time.Duration
 	pools        map[string]*pool
 	names        []string // of the pools, sorted
-	engine       *engine.Config
-	logger       *zap.Logger
+	// leads is the pools that an address of the app's own leads to, each a plan of nothing but names, pools and tls.
+	leads  map[string]*plan
+	listen []placed // where to listen, sorted
+	engine *engine.Config
+	logger *zap.Logger
 	// tls is for clients whose pool is told by their database; nil: no pool has TLS. After secure.
 	tls *tls.Config
+	// console is the virtual database's; nil: there is none.
+	console *consolePlan
+
+	announcer *announcer // where events go; nil: nowhere. After Provision
 
 	rescuers *rescuers // of this configuration's listeners; nil without them
 }
@@ -37,6 +44,7 @@ type plan struct {
 type pool struct {
 	name       string
 	databases  databaseNames
+	real       string // server_database; empty: as clients ask for it
 	auth       login.Auth
 	server     serverLogin
 	priorities priorities
@@ -73,6 +81,10 @@ func newPlan(app *config.App, logger *zap.Logger) (*plan, error) {
 		MaxClientConnections: config.Int(app.MaxClientConnections, config.DefaultMaxClientConnections),
 		DrainTimeout:         p.drainTimeout,
 	}
+	var err error
+	if p.console, err = newConsolePlan(app, logger); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
 	for name := range app.Pools {
 		p.names = append(p.names, name)
 	}
@@ -84,6 +96,9 @@ func newPlan(app *config.App, logger *zap.Logger) (*plan, error) {
 		}
 		p.pools[name] = pool
 		p.engine.Pools = append(p.engine.Pools, enginePool(name, app.Pools[name]))
+	}
+	if err := p.addLeads(app); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -102,16 +117,16 @@ func newPool(name string, c *config.Pool, logger *zap.Logger) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	health, err := newHealth(c)
+	health, err := newHealth(c, writtenSecrets(auth.Credentials))
 	if err != nil {
 		return nil, err
 	}
-	feed, err := newFeedLogin(c, serverTLS)
+	feed, err := newFeedLogin(c, writtenSecrets(auth.Credentials), serverTLS)
 	if err != nil {
 		return nil, err
 	}
 	return &pool{
-		name: name, databases: newDatabaseNames(c.Databases),
+		name: name, databases: newDatabaseNames(c.Databases), real: c.ServerDatabase,
 		auth: auth, server: server, priorities: c.Priority, query: query, found: found,
 		upstreams: declared(c.Upstream), health: health, feed: feed,
 	}, nil
@@ -154,6 +169,9 @@ func (p *plan) secure(ctx caddy.Context, app *config.App) error {
 		}
 	}
 	p.tls = p.anyTLS()
+	for _, e := range p.leads {
+		e.tls = e.anyTLS()
+	}
 	return nil
 }
 
@@ -161,6 +179,9 @@ func (p *plan) secure(ctx caddy.Context, app *config.App) error {
 func enginePool(name string, c *config.Pool) engine.PoolConfig {
 	out := engine.PoolConfig{
 		Name: name,
+
+		ServerDatabase: c.ServerDatabase,
+
 		Mode: modes[config.Word(c.PoolMode, config.PoolModes)],
 
 		PoolSize:             config.Int((*int)(c.PoolSize), config.DefaultPoolSize),
@@ -179,6 +200,7 @@ func enginePool(name string, c *config.Pool) engine.PoolConfig {
 		TransactionTimeout:     config.Duration(c.TransactionTimeout, 0),
 		IdleTransactionTimeout: config.Duration(c.IdleTransactionTimeout, 0),
 		ClientIdleTimeout:      config.Duration(c.ClientIdleTimeout, 0),
+		SlowQuery:              config.Duration(c.SlowQuery, config.DefaultSlowQuery),
 
 		ServerConnectTimeout: config.Duration(c.ServerConnectTimeout, config.DefaultServerConnectTimeout),
 		ServerLoginRetry:     config.Duration(c.ServerLoginRetry, config.DefaultServerLoginRetry),
@@ -203,6 +225,8 @@ func enginePool(name string, c *config.Pool) engine.PoolConfig {
 		ReadYourWrites: c.ReadYourWrites != "off",
 		Health:         trackerSettings(c),
 		Cache:          cacheConfig(c.QueryCache),
+		Log:            loggedEvents(c.Log),
+		Tracing:        c.Tracing == "on",
 	}
 	if c.PoolSize != nil && *c.PoolSize == config.AutoPoolSize {
 		out.AutoSize, out.PoolSize = true, max(config.DefaultPoolSize, out.MinPoolSize)

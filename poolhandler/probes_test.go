@@ -102,7 +102,7 @@ func TestARemovedAppProbesNothing(t *testing.T) {
 // probing is a process whose pool has one upstream and is probed often.
 func probing(t *testing.T, s *pgtest.Server, change func(*config.Pool)) (*process, *fakePooler, *observer.ObservedLogs) {
 	t.Helper()
-	interval, timeout := caddy.Duration(50*time.Millisecond), caddy.Duration(5*time.Second)
+	interval, timeout := caddy.Duration(50*time.Millisecond), caddy.Duration(probePatience)
 	app := &config.App{Pools: map[string]*config.Pool{"app": {
 		Upstream: []*config.Upstream{{Address: s.Addr()}}, ReadWriteSplit: "on",
 		HealthInterval: &interval, HealthTimeout: &timeout,
@@ -211,8 +211,6 @@ func TestProbesOutOfTurn(t *testing.T) {
 	h := newHost(p)
 	h.ProbeSoon("app", s.Addr())
 	h.ProbeSoon("other", s.Addr())
-	r := f.awaitProbe(t, func(r routing.Report) bool { return r.Failed != "" })
-	if !strings.Contains(r.Failed, "refused") {
-		t.Errorf("got %+v", r)
-	}
+	// The connection that was lost may have been tried again before the server was gone.
+	f.awaitProbe(t, func(r routing.Report) bool { return strings.Contains(r.Failed, "refused") })
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/pgmux/caddy-pgmux/config"
@@ -27,9 +28,13 @@ type process struct {
 	running atomic.Pointer[running] // nil before the first start and after the end
 
 	discoveries discoveries
+	// entrances is the sockets that clients connect to, besides those of layer4.
+	entrances entrances
 
 	// start begins an engine; startRunning, or a test's.
 	start func(*plan, *process) (*running, error)
+	// exiting tells whether the program ends; a test's, or Caddy's.
+	exiting func() bool
 	// logins counts and bounds the clients that log in.
 	logins logins
 	// probes asks the upstreams of the pools in force what they are.
@@ -38,17 +43,25 @@ type process struct {
 	feeds feeds
 	// fleets share replies, and what is written, with other processes.
 	fleets fleets
+	// consoles are the sessions of the console.
+	consoles consoles
+	// spans is transactions on their way to who collects traces.
+	spans spans
 	// counts is what the metrics show of the control plane.
 	counts controlCounts
+	// view is what dashboards show.
+	view sharedView
 }
 
 // theProcess is the one of this program.
 var theProcess = newProcess(startRunning)
 
 func newProcess(start func(*plan, *process) (*running, error)) *process {
-	p := &process{start: start, discoveries: discoveries{lists: make(map[sourceID][]config.Upstream)}}
+	p := &process{start: start, exiting: caddy.Exiting, discoveries: discoveries{lists: make(map[sourceID][]config.Upstream)}}
 	p.logins.init()
+	p.spans.queue = make(chan engine.Span, maxSpans)
 	p.counts.init()
+	p.consoles.init(p)
 	return p
 }
 
@@ -56,18 +69,31 @@ func newProcess(start func(*plan, *process) (*running, error)) *process {
 func (p *process) push(next *plan) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if slices.ContainsFunc(next.engine.Pools, func(c engine.PoolConfig) bool { return c.Tracing }) {
+		if err := p.spans.begin(p.logger); err != nil {
+			return err
+		}
+	}
+	opened, err := p.entrances.openFor(next)
+	if err != nil {
+		return err
+	}
 	r := p.running.Load()
 	if r == nil {
-		var err error
 		if r, err = p.start(next, p); err != nil {
+			abandonEntrances(opened)
 			return err
 		}
 		p.running.Store(r)
+	} else if err := moved(r.Moves(next.engine)); err != nil {
+		abandonEntrances(opened)
+		return err
 	} else {
 		r.warnOfRestart(next)
 	}
 	p.stack = append(p.stack, next)
 	p.apply(r, next)
+	p.entrances.add(r, opened)
 	return nil
 }
 
@@ -82,14 +108,20 @@ func (p *process) remove(old *plan) (last bool) {
 	}
 	p.stack = slices.Delete(p.stack, i, i+1)
 	p.forget()
+	r := p.running.Load()
+	if len(p.stack) == 0 && p.exiting() {
+		p.yieldEntrances(r)
+		r.Drain() // first: who comes now is told of the end, and not that there is no such pool
+	}
 	if len(p.stack) == 0 {
-		p.apply(p.running.Load(), old.withoutPools())
-		return true
+		p.apply(r, old.withoutPools())
+	} else if top := p.stack[len(p.stack)-1]; top != p.current.Load() {
+		p.apply(r, top)
 	}
-	if top := p.stack[len(p.stack)-1]; top != p.current.Load() {
-		p.apply(p.running.Load(), top)
+	if !p.exiting() {
+		p.closeEntrances(r, p.entrances.unused(p.stack))
 	}
-	return false
+	return len(p.stack) == 0
 }
 
 // apply tells the engine. Pools are known to dialing before the engine can ask for servers, and removed ones
@@ -104,6 +136,7 @@ func (p *process) apply(r *running, next *plan) {
 		r.prepare()
 	}
 	p.discover(next)
+	p.consoles.apply(next.console)
 	if before != nil && before != next && !slices.Contains(p.stack, before) {
 		before.close()
 	}
@@ -145,7 +178,11 @@ func (p *process) exit(drained *plan) {
 		if !r.drain(drained.drainTimeout) {
 			drained.logger.Warn("clients were still busy when drain_timeout ended; their connections are closed")
 		}
+		p.closeEntrances(r, p.entrances.unused(nil))
+		p.entrances.awaitAnswers()
+		p.consoles.awaitEnd()
 		p.fleets.close()
+		p.spans.flush()
 		p.running.Store(nil)
 	}
 }

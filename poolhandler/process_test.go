@@ -2,7 +2,10 @@ package poolhandler
 
 import (
 	"errors"
+	"strings"
 	"testing"
+
+	"github.com/pgmux/caddy-pgmux/internal/engine"
 )
 
 // size is the pool size that the engine was told last, 0 for no pools.
@@ -71,6 +74,21 @@ func TestFailedStartChangesNothing(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	if len(p.stack) != 0 || p.current.Load() != nil {
+		t.Error("the plan is in force")
+	}
+}
+
+func TestPoolsInUseAreNotMovedToAnotherDatabase(t *testing.T) {
+	p, f := fakeProcess()
+	old := testPlan(t, onePool("app", 1))
+	start(t, p, old)
+	f.move = &engine.Move{Pool: "app", Database: "a", From: "x", To: "y"}
+	err := p.push(testPlan(t, onePool("app", 2)))
+	const want = `pools.app.server_database: database "a" of the clients is "x" on the servers now, and would be "y"`
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v", err)
+	}
+	if f.size() != 1 || p.current.Load() != old {
 		t.Error("the plan is in force")
 	}
 }

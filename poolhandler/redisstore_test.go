@@ -76,7 +76,9 @@ func TestALogIsForgotten(t *testing.T) {
 	c := redisAt(t, redistest.Start(t).Address)
 	first := c.append(t, "log", "x")
 	for range maxLog + 500 {
-		c.append(t, "log", "x")
+		if _, err := c.Append(t.Context(), "log", []byte("x")); err != nil {
+			c.append(t, "log", "x") // once more, where the machine stood still
+		}
 	}
 	if _, _, err := c.Read(t.Context(), "log", first); !errors.Is(err, querycache.ErrForgotten) {
 		t.Errorf("who is behind by more than the log keeps is told %v", err)
@@ -155,7 +157,7 @@ func TestContextsEndQuestions(t *testing.T) {
 		if _, _, err := c.Get(ctx, "k"); err == nil {
 			t.Error("it has answered")
 		}
-		if took := time.Since(began); took > time.Second {
+		if took := time.Since(began); took >= redisTimeout {
 			t.Errorf("asking took %v", took)
 		}
 	}

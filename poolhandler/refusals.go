@@ -19,8 +19,27 @@ func manyLogins() *login.Refusal {
 	}
 }
 
+func manySessions() *login.Refusal {
+	return &login.Refusal{
+		SQLState: "53300", Message: "too many sessions of the console",
+		Detail: fmt.Sprintf("There may be %d, and %d of them for users in stats_users.", maxConsoleSessions, maxConsoleSessions-reservedForAdmins),
+		Hint:   "Close one of them: each that is open counts, idle ones too.",
+	}
+}
+
 func shuttingDown() *login.Refusal {
 	return &login.Refusal{SQLState: "57P03", Message: "the pooler is starting up or shutting down", Hint: "Try again in a moment."}
+}
+
+// closedAddress is for who came to an address while it was being given up.
+func closedAddress(inForce *plan) *login.Refusal {
+	if len(inForce.names) == 0 {
+		return shuttingDown()
+	}
+	return &login.Refusal{
+		SQLState: "57P03", Message: "the pooler does not listen at this address any more",
+		Hint: "Connect to another address; `listen` of a pool says which.",
+	}
 }
 
 func lackOfRoom(err error) *login.Refusal {

@@ -28,6 +28,7 @@ type rescuers struct {
 	listeners []rescuer
 	started   bool
 	closed    bool
+	serving   sync.WaitGroup // one for each of listeners
 }
 
 // rescuer is one listening socket of layer4 and what it leads to.
@@ -66,7 +67,7 @@ func (r *rescuers) add(fd int, server *layer4.Server, logger *zap.Logger) error 
 		logger:   logger,
 	}
 	r.listeners = append(r.listeners, l)
-	go l.serve()
+	r.serving.Go(l.serve)
 	return nil
 }
 
@@ -81,8 +82,9 @@ func (r *rescuers) start() {
 	r.open()
 }
 
-// close ends accepting. Connections stay.
+// close ends accepting, and returns when nobody accepts any more, which takes a rescuePause at most. Connections stay.
 func (r *rescuers) close() {
+	defer r.serving.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true

@@ -13,6 +13,7 @@ import (
 func resolve(app *config.App, repl *caddy.Replacer) (*config.App, error) {
 	r := &resolver{repl: repl}
 	out := *app
+	out.Console = r.console(app.Console)
 	out.Pools = make(map[string]*config.Pool, len(app.Pools))
 	for name, pool := range app.Pools {
 		out.Pools[name] = r.pool("pools."+name, pool)
@@ -34,6 +35,11 @@ func (r *resolver) pool(path string, pool *config.Pool) *config.Pool {
 		copied.Address = r.text(fmt.Sprintf("%s.upstream.%d", path, i), u.Address)
 		out.Upstream[i] = &copied
 	}
+	out.Listen = nil
+	for i, address := range pool.Listen {
+		out.Listen = append(out.Listen, r.text(fmt.Sprintf("%s.listen.%d", path, i), address))
+	}
+	out.ServerDatabase = r.text(path+".server_database", pool.ServerDatabase)
 	out.Auth = r.auth(path+".auth", pool.Auth)
 	out.ServerUser = r.login(path+".server_user", pool.ServerUser)
 	out.HealthUser = r.login(path+".health_user", pool.HealthUser)
@@ -56,6 +62,25 @@ func (r *resolver) auth(path string, auth *config.Auth) *config.Auth {
 	}
 	out.QueryUser = r.login(path+".query_user", auth.QueryUser)
 	return &out
+}
+
+func (r *resolver) console(c *config.Console) *config.Console {
+	if c == nil {
+		return nil
+	}
+	return &config.Console{
+		AdminUsers: r.users("console.admin_users", c.AdminUsers),
+		StatsUsers: r.users("console.stats_users", c.StatsUsers),
+		UsersFile:  r.text("console.users_file", c.UsersFile),
+	}
+}
+
+func (r *resolver) users(path string, users []*config.User) []*config.User {
+	out := make([]*config.User, len(users))
+	for i, u := range users {
+		out[i] = &config.User{Name: r.text(path, u.Name), Secret: r.text(path+"."+u.Name, u.Secret)}
+	}
+	return out
 }
 
 func (r *resolver) queryCache(path string, cache *config.QueryCache) *config.QueryCache {

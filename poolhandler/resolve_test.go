@@ -21,6 +21,7 @@ func withPlaceholders() *config.Pool {
 		},
 		ServerUser: &config.ServerUser{Name: "{env.PGMUX_X}", Secret: "{env.PGMUX_X}"},
 		QueryCache: &config.QueryCache{ReplicationUser: &config.ServerUser{Name: "{env.PGMUX_X}", Secret: "{env.PGMUX_X}"}},
+		Listen:     []string{":{env.PGMUX_X}", "fd/3"},
 		TLS:        &config.ClientTLS{ServerNames: []string{"pg.{env.PGMUX_X}", "*.x"}, ClientCA: "/{env.PGMUX_X}"},
 		ServerTLS: &config.ServerTLS{CA: "/{env.PGMUX_X}", Certificate: "/{env.PGMUX_X}", Key: "/{env.PGMUX_X}",
 			ServerName: "{env.PGMUX_X}"},
@@ -44,6 +45,7 @@ func TestEveryPlaceholderIsResolvedInACopy(t *testing.T) {
 
 		ServerUser: here,
 		QueryCache: &config.QueryCache{ReplicationUser: here},
+		Listen:     []string{":here", "fd/3"},
 		TLS:        &config.ClientTLS{ServerNames: []string{"pg.here", "*.x"}, ClientCA: "/here"},
 		ServerTLS:  &config.ServerTLS{CA: "/here", Certificate: "/here", Key: "/here", ServerName: "here"},
 	}

@@ -20,17 +20,29 @@ const exitGrace = 2 * time.Second
 // pooler is what the engine does for us; tests have another one.
 type pooler interface {
 	Apply(*engine.Config)
+	Moves(*engine.Config) *engine.Move
 	Admit(pool, address string) *engine.Refusal
 	Leave(pool, address string)
 	Attach(engine.Client) *engine.Refusal
 	Cancel(pid uint32, secret []byte) <-chan struct{}
-	Snapshot() <-chan engine.Snapshot
+	Snapshot() <-chan func() engine.Snapshot
+	Queries() <-chan func() []engine.QueryStats
 	Drain() <-chan struct{}
+	Accept(name uint64, fd int)
+	Refrain(name uint64) <-chan struct{}
 	Mark() uint64
 	Probed(pool string, now int64, r routing.Report)
 	Topology(pool string) *routing.Topology
 	CacheStatus() []engine.CacheStatus
+	CacheTables(pool string) []engine.CacheTable
+	CacheForms(pool string) []engine.CacheForm
 	PurgeCache(pool, table string) int
+	Order(engine.Order, engine.Target) *engine.Progress
+	Status(pool, database string) string
+	Standing() []engine.Standing
+	ClientRows(engine.Filter) <-chan []engine.ClientRow
+	ServerRows(engine.Filter) <-chan []engine.ServerRow
+	CloseClient(id uint64) <-chan bool
 }
 
 // running is an engine whose loops run.

@@ -26,7 +26,7 @@ func newServerLogin(c *config.ServerUser, clients login.Credentials, tls *login.
 	if c == nil {
 		return serverLogin{clients: clients, tls: tls}, nil
 	}
-	secret, err := login.ParseSecret(c.Secret)
+	secret, err := secretOf(c, writtenSecrets(clients))
 	if err != nil {
 		return serverLogin{}, fmt.Errorf("server_user: %w", err)
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 )
 
-// snapshotTimeout is how long the loops may take to tell their figures. A turn takes a millisecond at most.
+// snapshotTimeout is how long the loops may take to tell their figures, which may be in many turns. A turn takes less than a millisecond.
 const snapshotTimeout = 2 * time.Second
 
 var errNoAnswer = errors.New("the event loops do not answer; the log may say that one has ended")
@@ -21,8 +21,8 @@ func (p *process) snapshot() (engine.Snapshot, error) {
 	patience := time.NewTimer(snapshotTimeout)
 	defer patience.Stop()
 	select {
-	case s := <-r.Snapshot():
-		return s, nil
+	case sum := <-r.Snapshot():
+		return sum(), nil
 	case <-patience.C:
 		return engine.Snapshot{}, errNoAnswer
 	}

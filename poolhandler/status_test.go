@@ -60,7 +60,7 @@ func TestAdminListsPools(t *testing.T) {
 		t.Fatalf("got %s", w.Body)
 	}
 	for key, want := range map[string]any{
-		"size": 5.0, "available": 2.0, "max_size": 20.0, "utilization": 0.15, "waiting": 2.0, "max_wait_seconds": 1.5, "queries": 101.0,
+		"status": "active", "size": 5.0, "available": 2.0, "max_size": 20.0, "utilization": 0.15, "waiting": 2.0, "max_wait_seconds": 1.5, "queries": 101.0,
 	} {
 		if list[0][key] != want {
 			t.Errorf("%s is %v, want %v", key, list[0][key], want)
@@ -153,6 +153,30 @@ caddy_postgres_waiting_clients{pool="app"} 2
 	}
 	if n, err := testutil.GatherAndCount(registry, "caddy_postgres_pool_connections"); n != 14 || err != nil {
 		t.Errorf("%d series of pool_connections, %v", n, err)
+	}
+}
+
+// TestNamesThatAreNoText: clients choose what databases are called, and must not end the collection by it.
+func TestNamesThatAreNoText(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	p := busyProcess(t)
+	f := p.running.Load().pooler.(*fakePooler)
+	for _, name := range []string{"a\xff", "a\xfe", `a\xff`, "ä"} {
+		f.snapshot.Pools = append(f.snapshot.Pools, engine.PoolStats{Pool: "app", Database: name, User: "u"})
+	}
+	registry.MustRegister(&metrics{process: p})
+	const want = `
+# HELP caddy_postgres_pool_max_connections Servers a pool may have.
+# TYPE caddy_postgres_pool_max_connections gauge
+caddy_postgres_pool_max_connections{database="app",pool="app",user="alice"} 10
+caddy_postgres_pool_max_connections{database="app",pool="app",user="bob"} 10
+caddy_postgres_pool_max_connections{database="a\\\\xff",pool="app",user="u"} 0
+caddy_postgres_pool_max_connections{database="a\\xfe",pool="app",user="u"} 0
+caddy_postgres_pool_max_connections{database="a\\xff",pool="app",user="u"} 0
+caddy_postgres_pool_max_connections{database="ä",pool="app",user="u"} 0
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "caddy_postgres_pool_max_connections"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/pgmux/caddy-pgmux/config"
+	"github.com/pgmux/caddy-pgmux/internal/adminapi"
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 	"github.com/pgmux/caddy-pgmux/routing"
 )
@@ -84,7 +85,7 @@ func TestAdminListsUpstreamsOfOnePool(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var list []upstreamStatus
+	var list []adminapi.Upstream
 	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil || len(list) != 1 || list[0].Pool != "single" {
 		t.Errorf("got %s, %v", w.Body, err)
 	}
