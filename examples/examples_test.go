@@ -21,6 +21,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
+	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
 
 	_ "github.com/pgmux/caddy-pgmux"
@@ -95,6 +97,7 @@ func TestExamplesAreFormatted(t *testing.T) {
 func TestExamplesAreValid(t *testing.T) {
 	t.Setenv("PGMUX_UPSTREAM", "127.0.0.1:5432")
 	t.Setenv("PGMUX_PASSWORD", "secret")
+	t.Setenv("PGMUX_VIEWER_HASH", "$2a$04$4f1icEtnsR4ofONCt9c29e36GcbqZ2VhMT1kivYLvcq9wTq4k/DTm") // of "secret"
 	each(t, func(t *testing.T, name string, text []byte) {
 		dir := t.TempDir()
 		for path, content := range map[string]string{
