@@ -50,7 +50,8 @@ func TestCircuitBreaker(t *testing.T) {
 				return nil
 			})
 			demandRetryable(t, client.query("SELECT 'meanwhile'"))
-			failed, began := p.failedConnects(), time.Now()
+			began := time.Now()
+			failed := p.failedConnects()
 			askAll(t, p, 3*open)
 			attempts, took := p.failedConnects()-failed, time.Since(began)
 			t.Logf("%d attempts in %v of an open breaker", attempts, took)

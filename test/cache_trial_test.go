@@ -113,7 +113,7 @@ func newCacheTrial(t *testing.T, driver, pool string, promise checker.Promise) *
 	x.history.Sessions = make([][]checker.Read, cacheClients)
 	if strings.Contains(pool, "query_cache") {
 		c := connect(t, x.p.Addr)
-		x.p.hit(t, func() { c.query("SELECT max(version) FROM plain") }) // the grammar takes a second to start
+		x.p.hit(t, func() { c.query("SELECT max(version) FROM plain") })
 	}
 	return x
 }

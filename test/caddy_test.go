@@ -34,7 +34,8 @@ type pooler struct {
 	driver    string
 	launcher  []string
 	dir       string
-	config    []string // how Caddy is told where its configuration is
+	config    []string   // how Caddy is told where its configuration is
+	files     []*os.File // that the program inherits, from 3 on
 	cmd       *exec.Cmd
 	done      chan struct{}
 	out       *logBuffer
@@ -52,6 +53,8 @@ type settings struct {
 	Upstreams []string
 	// Before is the layer4 handlers that connections go through before they reach the pool, one a line.
 	Before string
+	// Listen has the pool listen itself, there or (empty) not; then there is no layer4. See ownListener.
+	Listen string
 	// Certificate is given to Caddy's TLS app, for whatever handler asks it for one.
 	Certificate *identity
 	// Launcher is a program and its first arguments that sets something up and then becomes the program named by the
@@ -97,6 +100,17 @@ func (p *pooler) caddyfile(s settings) string {
 	for _, u := range p.upstreams {
 		fmt.Fprintf(&upstreams, "\t\t\tupstream %s\n", u)
 	}
+	pool, layer4 := s.Pool, fmt.Sprintf(`	layer4 {
+		%s {
+			route {
+%s				postgres_pool app
+			}
+		}
+	}
+`, p.Addr, indent(4, s.Before))
+	if s.Listen != "" {
+		pool, layer4 = "listen "+strings.ReplaceAll(s.Listen, ownListener, p.Addr)+"\n"+pool, ""
+	}
 	return fmt.Sprintf(`{
 	admin %s
 	persist_config off
@@ -110,16 +124,12 @@ func (p *pooler) caddyfile(s settings) string {
 			}
 		}
 	}
-	layer4 {
-		%s {
-			route {
-%s				postgres_pool app
-			}
-		}
-	}
+%s}
+`, p.Admin, indent(1, s.Caddy), p.driver, indent(2, s.Global), upstreams.String(), indent(3, pool), indent(4, auth), layer4)
 }
-`, p.Admin, indent(1, s.Caddy), p.driver, indent(2, s.Global), upstreams.String(), indent(3, s.Pool), indent(4, auth), p.Addr, indent(4, s.Before))
-}
+
+// ownListener stands for the pooler's address in settings.Listen.
+const ownListener = "<address>"
 
 func indent(tabs int, text string) string {
 	var b strings.Builder
@@ -159,6 +169,7 @@ func (p *pooler) run() {
 		p.cmd.Path, p.cmd.Args = words[0], words
 	}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	p.cmd.ExtraFiles = p.files
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	p.done = make(chan struct{})
@@ -247,7 +258,7 @@ func (p *pooler) reload(s settings) error {
 
 // get asks the admin API.
 func (p *pooler) get(path string) (string, error) {
-	response, err := again(func() (*http.Response, error) { return http.Get("http://" + p.Admin + path) })
+	response, err := again(func() (*http.Response, error) { return adminClient.Get("http://" + p.Admin + path) })
 	if err != nil {
 		return "", err
 	}
@@ -258,6 +269,10 @@ func (p *pooler) get(path string) (string, error) {
 	}
 	return string(body), err
 }
+
+// adminClient connects anew for each request: Caddy may close any other connection as it is asked, and what is not known to change nothing is
+// not asked again by itself.
+var adminClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 // again asks the admin API a second time, and more often, where Caddy resets the connection: with each configuration, a refused one
 // too, it begins its admin endpoint anew.

@@ -86,9 +86,16 @@ func TestCancelByPgxContextAndPsql(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close(within(t))
-		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		_, err = conn.Exec(ctx, "SELECT pg_sleep(60), 'by pgx'")
+		ended := make(chan error, 1)
+		go func() {
+			_, err := conn.Exec(ctx, "SELECT pg_sleep(60), 'by pgx'")
+			ended <- err
+		}()
+		running(t, server, "by pgx'", true)
+		cancel()
+		err = <-ended
 		var refused *pgconn.PgError
 		if !errors.As(err, &refused) || refused.Code != "57014" {
 			t.Fatalf("a query whose context ends: %v, want 57014", err)
@@ -157,23 +164,39 @@ func TestTrap27CancelForAnIdleClientDoesNothing(t *testing.T) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 1"})
 		idle, busy := connect(t, p.Addr), connect(t, p.Addr)
 		idle.query("SELECT 1")
-		busy.say(simple("SELECT pg_sleep(1), 'not disturbed'"))
-		running(t, server, "'not disturbed'", true)
-		for range 10 {
-			idle.cancel(p.Addr)
+		gate, err := server.Super(within(t), "app")
+		if err != nil {
+			t.Fatal(err)
 		}
-		mustContain(t, busy.hear(1), "CommandComplete")
+		defer gate.Close(context.Background())
+		busyWhile := func(what string, cancels func()) {
+			t.Helper()
+			if _, err := gate.Exec(within(t), "SELECT pg_advisory_lock(27)"); err != nil {
+				t.Fatal(err)
+			}
+			busy.say(simple("SELECT pg_advisory_xact_lock(27), '" + what + "'"))
+			running(t, server, "'"+what+"'", true)
+			cancels()
+			if _, err := gate.Exec(within(t), "SELECT pg_advisory_unlock(27)"); err != nil {
+				t.Fatal(err)
+			}
+			mustContain(t, busy.hear(1), "CommandComplete")
+		}
+		busyWhile("not disturbed", func() {
+			for range 10 {
+				idle.cancel(p.Addr)
+			}
+		})
 		mustContain(t, idle.query("SELECT 'idle lives'"), "idle lives")
 		// Neither does one with a wrong key.
-		busy.say(simple("SELECT pg_sleep(1), 'still not disturbed'"))
-		running(t, server, "'still not disturbed'", true)
-		for i := range busy.secret {
-			wrong := append([]byte(nil), busy.secret...)
-			wrong[i] ^= 1
-			sendCancel(t, p.Addr, busy.pid, wrong)
-		}
-		sendCancel(t, p.Addr, busy.pid+1, busy.secret)
-		mustContain(t, busy.hear(1), "CommandComplete")
+		busyWhile("still not disturbed", func() {
+			for i := range busy.secret {
+				wrong := append([]byte(nil), busy.secret...)
+				wrong[i] ^= 1
+				sendCancel(t, p.Addr, busy.pid, wrong)
+			}
+			sendCancel(t, p.Addr, busy.pid+1, busy.secret)
+		})
 	})
 }
 
@@ -206,6 +229,12 @@ func TestTrap29StormOfCancelsLeaksNothing(t *testing.T) {
 		sleeper.say(simple("SELECT pg_sleep(60), 'storm'"))
 		running(t, server, "'storm'", true)
 		watch := server.Watch(t, "app")
+		eventually(t, "connections are counted", func() error {
+			if watch.Samples() == 0 {
+				return errors.New("not yet")
+			}
+			return nil
+		})
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {

@@ -123,6 +123,9 @@ func (k *rememberer) readsBack(ctx context.Context, want int64) error {
 		}
 		k.note(got, want, port, times, time.Since(written))
 	}
+	if times == 0 && ctx.Err() != nil && time.Since(written) < longEnough {
+		return nil // the end of the run has cut it off
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.rounds++
@@ -263,7 +266,7 @@ func TestCausalTokenCarriesAWriteToAnotherSession(t *testing.T) {
 		p := c.route(t, driver, "pool_size 20")
 		writer, told, untold := connect(t, p.Addr), connect(t, p.Addr), connect(t, p.Addr)
 		stale := 0
-		// What the third reads goes to a replica only when the grammar has been asked about it, which takes a second at first.
+		// What the third reads goes to a replica only when the grammar has been asked about it.
 		for n, end := 0, time.Now().Add(15*time.Second); n < 20 || stale == 0 && time.Now().Before(end); n++ {
 			mustContain(t, writer.query(fmt.Sprintf("UPDATE counters SET n = %d WHERE id = 1", n+1)), "UPDATE 1")
 			token := writer.value("SHOW pgmux.causal_token")

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -23,7 +24,7 @@ const servedBy = "SELECT told()"
 // probing is how tests want upstreams to be watched.
 const probing = `read_write_split on
 	health_interval 200ms
-	health_timeout 500ms
+	health_timeout 2s
 	health_passes 1
 	health_fails 2
 	health_user app secret
@@ -139,7 +140,8 @@ func (c *cluster) addresses() (list []string) {
 	return append(list, c.primary.Addr())
 }
 
-// route starts the pooler in front of the cluster, which splits reads from writes, and waits until it knows who is what. Without
+// route starts the pooler in front of the cluster, which splits reads from writes, and waits until it knows who is what, and
+// what reads: the grammar takes a second of a whole CPU to start. Without
 // a pooler, clients that can look for the primary among several addresses are told all of them.
 func (c *cluster) route(t *testing.T, driver, pool string) *pooler {
 	t.Helper()
@@ -148,8 +150,22 @@ func (c *cluster) route(t *testing.T, driver, pool string) *pooler {
 		return p
 	}
 	eventually(t, "the primary is known", func() error {
-		if heard := connect(t, p.Addr).query("INSERT INTO marks VALUES (0, 'known')"); !contains(heard, "INSERT 0 1") {
+		client, err := tryConnect(t, p.Addr)
+		if err != nil {
+			return err
+		}
+		defer client.leave()
+		if heard := client.query("INSERT INTO marks VALUES (0, 'known')"); !contains(heard, "INSERT 0 1") {
 			return fmt.Errorf("%s", strings.Join(heard, "; "))
+		}
+		return nil
+	})
+	reader := connect(t, p.Addr)
+	defer reader.leave()
+	eventually(t, "it is known what reads", func() error {
+		reader.query(servedBy)
+		if why := reader.value("SHOW pgmux.why"); strings.Contains(why, "not known to read") {
+			return errors.New(why)
 		}
 		return nil
 	})

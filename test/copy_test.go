@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -177,13 +178,12 @@ func TestCopyOfManyRowsBothWays(t *testing.T) {
 	const rows = 1_000_000
 	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{})
-		ctx := within(t)
-		conn, err := pgx.Connect(ctx, p.dsn("app"))
+		conn, err := pgx.Connect(within(t), p.dsn("app"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close(ctx)
-		if _, err := conn.Exec(ctx, "DROP TABLE IF EXISTS bulk; CREATE UNLOGGED TABLE bulk (n int, t text)"); err != nil {
+		defer conn.Close(context.Background())
+		if _, err := conn.Exec(within(t), "DROP TABLE IF EXISTS bulk; CREATE UNLOGGED TABLE bulk (n int, t text)"); err != nil {
 			t.Fatal(err)
 		}
 		var in bytes.Buffer
@@ -191,16 +191,16 @@ func TestCopyOfManyRowsBothWays(t *testing.T) {
 			fmt.Fprintf(&in, "%d\trow number %d\n", i, i)
 		}
 		size := in.Len()
-		tag, err := conn.PgConn().CopyFrom(ctx, &in, "COPY bulk FROM STDIN")
+		tag, err := conn.PgConn().CopyFrom(within(t), &in, "COPY bulk FROM STDIN")
 		if err != nil || tag.RowsAffected() != rows {
 			t.Fatalf("COPY FROM: %v, %v", tag, err)
 		}
 		var out counter
-		tag, err = conn.PgConn().CopyTo(ctx, &out, "COPY bulk TO STDOUT")
+		tag, err = conn.PgConn().CopyTo(within(t), &out, "COPY bulk TO STDOUT")
 		if err != nil || tag.RowsAffected() != rows || int(out) != size {
 			t.Fatalf("COPY TO: %v, %v, %d bytes of %d", tag, err, out, size)
 		}
-		if _, err := conn.Exec(ctx, "DROP TABLE bulk"); err != nil {
+		if _, err := conn.Exec(within(t), "DROP TABLE bulk"); err != nil {
 			t.Error(err)
 		}
 	})

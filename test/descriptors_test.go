@@ -32,8 +32,10 @@ func TestBurstBeyondTheLimitOfDescriptors(t *testing.T) {
 	for name, c := range map[string]struct {
 		limit, clients int
 		before         string // a handler that makes of a connection more than a socket, which takes three
+		listen         string
 	}{
 		"256":         {limit: 256, clients: 1000},
+		"256, own":    {limit: 256, clients: 1000, listen: ownListener},
 		"256, pumped": {limit: 256, clients: 1000, before: "throttle"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -50,6 +52,7 @@ func TestBurstBeyondTheLimitOfDescriptors(t *testing.T) {
 					Auth:     "user app {env.PGMUX_TEST_PASSWORD}",
 					Launcher: limitFiles(c.limit),
 					Before:   c.before,
+					Listen:   c.listen,
 				})
 				defer func() {
 					if log := p.out.String(); strings.Contains(log, "too many open files") {

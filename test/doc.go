@@ -13,5 +13,6 @@
 //	E2E_AWAITED=1              also what the pooler has yet to learn, and is skipped otherwise
 //	CHECK_CACHE=10m            how long clients write and read registers through the query cache (default: 1m)
 //	CHECK_CACHE_SEED=4711      what they do in it; a run logs its own
+//	E2E_SCREENSHOTS=/a/dir     takes pictures of the page (make screenshots), after E2E_SCREENSHOTS_AFTER=5m of work
 //	E2E_TARGET=direct          the suites against Postgres itself: what does not pass here is no promise to keep
 package e2e

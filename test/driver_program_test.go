@@ -36,7 +36,7 @@ func runProgram(t *testing.T, r pgtest.Runner, program []string, addr string, en
 	}
 	cmd.Env = append(append(cmd.Env, r.Env...), "PGHOST="+host, "PGPORT="+port, "PGUSER=app", "PGPASSWORD=secret", "PGDATABASE=app")
 	cmd.Env = append(cmd.Env, env...)
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = patience
 	var problems strings.Builder
 	cmd.Stderr = &problems
 	began := time.Now()

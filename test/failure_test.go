@@ -221,7 +221,7 @@ func TestServersKilledUnderLoad(t *testing.T) {
 		watch := server.Watch(t, "app")
 		w.progress(t, 100)
 		for range 20 {
-			err := server.Exec(within(t), "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "+
+			err := server.Exec(within(t), "postgres", "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "+
 				"WHERE datname = 'app' ORDER BY random() LIMIT 2")
 			if err != nil {
 				t.Fatal(err)
@@ -292,7 +292,7 @@ func TestTrap31ClientVanishesWithSeveralQueriesUnderWay(t *testing.T) {
 			t.Skip("Postgres runs them all")
 		}
 		c := connect(t, p.Addr)
-		c.say(simple("SELECT pg_sleep(0.5), 'the first'"), simple("SELECT pg_sleep(60), 'the second'"))
+		c.say(simple("SELECT pg_sleep(10), 'the first'"), simple("SELECT pg_sleep(60), 'the second'"))
 		running(t, server, "the first'", true)
 		c.vanish()
 		next := connect(t, p.Addr)
@@ -341,7 +341,8 @@ func TestPostgresDownIsAClearError(t *testing.T) {
 			}
 			server := pgtest.Start(t, commonOptions(versions()[0]))
 			p := startPooler(t, driver, server, settings{Pool: "pool_size 2\nquery_wait_timeout 500ms\nserver_login_retry 100ms"})
-			c := connect(t, p.Addr)
+			var c *client
+			eventually(t, "a client is let in", func() (err error) { c, err = tryConnect(t, p.Addr); return err })
 			c.query("SELECT 1")
 			if err := server.Stop(pgtest.Fast); err != nil {
 				t.Fatal(err)

@@ -126,9 +126,9 @@ var settingSequences = []conversation{
 		"SET plan_cache_mode = force_custom_plan", "EXPLAIN (COSTS OFF) EXECUTE p(1)", "RESET plan_cache_mode",
 	}},
 	{name: "statement_timeout", script: script{
-		"SET statement_timeout = '50ms'", "SELECT pg_sleep(60)", ext("SELECT pg_sleep(60)"), "RESET statement_timeout",
+		"SET statement_timeout = '300ms'", "SELECT pg_sleep(60)", ext("SELECT pg_sleep(60)"), "RESET statement_timeout",
 		"SELECT 'in step'",
-		"BEGIN; SET LOCAL statement_timeout = '50ms'", "SELECT pg_sleep(60)", "ROLLBACK", "SHOW statement_timeout",
+		"BEGIN; SET LOCAL statement_timeout = '300ms'", "SELECT pg_sleep(60)", "ROLLBACK", "SHOW statement_timeout",
 	}},
 	{name: "discarded", script: script{
 		"SET work_mem = '7MB'; SET my.tenant = 'seven'", "DISCARD PLANS; DISCARD TEMP", showMemory, "DISCARD ALL", showMemory,

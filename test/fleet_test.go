@@ -41,20 +41,40 @@ func TestProcessesShareReplies(t *testing.T) {
 	}
 
 	// What one keeps the other serves, though Postgres does not answer.
-	b.query("UPDATE shared SET v = 7 WHERE k = 'a'")
-	eventually(t, "what was written through another process", func() error {
-		if got := a.value(ask); got != "7" {
-			return fmt.Errorf("%s is served", got)
+	kept := false
+	for try := 0; try < 4 && !kept; try++ { // who gets no answer from Redis in a moment asks Postgres
+		want := fmt.Sprint(200 + try) // anew: what b has asked for itself proves nothing
+		b.query("UPDATE shared SET v = " + want + " WHERE k = 'a'")
+		eventually(t, "what was written through another process", func() error {
+			if got := a.value(ask); got != want {
+				return fmt.Errorf("%s is served", got)
+			}
+			return nil
+		})
+		one.hit(t, func() { a.query(ask) })
+		if err := server.Pause(); err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	})
-	one.hit(t, func() { a.query(ask) })
-	if err := server.Pause(); err != nil {
-		t.Fatal(err)
+		answered := make(chan string, 1)
+		go func() { answered <- b.value(ask) }()
+		var got string
+		select {
+		case got = <-answered:
+			kept = true
+		case <-time.After(2 * time.Second):
+		}
+		if err := server.Resume(); err != nil {
+			t.Fatal(err)
+		}
+		if !kept {
+			got = <-answered
+		}
+		if got != want {
+			t.Errorf("%s is served, want %s", got, want)
+		}
 	}
-	got := b.value(ask)
-	if err := server.Resume(); got != "7" || err != nil {
-		t.Errorf("%s is served; Postgres goes on: %v", got, err)
+	if !kept {
+		t.Error("what one process keeps the other does not serve")
 	}
 
 	// Without Redis nothing is cached, and everything is true.

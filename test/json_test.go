@@ -22,7 +22,7 @@ func (p *pooler) ask(method, path, body string) error {
 			return nil, err
 		}
 		request.Header.Set("Content-Type", "application/json")
-		return http.DefaultClient.Do(request)
+		return adminClient.Do(request)
 	})
 	if err != nil {
 		return err

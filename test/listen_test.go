@@ -427,7 +427,8 @@ func TestListenUnderLoad(t *testing.T) {
 	const hearers, senders, each = 20, 8, 300
 	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 4"})
-		ctx := within(t)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+		defer cancel()
 		var listening, all sync.WaitGroup
 		failed := make(chan error, hearers+senders)
 		listening.Add(hearers)

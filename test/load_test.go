@@ -86,7 +86,7 @@ func TestPgbench200ClientsOn20Servers(t *testing.T) {
 func TestPgbenchPreparesWhileTablesAreMade(t *testing.T) {
 	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
 		pgbenchTables(t, server)
-		p := startPooler(t, driver, server, settings{Pool: "pool_size 5\nquery_wait_timeout 2s"})
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 5\nquery_wait_timeout 15s"})
 		ddl := connect(t, p.Addr)
 		makes := func() { ddl.query("CREATE TABLE passing (c int)"); ddl.query("DROP TABLE passing") }
 		makes()
@@ -160,29 +160,40 @@ func TestTrap49FarMoreClientsThanServers(t *testing.T) {
 		pgbenchTables(t, server)
 		o := settings{Pool: "pool_size 9"}
 		p := startPooler(t, driver, server, o)
-		rate := make(map[int]float64)
-		counts := []int{10, 100, 900} // the last is a hundred clients a server
-		for _, clients := range counts {
-			before := p.acquired()
-			report := pgbench(t, server, p.dsn("app"), fmt.Sprint("--client=", clients), "--jobs=2", "--no-vacuum",
-				fmt.Sprint("--transactions=", 18000/clients),
-				"--builtin=select-only", "--protocol=prepared")
-			demandClean(t, report)
-			var perSecond float64
-			if _, err := fmt.Sscanf(tps(report), "tps = %f", &perSecond); err != nil {
-				t.Fatalf("%v in %q", err, tps(report))
+		measure := func() (wrong string) {
+			rate := make(map[int]float64)
+			counts := []int{10, 100, 900} // the last is a hundred clients a server
+			for _, clients := range counts {
+				before := p.acquired()
+				report := pgbench(t, server, p.dsn("app"), fmt.Sprint("--client=", clients), "--jobs=2", "--no-vacuum",
+					fmt.Sprint("--transactions=", 18000/clients),
+					"--builtin=select-only", "--protocol=prepared")
+				demandClean(t, report)
+				var perSecond float64
+				if _, err := fmt.Sscanf(tps(report), "tps = %f", &perSecond); err != nil {
+					t.Fatalf("%v in %q", err, tps(report))
+				}
+				rate[clients] = perSecond
+				mean, p99 := p.acquired().since(before)
+				t.Logf("%d clients: %.0f transactions/s, waiting for a server %.4f s on average, p99 below %.4f s", clients, perSecond, mean, p99)
+				// First in, first out, all wait about as long: the p99, which is known to a factor of two, is near the average.
+				if clients == 900 && p99 > 8*mean {
+					wrong = fmt.Sprintf("some wait much longer than others: %.4f s on average, p99 %.4f s", mean, p99)
+				}
 			}
-			rate[clients] = perSecond
-			mean, p99 := p.acquired().since(before)
-			t.Logf("%d clients: %.0f transactions/s, waiting for a server %.4f s on average, p99 below %.4f s", clients, perSecond, mean, p99)
-			// First in, first out, all wait about as long: the p99, which is known to a factor of two, is near the average.
-			if clients == 900 && p99 > 8*mean {
-				t.Errorf("some wait much longer than others: %.4f s on average, p99 %.4f s", mean, p99)
+			// pgbench itself slows with many clients; a collapse is another thing.
+			if rate[900] < rate[10]/4 {
+				wrong = fmt.Sprintf("throughput collapses: %.0f/s with 10 clients, %.0f/s with 900", rate[10], rate[900])
 			}
+			return wrong
 		}
-		// pgbench itself slows with many clients; a collapse is another thing.
-		if rate[900] < rate[10]/4 {
-			t.Errorf("throughput collapses: %.0f/s with 10 clients, %.0f/s with 900", rate[10], rate[900])
+		wrong := measure() // who is unfair or collapses does so each time; a machine that stands still does not
+		for again := 0; wrong != "" && again < 2; again++ {
+			t.Log(wrong)
+			wrong = measure()
+		}
+		if wrong != "" {
+			t.Error(wrong)
 		}
 	})
 }
@@ -500,10 +511,10 @@ func TestStopLeavesNothing(t *testing.T) {
 		if direct() {
 			t.Skip("nothing to stop")
 		}
-		p := startPooler(t, driver, server, settings{Global: "drain_timeout 2s", Pool: "pool_size 4"})
+		p := startPooler(t, driver, server, settings{Global: "drain_timeout 15s", Pool: "pool_size 4"})
 		idle, busy := connect(t, p.Addr), connect(t, p.Addr)
 		idle.query("SELECT 1")
-		busy.say(simple("SELECT pg_sleep(0.5), 'finished'"))
+		busy.say(simple("SELECT pg_sleep(3), 'finished'"))
 		running(t, server, "'finished'", true)
 		var stopping sync.WaitGroup
 		stopping.Go(func() { p.stop() })

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,7 +44,9 @@ func TestPatroniSwitchoverUnderLoad(t *testing.T) {
 			o := loadTakeover(t, c, p)
 			old, next := c.primary, c.replicas[0]
 			moment := time.Now()
-			if err := patroni.Switchover(within(t), next); err != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+			defer cancel()
+			if err := patroni.Switchover(ctx, next); err != nil {
 				t.Fatal(err)
 			}
 			*c = *patroniCluster(t, patroni)

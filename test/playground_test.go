@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -285,6 +287,21 @@ func TestPlayground(t *testing.T) {
 		primary := s.match(`:(\d+)/app +the primary`)
 		if err != nil || !strings.Contains(string(out), "hello") || !strings.Contains(string(out), primary) {
 			t.Errorf("%s: %v, want a greeting from port %s:\n%s", line, err, primary, out)
+		}
+	})
+	t.Run("the printed page and console", func(t *testing.T) {
+		resp, err := http.Get(s.match(`(?m)^  (http://\S+) +a page, live`))
+		demandNil(t, err)
+		defer resp.Body.Close()
+		page, err := io.ReadAll(resp.Body)
+		demandNil(t, err)
+		if resp.StatusCode != http.StatusOK || !strings.HasPrefix(string(page), "<!doctype html>") {
+			t.Errorf("the page: %s\n%.200s", resp.Status, page)
+		}
+		line := s.psql("PgBouncer's console")
+		cmd := c.command("sh", "-c", line+" -c 'SHOW DATABASES'")
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "app") {
+			t.Errorf("%s: %v:\n%s", line, err, out)
 		}
 	})
 	t.Run("the replica streams", func(t *testing.T) {

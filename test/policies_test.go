@@ -29,6 +29,19 @@ func (c *cluster) shares(t *testing.T, p *pooler, reads int) map[string]int {
 func (c *cluster) awaitReads(t *testing.T, p *pooler, both bool) {
 	t.Helper()
 	primary, replicas := c.ports()
+	eventually(t, "all upstreams are known", func() error {
+		var all []struct {
+			Role string
+			Up   bool
+		}
+		err := p.getJSON("/postgres/upstreams", &all)
+		for _, u := range all {
+			if err == nil && (!u.Up || u.Role == "unknown") {
+				err = fmt.Errorf("%+v", all)
+			}
+		}
+		return err
+	})
 	eventually(t, "reads are served by replicas", func() error {
 		var seen tally
 		for range 20 {

@@ -69,10 +69,13 @@ func TestAnIdlePoolScalesToZero(t *testing.T) {
 			}
 			p := startPooler(t, driver, server, settings{Pool: "pool_size 5\nserver_idle_timeout 1s"})
 			c := connect(t, p.Addr)
-			for range 3 {
+			eventually(t, "a server is there", func() error {
 				c.query("SELECT 1")
-			}
-			awaitServers(t, server, "app", 1)
+				if n := len(pids(t, server, "app")); n != 1 {
+					return fmt.Errorf("Postgres has %d", n)
+				}
+				return nil
+			})
 			awaitServers(t, server, "app", 0)
 			mustContain(t, c.query("SELECT 'awake'"), "awake")
 		})
@@ -122,7 +125,7 @@ func TestServerLifetimeReplacesServersUnderLoad(t *testing.T) {
 			p := startPooler(t, driver, server, settings{Pool: "pool_size 4\nserver_lifetime 2s"})
 			c := connect(t, p.Addr)
 			seen := map[string]bool{}
-			for began := time.Now(); time.Since(began) < 5*time.Second; time.Sleep(5 * time.Millisecond) {
+			for began := time.Now(); time.Since(began) < 5*time.Second || len(seen) < 2 && time.Since(began) < patience; time.Sleep(5 * time.Millisecond) {
 				seen[c.value("SELECT pg_backend_pid()")] = true
 			}
 			if len(seen) < 2 || len(seen) > 6 {
@@ -200,7 +203,11 @@ func TestServerResetAlwaysAndNever(t *testing.T) {
 				})
 				c := connect(t, p.Addr)
 				c.query("SELECT 1")
-				short, end := context.WithTimeout(context.Background(), 300*time.Millisecond)
+				hears := 300 * time.Millisecond
+				if want.afterClean {
+					hears = patience
+				}
+				short, end := context.WithTimeout(context.Background(), hears)
 				reset := false
 				for !reset && short.Err() == nil {
 					n, err := watcher.WaitForNotification(short)
@@ -244,6 +251,7 @@ func TestTheReserveIsForThoseWhoHaveWaited(t *testing.T) {
 				h.query("BEGIN")
 				holders = append(holders, h)
 			}
+			awaitServers(t, server, "app", 2)
 			began := time.Now()
 			mustContain(t, connect(t, p.Addr).query("SELECT 'by the reserve'"), "by the reserve")
 			if took := time.Since(began); took < 450*time.Millisecond || took > 5*time.Second {
@@ -363,7 +371,7 @@ func TestRecommendedSizeFollowsTheLoad(t *testing.T) {
 			t.Skip("no admin API without the pooler")
 		}
 		p := startPooler(t, driver, server, settings{Pool: "pool_size auto\nmin_pool_size 1\nmax_server_connections 30"})
-		ctx, end := context.WithTimeout(context.Background(), 6*time.Second)
+		ctx, end := context.WithCancel(context.Background())
 		defer end()
 		var all sync.WaitGroup
 		for range 8 { // 8 clients that hold a server 4/5 of the time
@@ -398,6 +406,7 @@ func TestRecommendedSizeFollowsTheLoad(t *testing.T) {
 			}
 			return nil
 		})
+		end()
 		all.Wait()
 		t.Logf("%+v", pool)
 	})

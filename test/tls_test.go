@@ -388,9 +388,16 @@ func TestTrap30CancelByPsqlAndPgxOverTLS(t *testing.T) {
 				t.Fatalf("pgx, protocol %s: %v", version, err)
 			}
 			defer conn.Close(within(t))
-			ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			_, err = conn.Exec(ctx, "SELECT pg_sleep(60), 'by pgx over TLS'")
+			ended := make(chan error, 1)
+			go func() {
+				_, err := conn.Exec(ctx, "SELECT pg_sleep(60), 'by pgx over TLS "+version+"'")
+				ended <- err
+			}()
+			running(t, server, "by pgx over TLS "+version+"'", true)
+			cancel()
+			err = <-ended
 			var refusal *pgconn.PgError
 			if !errors.As(err, &refusal) || refusal.Code != "57014" {
 				t.Errorf("pgx, protocol %s: %v, want 57014", version, err)

@@ -3,11 +3,14 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgtest"
@@ -227,6 +230,98 @@ func TestTrap45AlterSetSaidElsewhere(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+		}
+	})
+}
+
+// Where strings begin and end depends on a setting that Postgres may begin with otherwise than it comes: what a text does is read by what
+// the session is, also after a change of the configuration.
+func TestTrap43WhereStringsEndIsWhatPostgresSays(t *testing.T) {
+	const hides = `SELECT 'a\'', set_config('work_mem', '1MB', false) --'`
+	eitherDriver(t, func(t *testing.T, driver string, shared *pgtest.Server) {
+		server := pgtest.Start(t, commonOptions(versions()[0]))
+		turn := func(setting string) {
+			if err := server.Exec(within(t), "postgres", "ALTER SYSTEM SET standard_conforming_strings = "+setting, "SELECT pg_reload_conf()"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		turn("off")
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 1"})
+		a, b := connect(t, p.Addr), connect(t, p.Addr)
+		is := func(want string) {
+			t.Helper()
+			eventually(t, "strings are read otherwise", func() error {
+				if got := a.value("SHOW standard_conforming_strings"); got != want {
+					return errors.New("it is " + got)
+				}
+				return nil
+			})
+		}
+		mine := func(when, hides string) {
+			t.Helper()
+			for range 3 {
+				a.query(hides)
+				if got := b.value("SHOW work_mem"); got != "4MB" {
+					t.Fatalf("%s: another has work_mem %s", when, got)
+				}
+				if got := a.value("SHOW work_mem"); got != "1MB" {
+					t.Fatalf("%s: who has set it has work_mem %s", when, got)
+				}
+				a.query("RESET work_mem")
+			}
+		}
+		is("off")
+		mine("a backslash escapes from the start", hides)
+		turn("on")
+		is("on")
+		mine("it does not any more", `SELECT 'a\', set_config('work_mem', '1MB', false) --'`)
+		turn("off")
+		is("off")
+		mine("it does again", hides)
+
+		// The first text after a change of the configuration is read as the client had been told before: here as one string.
+		direct, err := pgx.Connect(within(t), server.SuperDSN("postgres"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer direct.Close(context.Background())
+		for _, when := range []string{"as it began", "with settings of its own, which are sent ahead"} {
+			eventually(t, when+": the first text has set it", func() error {
+				turn("on")
+				is("on")
+				if when != "as it began" {
+					a.query("SET lock_timeout = '5s'")
+					b.query("SELECT 1")
+				}
+				turn("off")
+				for got := ""; got != "off"; {
+					if err := direct.QueryRow(within(t), "SHOW standard_conforming_strings").Scan(&got); err != nil {
+						return err
+					}
+				}
+				time.Sleep(100 * time.Millisecond) // the other has been told at the same time
+				a.query(`SELECT 'a\'', set_config($$work_mem$$, $$1MB$$, false) --'`)
+				if got := b.value("SHOW work_mem"); got != "4MB" {
+					t.Fatalf("%s: another has work_mem %s", when, got)
+				}
+				if got := a.value("SHOW work_mem"); got != "1MB" {
+					return errors.New("who has set it has work_mem " + got)
+				}
+				return nil
+			})
+			a.query("RESET work_mem")
+		}
+
+		// A text that was sent behind the one that changes it, before that was answered.
+		turn("on")
+		is("on")
+		a.say(simple("SET standard_conforming_strings = off"), simple(`SELECT 'a\'', set_config($$work_mem$$, $$1MB$$, false) --'`))
+		a.hear(2)
+		if got := b.value("SHOW work_mem"); got != "4MB" {
+			t.Fatalf("sent behind: another has work_mem %s", got)
+		}
+		if got := a.value("SHOW work_mem"); got != "1MB" {
+			t.Fatalf("sent behind: who has set it has work_mem %s", got)
 		}
 	})
 }

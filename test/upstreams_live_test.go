@@ -36,7 +36,7 @@ func TestUpstreamsComeAndGoUnderLoad(t *testing.T) {
 			t.Skip("nothing is routed without the pooler")
 		}
 		first, second := c.replicas[0], c.replicas[1]
-		p := startPooler(t, driver, c.primary, settings{Pool: probing + "pool_size 10"})
+		p := startPooler(t, driver, c.primary, settings{Listen: ownListener, Pool: probing + "pool_size 10"}) // whoever connects as a reload comes is not reset
 		var seen tally
 		l := ledger{acknowledged: make(map[int64]entry)}
 		reads, writes := startWork(t, p.dsn("app"), 4, seen.read), startWork(t, p.dsn("app"), 4, l.insert)

@@ -174,7 +174,7 @@ func TestMaxServerConnectionsOfOneUpstream(t *testing.T) {
 		for _, s := range []struct{ override, pool int }{{2, 3}, {4, 3}} {
 			t.Run(fmt.Sprintf("%d instead of %d", s.override, s.pool), func(t *testing.T) {
 				p := startPooler(t, driver, server, settings{
-					Pool:      fmt.Sprintf("pool_size 20\nhealth_database postgres\nmax_server_connections %d", s.pool), // probes are not counted
+					Pool:      fmt.Sprintf("pool_size 20\nhealth_interval 0\nmax_server_connections %d", s.pool), // a probe finds out that both are one
 					Upstreams: []string{fmt.Sprintf("%s {\n max_server_connections %d\n }", server.Addr(), s.override), socket},
 				})
 				tcp := takeCensus(t, server, "datname = 'app' AND client_addr IS NOT NULL")
@@ -287,8 +287,16 @@ func TestReplicaDoesNotStandInForItsPrimary(t *testing.T) {
 			})
 			var clients []*client
 			for range 4 {
-				c := connect(t, p.Addr)
-				mustContain(t, c.query("INSERT INTO written VALUES ('before')"), "INSERT 0 1")
+				var c *client
+				eventually(t, "a client is served", func() (err error) {
+					if c, err = tryConnect(t, p.Addr); err != nil {
+						return err
+					}
+					if heard := c.query("INSERT INTO written VALUES ('before')"); !contains(heard, "INSERT 0 1") {
+						return fmt.Errorf("%s", strings.Join(heard, "; "))
+					}
+					return nil
+				})
 				clients = append(clients, c)
 			}
 			if err := primary.Stop(pgtest.Fast); err != nil {

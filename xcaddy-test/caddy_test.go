@@ -5,6 +5,7 @@ package xcaddytest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -124,6 +126,10 @@ func (u *user) run(config string) {
 func (u *user) get(path string) (string, error) {
 	client := http.Client{Timeout: patience}
 	response, err := client.Get("http://" + u.admin + path)
+	for try := 0; try < 20 && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)); try++ { // it came to a listener that was just replaced
+		time.Sleep(10 * time.Millisecond)
+		response, err = client.Get("http://" + u.admin + path)
+	}
 	if err != nil {
 		return "", err
 	}

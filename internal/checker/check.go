@@ -109,11 +109,16 @@ func (c *check) replayed(g *Register, at int64) int64 {
 	return g.last(at - c.Lag.Nanoseconds())
 }
 
-// shown is the last version that a read must show of those that were written past the pooler.
+// shown is the last version that a read must show of those that were written past the pooler. Where there is a cache, a reply that was computed
+// only after the read began may have been so for another, who had asked before: what it saw is older than the instant that it tells by at most what
+// a read takes.
 func (c *check) shown(g *Register, r *Read) int64 {
 	at := r.Began
-	if r.Cached() {
+	switch {
+	case r.Cached():
 		at -= c.Bypassed.Nanoseconds() + c.slowest
+	case c.Bypassed > 0:
+		at = min(at, r.Computed-c.slowest)
 	}
 	if r.AtReplica {
 		return c.replayed(g, at)

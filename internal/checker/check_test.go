@@ -85,6 +85,7 @@ var histories = []struct {
 	{"past the pooler, cached, in time", 1, true, []Read{cached(2, 139, 39)}, ""},
 	{"past the pooler, cached, too late", 1, true, []Read{read(2, 25), cached(2, 144, 120)}, Behind},
 	{"past the pooler, not cached", 1, true, []Read{read(2, 43)}, Behind},
+	{"past the pooler, computed meanwhile, for another", 1, true, []Read{read(2, 25), cached(2, 43, 43)}, ""},
 	{"past the pooler, by a replica that is late", 1, true, []Read{late(read(2, 92))}, ""},
 	{"past the pooler, by a replica that is too late", 1, true, []Read{late(read(2, 93))}, Behind},
 	{"past the pooler, cached, of a late replica", 1, true, []Read{late(cached(2, 180, 90))}, ""},

@@ -36,6 +36,8 @@ var (
 	// Debian's runtime without a display has the compiler that a program in one source file needs.
 	JDBC         = Driver{"JDBC", []string{"libpostgresql-jdbc-java", "default-jre-headless"}, once(java)}
 	NodePostgres = Driver{Name: "node-postgres", find: once(node)}
+	// Chromium is no driver of a database; tests look at our page with it. It is found and brought as they are.
+	Chromium = Driver{"Chromium", []string{"chromium"}, once(chromium)}
 )
 
 // findTimeout bounds how long a driver is looked for: interpreters are started.
@@ -123,6 +125,19 @@ func node(context.Context) (Runner, error) {
 		}
 	}
 	return Runner{Command: []string{"node"}, Env: []string{"NODE_PATH=" + modules}}, nil
+}
+
+// chromium finds a browser that the DevTools protocol drives, by the names that distributions give it.
+func chromium(context.Context) (Runner, error) {
+	var none error
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		program, err := exec.LookPath(name)
+		if err == nil {
+			return Runner{Command: []string{program}}, nil
+		}
+		none = errors.Join(none, err)
+	}
+	return Runner{}, fmt.Errorf("looking for a browser: %w", none)
 }
 
 // NodePostgresVersion is the version that tests are written for.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -112,13 +113,29 @@ func (s *Server) populate(ctx context.Context, from string) error {
 	if err := copyTree(from, s.data, s.who); err != nil {
 		return err
 	}
-	if err := s.configure(); err != nil {
-		return err
-	}
-	if err := s.StartAgain(ctx); err != nil {
+	if err := s.startAtFreePort(ctx); err != nil {
 		return err
 	}
 	return s.Exec(ctx, "postgres", s.options.statements()...)
+}
+
+// maxPorts is how many ports are tried: between picking one and listening on it, somebody else may take it.
+const maxPorts = 5
+
+// startAtFreePort starts the server for the first time, at another port where the first is taken.
+func (s *Server) startAtFreePort(ctx context.Context) error {
+	for tried := 1; ; tried++ {
+		if err := s.configure(); err != nil {
+			return err
+		}
+		err := s.StartAgain(ctx)
+		if err == nil || tried == maxPorts || !strings.Contains(err.Error(), "Address already in use") {
+			return err
+		}
+		if s.Port, err = FreePort(); err != nil {
+			return err
+		}
+	}
 }
 
 // configure writes the configuration files.
@@ -187,31 +204,44 @@ func (s *Server) Close() error {
 	return err
 }
 
-// FreePort picks a port nobody listens on, and never the same again. It lies below the range from which the system takes the ports of
-// outgoing connections, so that nobody gets it while the server is down for a restart.
+// Claim takes an address where nobody listens, among all processes that claim for the same purpose, until what it returns is closed or the process
+// ends. It returns nil if another has it.
+//
+// That nobody listens is not enough: Caddy's sockets share their port with those of a second Caddy, and whoever got one may not listen on it yet.
+// So each owns a name in the system's abstract namespace of Unix sockets, which dies with its process and leaves no file.
+func Claim(purpose, addr string) net.Listener {
+	name, err := net.Listen("unix", "@"+purpose+" "+addr)
+	if err != nil {
+		return nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		name.Close()
+		return nil
+	}
+	l.Close()
+	return name
+}
+
+// FreePort picks a port nobody listens on, and never the same again, nor one that another process has got of it. It lies below the range from
+// which the system takes the ports of outgoing connections, so that nobody gets it while the server is down for a restart.
 func FreePort() (int, error) {
 	givenMu.Lock()
 	defer givenMu.Unlock()
 	for range 1000 {
 		port := 20000 + rand.IntN(12000)
-		if given[port] {
-			continue
-		}
-		l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			l.Close()
-			given[port] = true
+		if claim := Claim("pgtest", fmt.Sprintf("127.0.0.1:%d", port)); claim != nil {
+			given = append(given, claim)
 			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("no free port found between 20000 and 32000")
 }
 
-// given are the ports that FreePort has returned: whoever got one may not listen on it yet, and Caddy lets two listen
-// on the same.
+// given are the ports that FreePort has returned.
 var (
 	givenMu sync.Mutex
-	given   = map[int]bool{}
+	given   []net.Listener
 )
 
 // tail is the end of a text.

@@ -59,6 +59,13 @@ func (w *Watch) follow(ctx context.Context, s *Server, database string) {
 	}
 }
 
+// Samples is how many counts have been taken so far.
+func (w *Watch) Samples() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.samples
+}
+
 // Most stops the watch and returns the largest count seen and the number of samples.
 func (w *Watch) Most() (most, samples int) {
 	w.stop()

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -79,11 +80,20 @@ func (s *Server) StartAgain() {
 	cmd := exec.Command(s.program, s.args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	started, done := make(chan error), make(chan struct{})
+	go func() { // it dies with the thread that has begun it, which has to stay
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+			close(done)
+		}
+	}()
+	if err := <-started; err != nil {
 		s.t.Fatal(err)
 	}
-	done := make(chan struct{})
-	go func() { defer close(done); cmd.Wait() }()
 	s.running, s.done = cmd, done
 	if err := s.await(); err != nil {
 		said, _ := os.ReadFile(s.log)

@@ -29,7 +29,7 @@ async def timeout_in_a_transaction():
         transaction = conn.transaction()
         await transaction.start()
         await conn.execute("SET LOCAL work_mem = '3MB'")
-        say("error", await refusal(conn.fetch("SELECT pg_sleep(60)", timeout=0.05)))
+        say("error", await refusal(conn.fetch("SELECT pg_sleep(60)", timeout=1)))
         say("until rolled back", await refusal(conn.fetch("SELECT 1")))
         await transaction.rollback()
         say("afterwards", await conn.fetchval("SHOW work_mem"))
@@ -70,12 +70,12 @@ async def statement_timeout_by_set():
 
 
 async def timeouts_of_the_session():
-    settings = {"statement_timeout": "60", "lock_timeout": "1s", "idle_in_transaction_session_timeout": "2min"}
+    settings = {"statement_timeout": "2000", "lock_timeout": "1s", "idle_in_transaction_session_timeout": "2min"}
     async with connections(server_settings=settings) as a, connections() as b:
         say("the one", await _shown(a), await refusal(a.fetch("SELECT pg_sleep(60)")))
         say("the other", await _shown(b), await refusal(b.fetch("SELECT pg_sleep(0.1)")))
         await a.execute("SET statement_timeout = 0")
-        say("longer", await refusal(a.fetch("SELECT pg_sleep(0.1)")))
+        say("longer", await refusal(a.fetch("SELECT pg_sleep(2.2)")))
         await a.reset()
         say("as it began", await _shown(a))
 

@@ -81,8 +81,9 @@ module.exports = {
   'idle in a transaction': () =>
     connections(1, (a) =>
       connections(1, async (b) => {
+        const ended = within(a, 'error')
         await a.query('BEGIN')
-        const [error] = await within(a, 'error')
+        const [error] = await ended
         say('error', error.code)
         say('the other', await value(b, "SELECT 'unharmed'"))
       }), { idle_in_transaction_session_timeout: 50 }),
