@@ -54,7 +54,7 @@ func TestEveryModeRunsThroughTheRelay(t *testing.T) {
 			t.Run(driver+"/"+mode.Name, func(t *testing.T) {
 				st := onStage(t, driver, mode.Name == "extended")
 				address := theRelay(t, driver, st.address, 5)
-				s, err := st.measure(target{address: address}, mode, 50, window{length: 50 * time.Millisecond})
+				s, err := st.measure(target{address: address}, mode, 50, window{length: 300 * time.Millisecond})
 				if err != nil {
 					t.Fatal(err)
 				}

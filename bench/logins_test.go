@@ -148,7 +148,7 @@ func TestVisitorsComeAndGo(t *testing.T) {
 			t.Run(driver+"/"+door.Name(), func(t *testing.T) {
 				st := onStage(t, driver, false)
 				k := aKeeper(t, door)
-				s, err := st.visit(target{address: keep(t, k)}, door, 2, 8, window{length: 100 * time.Millisecond})
+				s, err := st.visit(target{address: keep(t, k)}, door, 2, 8, window{length: 300 * time.Millisecond})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -169,7 +169,7 @@ func TestVisitorsWhoAreTrusted(t *testing.T) {
 	for _, driver := range drivers {
 		t.Run(driver, func(t *testing.T) {
 			st := onStage(t, driver, false)
-			s, err := st.visit(target{address: st.address}, rival.Door{}, 2, 8, window{length: 50 * time.Millisecond})
+			s, err := st.visit(target{address: st.address}, rival.Door{}, 2, 8, window{length: 300 * time.Millisecond})
 			if err != nil || s.PerSecond == 0 {
 				t.Fatalf("%+v, %v", s, err)
 			}

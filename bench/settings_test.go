@@ -26,7 +26,7 @@ func withSettings(t *testing.T, kind string, groups int) load.Mode {
 func TestClientsFindTheirSettings(t *testing.T) {
 	for _, kind := range []string{"none", "five", "local"} {
 		st := onStage(t, "epoll", false)
-		s, err := st.measure(target{address: st.address}, withSettings(t, kind, 7), 20, window{length: 50 * time.Millisecond})
+		s, err := st.measure(target{address: st.address}, withSettings(t, kind, 7), 20, window{length: 300 * time.Millisecond})
 		if err != nil || s.PerSecond == 0 || s.Extra != 0 {
 			t.Fatalf("%s: %+v, %v", kind, s, err)
 		}
@@ -38,14 +38,14 @@ func TestAPoolerThatLosesSettingsIsFoundOut(t *testing.T) {
 	for _, kind := range []string{"two", "five", "set"} {
 		st := onStage(t, "epoll", false)
 		address := theRelay(t, "epoll", st.address, 3)
-		_, err := st.measure(target{address: address}, withSettings(t, kind, 4), 20, window{length: 50 * time.Millisecond})
+		_, err := st.measure(target{address: address}, withSettings(t, kind, 4), 20, window{length: 300 * time.Millisecond})
 		if err == nil || !strings.Contains(err.Error(), "under the settings of another") {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
 	st := onStage(t, "epoll", false)
 	address := theRelay(t, "epoll", st.address, 3)
-	if _, err := st.measure(target{address: address}, withSettings(t, "local", 4), 20, window{length: 50 * time.Millisecond}); err != nil {
+	if _, err := st.measure(target{address: address}, withSettings(t, "local", 4), 20, window{length: 300 * time.Millisecond}); err != nil {
 		t.Errorf("in transactions the relay does it right: %v", err)
 	}
 }

@@ -1,6 +1,6 @@
 # Everything that is checked. Steps run in the order in which they fail soonest; Go skips what is up to date.
 
-.PHONY: test test-deps lint unit race checkptr e2e test-xcaddy test-giouring regress pgx check-cache
+.PHONY: test test-deps lint unit race checkptr e2e test-xcaddy test-giouring regress pgx check-cache screenshots
 
 STATICCHECK := bin/staticcheck
 # The packages where goroutines, or memory that the kernel writes, meet. -short leaves out variants of drivers that differ
@@ -12,7 +12,7 @@ step = printf '\n== %s\n' "$(1)"
 test: test-deps lint unit race checkptr test-giouring build e2e test-xcaddy ## everything: lint, unit, race, both rings, real Postgres over both drivers, xcaddy
 	@printf '\nAll is well.\n'
 
-test-deps: bin/pgmux-dev ## what the tests need: Postgres, a newer one, drivers of other languages, Patroni, where missing and possible
+test-deps: bin/pgmux-dev ## what the tests need: Postgres, a newer one, drivers of other languages, a browser, Patroni, where missing and possible
 	@$(call step,what the tests need)
 	@bin/pgmux-dev install
 	@bin/pgmux-dev postgres18
@@ -50,17 +50,18 @@ checkptr: ## the drivers' conformance suites with unsafe pointers checked
 	@$(call step,conformance with -d=checkptr)
 	go test -short -gcflags=all=-d=checkptr ./uring/... ./internal/epoll/...
 
-# Most of the time these tests wait, so two halves run side by side, every other test in each. With ARGS it is one run.
+# Most of the time these tests wait, so three parts run side by side, every third test in each; the playgrounds, which share their ports, in one. With ARGS it is one run.
 e2e: build test-deps ## bin/caddy, over io_uring and epoll, with real Postgres, psql, pgbench and drivers of four languages (ARGS="-run Trap -v")
 	@$(call step,end to end: $$(ls bin/caddy) over both drivers)
 ifdef ARGS
 	go test -tags e2e -timeout 20m ./test $(ARGS)
 else
 	go test -tags e2e -c -o bin/e2e.test ./test
-	@cd test; half() { ../bin/e2e.test -test.list . | grep ^Test | awk "NR % 2 == $$1" | paste -sd '|'; }; \
-	run() { ../bin/e2e.test -test.timeout 15m -test.run "^($$(half $$1))$$"; }; \
-	run 0 >../bin/e2e.log 2>&1 & other=$$!; one=0; two=0; run 1 || one=$$?; wait $$other || two=$$?; \
-	cat ../bin/e2e.log; test $$one = 0 -a $$two = 0
+	@cd test; third() { ../bin/e2e.test -test.list . | grep ^Test | awk "(/Playground/ ? 0 : NR % 3) == $$1" | paste -sd '|'; }; \
+	run() { ../bin/e2e.test -test.timeout 15m -test.run "^($$(third $$1))$$"; }; \
+	run 0 >../bin/e2e.0.log 2>&1 & a=$$!; run 1 >../bin/e2e.1.log 2>&1 & b=$$!; one=0; two=0; three=0; \
+	run 2 || three=$$?; wait $$a || one=$$?; wait $$b || two=$$?; \
+	cat ../bin/e2e.0.log ../bin/e2e.1.log; test $$one = 0 -a $$two = 0 -a $$three = 0
 endif
 
 test-xcaddy: xcaddy ## the program as users build it, driven from outside
@@ -89,3 +90,9 @@ CACHE_CHECKS := ^(TestCachedReads|TestWritesPastThePooler|TestTheCheckFinds|Test
 pgx: build bin/pgmux-dev ## the test suite of the driver pgx, directly and in session and transaction mode, ten minutes (ARGS="-version 18 -targets direct,transaction")
 	@bin/pgmux-dev install
 	bin/pgmux-dev pgx $(ARGS)
+
+# What docs/operations.md shows. The page is looked at for five minutes first, as long as its sparklines go back.
+screenshots: build bin/pgmux-dev ## the pictures of the page in the documentation, six minutes
+	@bin/pgmux-dev drivers
+	@mkdir -p docs/images
+	E2E_SCREENSHOTS=$(CURDIR)/docs/images go test -tags e2e -count=1 -timeout 12m ./test -run '^TestScreenshots$$'

@@ -9,7 +9,7 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 )
 
-// drivers brings the database drivers of other languages that the end-to-end tests run, where apt and npm are there to
+// drivers brings the database drivers of other languages that the end-to-end tests run, and the browser that looks at our page, where apt and npm are there to
 // bring them. The test of a driver that is missing is skipped, and says so.
 func drivers(ctx context.Context, _ []string) error {
 	var missing []string
@@ -21,6 +21,12 @@ func drivers(ctx context.Context, _ []string) error {
 	if len(missing) > 0 {
 		if err := aptInstall(ctx, missing); err != nil {
 			fmt.Printf("testing without some drivers: %v\n", err)
+		}
+	}
+	// By itself: where it cannot be had, the others can.
+	if _, err := pgtest.Chromium.Find(); err != nil {
+		if err := aptInstall(ctx, pgtest.Chromium.Packages); err != nil {
+			fmt.Printf("testing without a browser: %v\n", err)
 		}
 	}
 	if _, err := pgtest.NodePostgres.Find(); err != nil {

