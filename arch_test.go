@@ -41,10 +41,15 @@ var mayImport = map[string][]string{
 	"internal/fleet":     {"internal/again", "querycache"},
 	"internal/grammar":   {"internal/sql"},
 	"internal/discovery": {},
+	"internal/console":   {"internal/engine"},
+	"internal/adminapi":  {},
+	"internal/dashboard": {},
 	"config":             {},
 	"caddyfile":          {"config"},
+	"adapters":           {"config"},
 	"poolhandler":        {"*"},
-	"":                   {"poolhandler", "caddyfile"},
+	"command":            {"config", "internal/adminapi"},
+	"":                   {"poolhandler", "caddyfile", "adapters", "command"},
 	"cmd/caddy":          {""},
 	"cmd/pgmux-dev":      {"internal/pgtest", "internal/redistest"},
 
@@ -53,6 +58,7 @@ var mayImport = map[string][]string{
 	"internal/sim":           {"internal/loop", "internal/loop/looptest", "internal/engine", "internal/pgwire", "internal/sql", "routing", "querycache"},
 	"internal/pgtest":        {"internal/pgwire"},
 	"internal/redistest":     {"internal/pgtest"},
+	"internal/ptytest":       {},
 	"internal/enginetest":    {},
 	"internal/checker":       {},
 	"examples":               {""},
@@ -64,13 +70,13 @@ var mayImport = map[string][]string{
 // ask for the time. They are told what happens, so that tests can tell them anything.
 var pure = []string{
 	"internal/loop", "internal/pgwire", "internal/sql", "internal/scram", "internal/pool", "internal/prepared",
-	"routing", "querycache", "internal/session", "internal/engine",
+	"routing", "querycache", "internal/session", "internal/engine", "internal/dashboard",
 }
 
 // knowsCaddy, knowsPgproto3 and knowsRedis are the only packages that may import those.
 var (
-	knowsCaddy    = []string{"", "cmd/caddy", "config", "caddyfile", "poolhandler", "examples"}
-	knowsPgproto3 = []string{"internal/login", "internal/prober", "internal/pgtest"}
+	knowsCaddy    = []string{"", "cmd/caddy", "config", "caddyfile", "adapters", "poolhandler", "command", "examples"}
+	knowsPgproto3 = []string{"internal/login", "internal/prober", "internal/console", "internal/pgtest"}
 	knowsRedis    = []string{"poolhandler"}
 )
 

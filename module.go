@@ -4,8 +4,9 @@
 //
 //	xcaddy build --with github.com/pgmux/caddy-pgmux
 //
-// which plugs in the app `postgres` with its Caddyfile, the layer4 handler `postgres_pool` and the admin API's
-// /postgres, and with them caddy-l4's listeners, matchers and handlers. A Caddyfile that pools:
+// which plugs in the app `postgres` with its Caddyfile, the layer4 handler `postgres_pool`, the HTTP handler
+// `postgres_dashboard`, the admin API's /postgres and the commands `caddy postgres`, and with them caddy-l4's listeners,
+// matchers and handlers. A Caddyfile that pools:
 //
 //	{
 //		postgres {
@@ -32,6 +33,8 @@ package pgmux
 import (
 	_ "github.com/mholt/caddy-l4" // the layer4 app and all that comes with it
 
+	_ "github.com/pgmux/caddy-pgmux/adapters"
 	_ "github.com/pgmux/caddy-pgmux/caddyfile"
+	_ "github.com/pgmux/caddy-pgmux/command"
 	_ "github.com/pgmux/caddy-pgmux/poolhandler"
 )
