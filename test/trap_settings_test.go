@@ -323,5 +323,39 @@ func TestTrap43WhereStringsEndIsWhatPostgresSays(t *testing.T) {
 		if got := a.value("SHOW work_mem"); got != "1MB" {
 			t.Fatalf("sent behind: who has set it has work_mem %s", got)
 		}
+
+	})
+}
+
+// A statement whose text was one string when it was prepared, and is none for the next server. Postgres, which has it already, would not read
+// it again.
+func TestTrap43AStatementIsReadAgainWhereStringsEndElsewhere(t *testing.T) {
+	const hides = `SELECT 'a\'' || set_config($$work_mem$$, $$1MB$$, false) --'`
+	eitherDriver(t, func(t *testing.T, driver string, _ *pgtest.Server) {
+		if direct() {
+			t.Skip("who ends a server of Postgres ends its client")
+		}
+		for when, turn := range map[string]string{
+			"turned by its client":  "SET standard_conforming_strings = off",
+			"turned for the server": "ALTER ROLE app SET standard_conforming_strings = off",
+		} {
+			server := pgtest.Start(t, commonOptions(versions()[0]))
+			p := startPooler(t, driver, server, settings{Pool: "pool_size 1"})
+			one, other := connect(t, p.Addr), connect(t, p.Addr)
+			one.ask(parse("hidden", hides))
+			if heard := one.runStatement("hidden"); !contains(heard, "set_config") {
+				t.Fatalf("%s: it is no string to begin with: %q", when, heard)
+			}
+			mustContain(t, one.query(turn), "CommandComplete")
+			pid := other.value("SELECT pg_backend_pid()") // which means that nothing is asked about the other any more
+			terminate(t, server, pid)
+			if heard := one.runStatement("hidden"); contains(heard, "set_config") || !contains(heard, "1MB") {
+				t.Fatalf("%s: it is a string still: %q", when, heard)
+			}
+			one.leave() // it has kept its server
+			if got := other.value("SHOW work_mem"); got != "4MB" {
+				t.Errorf("%s: another has work_mem %s", when, got)
+			}
+		}
 	})
 }

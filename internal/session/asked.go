@@ -207,14 +207,14 @@ func (c *Client) Answer(e *Env, a *Asked, reply []byte, shape prepared.Shape, st
 
 // hasParsed makes the text of a unit the client's unnamed statement.
 func (c *Client) hasParsed(e *Env, a *Asked) bool {
-	if id := c.unnamed; id != prepared.None && e.Statements.Settings(id) == c.Meaning && bytes.Equal(e.Statements.Text(id), a.Text) &&
+	if id := c.unnamed; id != prepared.None && e.Statements.Settings(id) == c.meaning() && bytes.Equal(e.Statements.Text(id), a.Text) &&
 		bytes.Equal(e.Statements.Types(id), a.Types) {
 		c.unnamedTold = 0
 		return true
 	}
 	f := feed{e: e, c: c}
 	effects := f.look(a.Text, false).Effects
-	id := e.Statements.Intern(c.Meaning, a.Types, a.Text)
+	id := e.Statements.Intern(c.meaning(), a.Types, a.Text)
 	if id == prepared.None {
 		return false
 	}

@@ -216,7 +216,7 @@ func (f *feed) completes(length int, in *oneText, tag string) {
 
 // parsesUnnamed makes the text of a batch the client's unnamed statement.
 func (f *feed) parsesUnnamed(in *oneText) {
-	id := f.e.Statements.Intern(f.c.Meaning, noTypes, in.text)
+	id := f.e.Statements.Intern(f.c.meaning(), noTypes, in.text)
 	if id != prepared.None {
 		f.e.setEffects(id, f.executed(f.look(in.text, false).Effects, in.text))
 	}

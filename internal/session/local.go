@@ -46,7 +46,7 @@ func (f *feed) parseLocally(length int, frame []byte) bool {
 	if effects.Has(naming) || f.forbidden(effects) != allowed {
 		return false
 	}
-	id := e.Statements.Intern(c.Meaning, types, text)
+	id := e.Statements.Intern(c.meaning(), types, text)
 	if id == prepared.None {
 		return false
 	}

@@ -42,7 +42,20 @@ func (f *feed) meaning() uint64 {
 	if f.s != nil && f.s.influx != 0 {
 		return f.s.influx
 	}
-	return f.c.Meaning
+	return f.c.meaning()
+}
+
+// meaning is that between its transactions: what its texts mean depends on where their strings end, too, of which Postgres may tell it though
+// it has set nothing.
+func (c *Client) meaning() uint64 {
+	m := c.Meaning
+	if c.BackslashQuotes {
+		m ^= 0x5c27 << 48
+	}
+	if c.Unreadable {
+		m ^= 0xfffe << 32
+	}
+	return m
 }
 
 // fitting is the statement that a client's name stands for, with the meaning that its text has now: it was prepared
@@ -88,7 +101,11 @@ func (f *feed) interned(id prepared.StmtID, meaning uint64) prepared.StmtID {
 	e := f.e
 	renewed := e.Statements.Intern(meaning, e.Statements.Types(id), e.Statements.Text(id))
 	if renewed != prepared.None {
-		e.setEffects(renewed, e.effectsOf(id))
+		effects := e.effectsOf(id)
+		if text := e.Statements.Text(id); f.c.Unreadable || bytes.IndexByte(text, '\\') >= 0 { // its strings may end elsewhere now
+			effects = f.executed(f.look(text, false).Effects, text)
+		}
+		e.setEffects(renewed, effects)
 		if shape := e.trusted(id); shape != 0 && f.s.influx != 0 {
 			e.learn(renewed, shape, e.Schema.shapes()) // or every transaction that sets something would ask
 		}
