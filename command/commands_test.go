@@ -177,7 +177,7 @@ func TestTopPrintsPictures(t *testing.T) {
 	if n := strings.Count(got.out, "pgmux at "+e.address()); got.failure != nil || n != 2 || !strings.Contains(got.out, "SELECT o.id") {
 		t.Errorf("%d pictures: %+v", n, got)
 	}
-	if got := e.run(t, "top", "--once", "--interval", "100ms", "--view", "clients", "--sort", "age"); strings.Count(got.out, "1043") != 1 {
+	if got := e.run(t, "top", "--once", "--interval", "100ms", "--view", "clients", "--sort", "age"); strings.Count(got.out, "1043  app") != 1 {
 		t.Errorf("once: %+v", got)
 	}
 }
