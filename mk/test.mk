@@ -44,7 +44,7 @@ unit: ## unit tests, transcripts, golden Caddyfiles, simulated worlds with fixed
 
 race: ## the race detector where goroutines meet, which also checks pointers
 	@$(call step,race detector)
-	go test -race -short -timeout 8m $(RACE)
+	go test -race -short -timeout 15m $(RACE)
 
 checkptr: ## the drivers' conformance suites with unsafe pointers checked
 	@$(call step,conformance with -d=checkptr)
@@ -54,11 +54,11 @@ checkptr: ## the drivers' conformance suites with unsafe pointers checked
 e2e: build test-deps ## bin/caddy, over io_uring and epoll, with real Postgres, psql, pgbench and drivers of four languages (ARGS="-run Trap -v")
 	@$(call step,end to end: $$(ls bin/caddy) over both drivers)
 ifdef ARGS
-	go test -tags e2e -timeout 20m ./test $(ARGS)
+	go test -tags e2e -timeout 60m ./test $(ARGS)
 else
 	go test -tags e2e -c -o bin/e2e.test ./test
 	@cd test; third() { ../bin/e2e.test -test.list . | grep ^Test | awk "(/Playground/ ? 0 : NR % 3) == $$1" | paste -sd '|'; }; \
-	run() { ../bin/e2e.test -test.timeout 15m -test.run "^($$(third $$1))$$"; }; \
+	run() { ../bin/e2e.test -test.timeout 25m -test.run "^($$(third $$1))$$"; }; \
 	run 0 >../bin/e2e.0.log 2>&1 & a=$$!; run 1 >../bin/e2e.1.log 2>&1 & b=$$!; one=0; two=0; three=0; \
 	run 2 || three=$$?; wait $$a || one=$$?; wait $$b || two=$$?; \
 	cat ../bin/e2e.0.log ../bin/e2e.1.log; test $$one = 0 -a $$two = 0 -a $$three = 0
@@ -66,7 +66,7 @@ endif
 
 test-xcaddy: xcaddy ## the program as users build it, driven from outside
 	@$(call step,what xcaddy builds)
-	go test -tags xcaddy -timeout 5m ./xcaddy-test
+	go test -tags xcaddy -timeout 10m ./xcaddy-test
 
 test-giouring: ## the ring's conformance on giouring, which needs a link flag
 	@$(call step,conformance on giouring)
