@@ -346,6 +346,14 @@ func TestTrap43AStatementIsReadAgainWhereStringsEndElsewhere(t *testing.T) {
 			if heard := one.runStatement("hidden"); !contains(heard, "set_config") {
 				t.Fatalf("%s: it is no string to begin with: %q", when, heard)
 			}
+			bySQL := connect(t, p.Addr)
+			bySQL.query("PREPARE hidden AS " + hides)
+			if got := bySQL.value("EXECUTE hidden"); !strings.Contains(got, "set_config") {
+				t.Fatalf("%s: by SQL it is no string to begin with: %q", when, got)
+			}
+			if strings.HasPrefix(turn, "SET") {
+				mustContain(t, bySQL.query(turn), "CommandComplete")
+			}
 			mustContain(t, one.query(turn), "CommandComplete")
 			pid := other.value("SELECT pg_backend_pid()") // which means that nothing is asked about the other any more
 			terminate(t, server, pid)
@@ -355,6 +363,13 @@ func TestTrap43AStatementIsReadAgainWhereStringsEndElsewhere(t *testing.T) {
 			one.leave() // it has kept its server
 			if got := other.value("SHOW work_mem"); got != "4MB" {
 				t.Errorf("%s: another has work_mem %s", when, got)
+			}
+			if got := bySQL.value("EXECUTE hidden"); strings.Contains(got, "set_config") || !strings.Contains(got, "1MB") {
+				t.Fatalf("%s: by SQL it is a string still: %q", when, got)
+			}
+			bySQL.leave()
+			if got := other.value("SHOW work_mem"); got != "4MB" {
+				t.Errorf("%s: by SQL: another has work_mem %s", when, got)
 			}
 		}
 	})

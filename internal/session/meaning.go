@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/pgmux/caddy-pgmux/internal/prepared"
+	"github.com/pgmux/caddy-pgmux/internal/sql"
 )
 
 // The same text is another statement where a setting makes Postgres read it differently: another search_path, another
@@ -96,16 +97,32 @@ func (f *feed) fitUnnamed() {
 	}
 }
 
+// effectsNow is what a statement does if a server reads it with a meaning that may be another than its own: its strings may end elsewhere
+// now. The text that was scanned last stays as it is.
+func (f *feed) effectsNow(id prepared.StmtID, meaning uint64) sql.Effects {
+	e := f.e
+	if id == prepared.None || e.Statements.Settings(id) == meaning {
+		return e.effectsOf(id)
+	}
+	text := e.Statements.Text(id)
+	if !f.c.Unreadable && bytes.IndexByte(text, '\\') < 0 {
+		return e.effectsOf(id)
+	}
+	st := &e.part
+	st.Truncated, st.BackslashQuotes = f.c.Unreadable, f.c.BackslashQuotes
+	sql.Scan(text, st)
+	if e.Statements.FromSQL(id) {
+		return effectsPrepared(st.Effects)
+	}
+	return executedBy(st, st.Effects, text)
+}
+
 // interned is the statement of the same text with another meaning, retained; None at a bound.
 func (f *feed) interned(id prepared.StmtID, meaning uint64) prepared.StmtID {
 	e := f.e
 	renewed := e.Statements.Intern(meaning, e.Statements.Types(id), e.Statements.Text(id))
 	if renewed != prepared.None {
-		effects := e.effectsOf(id)
-		if text := e.Statements.Text(id); f.c.Unreadable || bytes.IndexByte(text, '\\') >= 0 { // its strings may end elsewhere now
-			effects = f.executed(f.look(text, false).Effects, text)
-		}
-		e.setEffects(renewed, effects)
+		e.setEffects(renewed, f.effectsNow(id, meaning))
 		if shape := e.trusted(id); shape != 0 && f.s.influx != 0 {
 			e.learn(renewed, shape, e.Schema.shapes()) // or every transaction that sets something would ask
 		}

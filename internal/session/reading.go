@@ -96,8 +96,9 @@ func (f *feed) readPart(text []byte, from, to int, st *sql.Statement) {
 		switch n.Effect {
 		case sql.SQLExecute:
 			m.bare = from == 0 && to == len(text) && len(bytes.Trim(text[m.to:], blank+";")) == 0
-			r.effects |= f.e.effectsOf(m.id)
-			r.native = r.native || f.e.effectsOf(m.id).Has(naming|listing) // it names others itself, or lists all
+			runs := f.effectsNow(m.id, f.meaning())
+			r.effects |= runs
+			r.native = r.native || runs.Has(naming|listing) // it names others itself, or lists all
 		case sql.SQLPrepare:
 			f.readPrepare(&m, text, from, to, st.Effects)
 		}
@@ -129,9 +130,12 @@ func (f *feed) readPrepare(m *mention, text []byte, from, to int, effects sql.Ef
 	r.native = r.native || !m.gives
 	m.inside = r.cleared || r.names(m.id) // or else the server may have it, for another client
 	if m.gives {
-		f.e.setEffects(m.id, effects&^(naming|sql.Multi))
+		f.e.setEffects(m.id, effectsPrepared(effects))
 	}
 }
+
+// effectsPrepared is the effects of what PREPARE prepares, of those of its text.
+func effectsPrepared(effects sql.Effects) sql.Effects { return effects &^ (naming | sql.Multi) }
 
 // means is what a name stands for where the text is read now, None if nothing of ours; inside says that the text itself
 // has seen to what it stands for.

@@ -57,13 +57,18 @@ const runsNone sql.Effects = 1 << 61
 
 // executed is what is kept of the text that was scanned last, to be known when it is executed.
 func (f *feed) executed(e sql.Effects, text []byte) sql.Effects {
-	if runsNothing(&f.e.scan) {
+	return executedBy(&f.e.scan, e, text)
+}
+
+// executedBy is executed for a text that was scanned into st.
+func executedBy(st *sql.Statement, e sql.Effects, text []byte) sql.Effects {
+	if runsNothing(st) {
 		e |= runsNone
 	}
-	if draws(&f.e.scan) {
+	if draws(st) {
 		e |= mayDraw
 	}
-	if reshapes(&f.e.scan, text) {
+	if reshapes(st, text) {
 		e |= mayReshape
 	}
 	return e
