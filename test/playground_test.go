@@ -444,6 +444,17 @@ func TestPlaygroundEndsDuringSetUp(t *testing.T) {
 			c.demandNothingLeft()
 		})
 	}
+	// The terminal's signal may end a program that was only just forked before it is seen to be our own.
+	t.Run("a child first", func(t *testing.T) {
+		t.Parallel()
+		c := newCheckout(t)
+		caddy := filepath.Join(c.dir, "caddy")
+		demandNil(t, os.WriteFile(caddy, []byte("#!/bin/sh\n(sleep 0.3; kill -INT $PPID) &\nkill -INT $$\n"), 0o755))
+		s := c.onTerminal(append(run, "-caddy", caddy)...)
+		s.endsWell()
+		s.match("(nothing is left behind)")
+		c.demandNothingLeft()
+	})
 	// pg_basebackup has a child that outlives it and could keep everything waiting. The moment is short; where it is
 	// missed, the end comes a little later.
 	t.Run("copying", func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 )
@@ -21,8 +22,8 @@ func run(ctx context.Context, args []string) error {
 	var u undo
 	quiet := context.AfterFunc(ctx, func() { fmt.Println("\nstopping") })
 	err := keep(ctx, *caddy, *example, &u)
+	interrupted := ctx.Err() != nil || err != nil && interruptedToo(ctx)
 	quiet()
-	interrupted := ctx.Err() != nil
 	if undoing := u.all(); undoing != nil {
 		return fmt.Errorf("cleaning up: %w", undoing)
 	}
@@ -33,6 +34,21 @@ func run(ctx context.Context, args []string) error {
 	}
 	return err
 }
+
+// interruptedToo reports whether what has failed was interrupted, and we with it. A terminal interrupts all of its
+// foreground: a program that has just been forked has no group of its own yet, and its end may be seen before our own
+// signal has come to the context.
+func interruptedToo(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return true
+	case <-time.After(signalPatience):
+		return false
+	}
+}
+
+// signalPatience is how long a signal that was sent to several programs may take to reach us after the others.
+const signalPatience = time.Second
 
 // keep sets the playground up and returns when it is interrupted or when something fails.
 func keep(ctx context.Context, caddy, example string, u *undo) error {
