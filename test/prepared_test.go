@@ -269,7 +269,7 @@ func TestTrap11NoServerInTimeInMidPipeline(t *testing.T) {
 		if direct() {
 			t.Skip("a direct connection waits for no server")
 		}
-		p := startPooler(t, driver, server, settings{Pool: "pool_size 1\nquery_wait_timeout 1s"})
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 1\nquery_wait_timeout 5s"})
 		holder, waiter := connect(t, p.Addr), connect(t, p.Addr)
 		waiter.ask(parse("s", "SELECT 'mine'"))
 		holder.query("BEGIN")
