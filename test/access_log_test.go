@@ -47,7 +47,7 @@ func TestWhatBecomesOfClientsIsLogged(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "access.log")
 		sampled := filepath.Join(t.TempDir(), "sampled.log")
 		p := startPooler(t, driver, server, settings{
-			Pool: "pool_size 1\nquery_wait_timeout 2s\nlog all",
+			Pool: "pool_size 1\nquery_wait_timeout 5s\nlog all",
 			Caddy: "log access {\n\tinclude postgres.access\n\toutput file " + path + "\n\tformat json\n}\n" +
 				"log sampled {\n\tinclude postgres.access\n\toutput file " + sampled + "\n\tformat json\n\tsampling {\n\t\tinterval 1h\n\t\tfirst 2\n\t\tthereafter 1000\n\t}\n}",
 		})

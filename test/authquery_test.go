@@ -129,7 +129,7 @@ func TestAuthQueryIsAskedOnceForAStorm(t *testing.T) {
 			if direct() {
 				t.Skip("Postgres looks its users up itself")
 			}
-			p := startPooler(t, driver, server, settings{Auth: lookUp + "query_ttl 30s", Pool: "pool_size 5"})
+			p := startPooler(t, driver, server, settings{Auth: lookUp + "query_ttl 10m", Pool: "pool_size 5"})
 			before := strings.Count(server.Log(), "pooler.lookup")
 			failed := make(chan error, 200)
 			for range cap(failed) {
@@ -180,7 +180,7 @@ func TestAuthQueryThatCannotBeAskedSaysSo(t *testing.T) {
 func tryLogin(t *testing.T, addr, user, password string, params ...string) (string, error) {
 	t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "host=%s port=%s user=%s password=%s dbname=app sslmode=disable connect_timeout=10", addr[:strings.LastIndex(addr, ":")],
+	fmt.Fprintf(&b, "host=%s port=%s user=%s password=%s dbname=app sslmode=disable", addr[:strings.LastIndex(addr, ":")],
 		addr[strings.LastIndex(addr, ":")+1:], user, password)
 	for i := 0; i < len(params); i += 2 {
 		fmt.Fprintf(&b, " %s='%s'", params[i], params[i+1])

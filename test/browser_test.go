@@ -56,8 +56,13 @@ func startBrowser(t *testing.T) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Not t.TempDir, which must be gone at once: Chromium's children end after it, and may still write.
+	profile, err := os.MkdirTemp("", "pgmux-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	log := &logBuffer{}
-	cmd := exec.Command(runner.Command[0], "--headless=new", "--remote-debugging-pipe", "--user-data-dir="+t.TempDir(), "--no-first-run",
+	cmd := exec.Command(runner.Command[0], "--headless=new", "--remote-debugging-pipe", "--user-data-dir="+profile, "--no-first-run",
 		"--no-sandbox", // it may not have one as root, and sees nothing but our page
 		"--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--disable-background-networking", "--disable-component-update", "about:blank")
 	cmd.ExtraFiles = []*os.File{in, out}
@@ -75,6 +80,8 @@ func startBrowser(t *testing.T) *browser {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it and its children, which hold its directory
 		_ = cmd.Wait()
 		from.Close()
+		for end := time.Now().Add(patience); os.RemoveAll(profile) != nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		}
 		if t.Failed() {
 			t.Logf("Chromium said:\n%s", log.String())
 		}

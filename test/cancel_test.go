@@ -229,12 +229,7 @@ func TestTrap29StormOfCancelsLeaksNothing(t *testing.T) {
 		sleeper.say(simple("SELECT pg_sleep(60), 'storm'"))
 		running(t, server, "'storm'", true)
 		watch := server.Watch(t, "app")
-		eventually(t, "connections are counted", func() error {
-			if watch.Samples() == 0 {
-				return errors.New("not yet")
-			}
-			return nil
-		})
+		awaitWatching(t, watch)
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {

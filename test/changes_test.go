@@ -105,7 +105,7 @@ func (p *pooler) change(c liveChange, s settings) error {
 // load runs pgbench until its end is asked for, which tells whether anything went wrong.
 func (p *pooler) load(server *pgtest.Server, args ...string) (end func() error) {
 	p.t.Helper()
-	cmd := pgbenchCommand(server, p.dsn("app"), append(args, "--no-vacuum", "--time=600")...)
+	cmd := pgbenchCommand(server, p.dsn("app"), append(args, "--no-vacuum", "--time=7200")...)
 	out := &logBuffer{}
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {

@@ -24,7 +24,7 @@ const servedBy = "SELECT told()"
 // probing is how tests want upstreams to be watched.
 const probing = `read_write_split on
 	health_interval 200ms
-	health_timeout 2s
+	health_timeout 5s
 	health_passes 1
 	health_fails 2
 	health_user app secret

@@ -282,7 +282,7 @@ func (c *client) gone(state string) {
 
 // A pooler that is told to end while a PAUSE waits does end.
 func TestTheEndOfAPauseThatWaits(t *testing.T) {
-	p, _ := withConsole(t, settings{Global: "drain_timeout 1s", Pool: "databases app"})
+	p, _ := withConsole(t, settings{Global: "drain_timeout 5s", Pool: "databases app"})
 	ops, metrics := p.console(t, "ops"), p.console(t, "metrics")
 	holder := connect(t, p.Addr)
 	holder.query("BEGIN")

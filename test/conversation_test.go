@@ -140,6 +140,7 @@ func (c *client) say(msgs ...pgproto3.FrontendMessage) {
 	for _, m := range msgs {
 		c.Send(m)
 	}
+	_ = c.conn.SetWriteDeadline(time.Now().Add(patience))
 	if err := c.Flush(); err != nil {
 		c.t.Fatalf("sending: %v", err)
 	}

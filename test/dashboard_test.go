@@ -203,6 +203,7 @@ func opensByKeyboard(t *testing.T, _ *watched, page *tab) {
 
 // restsWhileHidden has the page believe that nobody looks.
 func restsWhileHidden(t *testing.T, _ *watched, page *tab) {
+	page.awaitTrue("there is room for all questions", `(performance.setResourceTimingBufferSize(1e5), true)`)
 	const hide = `(Object.defineProperty(document, "hidden", {configurable: true, get: () => %v}), document.dispatchEvent(new Event("visibilitychange")), true)`
 	page.awaitTrue("it hides", fmt.Sprintf(hide, true))
 	// One question may be on its way; the interval is two seconds.

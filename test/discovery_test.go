@@ -108,7 +108,7 @@ func TestClientsWaitForTheFirstUpstream(t *testing.T) {
 			t.Skip("upstreams of ours")
 		}
 		i := newInventory(t)
-		p := startPooler(t, driver, server, i.pool("query_wait_timeout 5s"))
+		p := startPooler(t, driver, server, i.pool("query_wait_timeout 15s"))
 		if _, err := tryConnect(t, p.Addr); err == nil || !strings.Contains(err.Error(), "08006") {
 			t.Errorf("without any upstream: %v", err)
 		}

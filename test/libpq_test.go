@@ -64,7 +64,7 @@ func (l libpq) command(t *testing.T, addr, conninfo string, args ...string) *exe
 	args = append([]string{"-X", "-At", "-d", "host=localhost hostaddr=127.0.0.1 user=app dbname=app port=" + port + " " + conninfo},
 		args...)
 	cmd := exec.Command(l.program, args...)
-	cmd.Env = append(append(os.Environ(), l.env...), "HOME="+t.TempDir(), "PGPASSWORD=secret", "PGCONNECT_TIMEOUT=20", "LC_ALL=C")
+	cmd.Env = append(append(os.Environ(), l.env...), "HOME="+t.TempDir(), "PGPASSWORD=secret", "PGCONNECT_TIMEOUT=60", "LC_ALL=C")
 	return cmd
 }
 

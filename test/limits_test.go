@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -16,16 +17,16 @@ func TestWaitingEndsWithQueryWaitTimeout(t *testing.T) {
 		if direct() {
 			t.Skip("a direct connection waits for no server")
 		}
-		p := startPooler(t, driver, server, settings{Pool: "pool_size 1\nquery_wait_timeout 1s"})
+		p := startPooler(t, driver, server, settings{Pool: "pool_size 1\nquery_wait_timeout 5s"})
 		holder, waiter := connect(t, p.Addr), connect(t, p.Addr)
-		holder.query("BEGIN")
+		mustContain(t, holder.query("BEGIN"), "BEGIN")
 		began := time.Now()
 		heard := waiter.query("SELECT 1")
 		took := time.Since(began)
 		mustContain(t, heard, "ErrorResponse", "08006")
 		mustNotContain(t, heard, `hint ""`)
-		if took < 950*time.Millisecond || took > 15*time.Second {
-			t.Errorf("told after %v, want 1s", took)
+		if took < 4900*time.Millisecond || took > 40*time.Second {
+			t.Errorf("told after %v, want 5s", took)
 		}
 		holder.query("COMMIT")
 		mustContain(t, waiter.query("SELECT 'served'"), "served")
@@ -89,6 +90,17 @@ func TestMaxClientConnections(t *testing.T) {
 	}
 }
 
+// awaitWatching waits until connections are counted.
+func awaitWatching(t *testing.T, watch *pgtest.Watch) {
+	t.Helper()
+	eventually(t, "connections are counted", func() error {
+		if watch.Samples() == 0 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+}
+
 // A client needs no server until it sends a query; and with no client sending, a pool of many is a pool of few.
 func TestIdleClientsNeedNoServer(t *testing.T) {
 	eitherDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
@@ -97,6 +109,7 @@ func TestIdleClientsNeedNoServer(t *testing.T) {
 		}
 		p := startPooler(t, driver, server, settings{Pool: "pool_size 2"})
 		watch := server.Watch(t, "app")
+		awaitWatching(t, watch)
 		var clients []*client
 		for range 100 {
 			clients = append(clients, connect(t, p.Addr))
@@ -104,7 +117,7 @@ func TestIdleClientsNeedNoServer(t *testing.T) {
 		for i, c := range clients {
 			mustContain(t, c.query(fmt.Sprintf("SELECT 'client %d'", i)), fmt.Sprintf("client %d", i))
 		}
-		if most, samples := watch.Most(); most > 2 || samples == 0 {
+		if most, samples := watch.Most(); most > 2 {
 			t.Errorf("100 clients took %d servers, want at most 2 (%d samples)", most, samples)
 		}
 	})
@@ -143,7 +156,7 @@ func TestOnePoolOverAllEventLoops(t *testing.T) {
 		if direct() {
 			t.Skip("nothing is shared")
 		}
-		p := startPooler(t, driver, server, settings{Global: "event_loops 2", Pool: "pool_size 1\nquery_wait_timeout 5s"})
+		p := startPooler(t, driver, server, settings{Global: "event_loops 2", Pool: "pool_size 1\nquery_wait_timeout 30s"})
 		var clients []*client
 		for range 8 {
 			clients = append(clients, connect(t, p.Addr))

@@ -27,10 +27,13 @@ func (c *client) beside() *client {
 	return connect(c.t, c.conn.RemoteAddr().String())
 }
 
+// patientListeners is a pool that waits for what it hears as long as tests do.
+var patientListeners = settings{Pool: "pool_size 2\nserver_connect_timeout 1m"}
+
 // LISTEN, UNLISTEN and NOTIFY are transactional, and a session hears of its own notifications before its transaction is over
 // (trap 47): word for word as Postgres has it.
 func TestTrap47ListenIsTransactional(t *testing.T) {
-	both(t, settings{Pool: "pool_size 2"}, func(t *testing.T, c *client) {
+	both(t, patientListeners, func(t *testing.T, c *client) {
 		for _, sql := range []string{
 			"LISTEN a", "NOTIFY a, 'one'", channelsNow, "SELECT pg_notify('a', 'two')", "LISTEN a", "NOTIFY other, 'nobody'",
 			// With the transaction, or not at all.
@@ -59,7 +62,7 @@ func TestTrap47ListenIsTransactional(t *testing.T) {
 
 // The same by the extended protocol.
 func TestTrap47ListenByTheExtendedProtocol(t *testing.T) {
-	both(t, settings{Pool: "pool_size 2"}, func(t *testing.T, c *client) {
+	both(t, patientListeners, func(t *testing.T, c *client) {
 		for _, batch := range [][]string{
 			{"LISTEN a"}, {"NOTIFY a, '1'"}, {channelsNow}, {"LISTEN b", "NOTIFY b, '2'"}, {"SELECT pg_notify('a', '3')", "NOTIFY b, '4'"},
 			{"SELECT 1", "UNLISTEN a"}, {channelsNow}, {"NOTIFY a, 'nobody'"}, {"LISTEN c", "SELECT 1/0"}, {channelsNow},
@@ -87,7 +90,7 @@ func TestTrap47ListenByTheExtendedProtocol(t *testing.T) {
 
 // What others send comes at once to who is idle, in the order of sending across channels, and never inside a transaction.
 func TestTrap47NotificationsOfOthers(t *testing.T) {
-	both(t, settings{Pool: "pool_size 2"}, func(t *testing.T, c *client) {
+	both(t, patientListeners, func(t *testing.T, c *client) {
 		other := c.beside()
 		defer other.leave()
 		c.query("LISTEN a; LISTEN b")
@@ -122,7 +125,7 @@ func TestTrap47NotificationsOfOthers(t *testing.T) {
 // What has been sent, as its sender has been told, is heard with the next query at the latest, before that is over.
 func TestTrap47NothingIsToldTooLate(t *testing.T) {
 	eachDriver(t, func(t *testing.T, driver string, server *pgtest.Server) {
-		p := startPooler(t, driver, server, settings{Pool: "pool_size 2"})
+		p := startPooler(t, driver, server, patientListeners)
 		c, other := connect(t, p.Addr), connect(t, p.Addr)
 		c.query("LISTEN a")
 		for i := range 500 {
@@ -152,7 +155,7 @@ func TestNotificationsNameTheirSenderWhateverSends(t *testing.T) {
 		{"BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY", "NOTIFY a", "COMMIT"}, {"BEGIN", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "NOTIFY a", "COMMIT"},
 	}
 	eachDriverAndVersion(t, func(t *testing.T, driver string, server *pgtest.Server) {
-		p := startPooler(t, driver, server, settings{Pool: "pool_size 2"})
+		p := startPooler(t, driver, server, patientListeners)
 		c, senders := connect(t, p.Addr), []*client{connect(t, p.Addr), connect(t, p.Addr), connect(t, p.Addr)}
 		mustNotContain(t, senders[0].query(make), "ErrorResponse")
 		c.query("LISTEN a")

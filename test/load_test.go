@@ -64,9 +64,12 @@ func TestPgbench200ClientsOn20Servers(t *testing.T) {
 			for _, mode := range []string{"simple", "extended", "prepared"} {
 				t.Run(strings.TrimPrefix(script, "--builtin=")+"/"+mode, func(t *testing.T) {
 					watch := server.Watch(t, "app")
-					report := pgbench(t, server, p.dsn("app"), "--client=200", "--jobs=2", "--no-vacuum", "--time=2",
-						"--protocol="+mode, script)
-					demandClean(t, report)
+					var report string
+					for runs := 0; runs == 0 || watch.Samples() < 10 && runs < 5; runs++ { // who watches is as slow as they are
+						report = pgbench(t, server, p.dsn("app"), "--client=200", "--jobs=2", "--no-vacuum", "--time=2",
+							"--protocol="+mode, script)
+						demandClean(t, report)
+					}
 					most, samples := watch.Most()
 					if !direct() && most > 20 {
 						t.Errorf("Postgres saw %d connections, want at most 20", most)
@@ -188,7 +191,7 @@ func TestTrap49FarMoreClientsThanServers(t *testing.T) {
 			return wrong
 		}
 		wrong := measure() // who is unfair or collapses does so each time; a machine that stands still does not
-		for again := 0; wrong != "" && again < 2; again++ {
+		for again := 0; wrong != "" && again < 5; again++ {
 			t.Log(wrong)
 			wrong = measure()
 		}

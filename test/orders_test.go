@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -59,7 +60,7 @@ func TestTrap54PauseReturnsWhenPaused(t *testing.T) {
 			holder, waiter := connect(t, p.Addr), connect(t, p.Addr)
 			holder.query("BEGIN")
 			waiter.query("SELECT 1")
-			if got := p.order("app/pause?timeout=1500ms"); got.Status != http.StatusGatewayTimeout || got.Done || got.Left != 1 {
+			if got := p.order("app/pause?timeout=5s"); got.Status != http.StatusGatewayTimeout || got.Done || got.Left != 1 {
 				t.Fatalf("with a transaction open: %+v", got)
 			}
 			mustContain(t, waiter.query("SELECT 'taken back'"), "taken back")
@@ -98,9 +99,11 @@ func TestPostgresIsRestartedBehindAPause(t *testing.T) {
 	}
 	server := lifeServer(t)
 	pgbenchTables(t, server)
+	before := transactions(t, server)
 	p := startPooler(t, drivers()[0], server, settings{Pool: "pool_size 10"})
 	end := p.load(server, "--client=30", "--jobs=2", "--builtin=tpcb-like", "--protocol=prepared")
 	p.awaitClients(30)
+	awaitTransactions(t, server, before)
 	for range 2 {
 		p.must("app/pause")
 		if err := server.Restart(context.Background(), pgtest.Fast); err != nil {
@@ -112,6 +115,32 @@ func TestPostgresIsRestartedBehindAPause(t *testing.T) {
 	if err := end(); err != nil {
 		t.Error(err)
 	}
+}
+
+// awaitTransactions waits until clients of pgbench have ended some that no count had before, so that what they prepare is known.
+// Until then a thread of pgbench that prepares may wait for a server while another of its clients has one, and cannot give it back.
+func awaitTransactions(t *testing.T, server *pgtest.Server, before int) {
+	t.Helper()
+	eventually(t, "clients have ended transactions", func() error {
+		if transactions(t, server) == before {
+			return errors.New("none yet")
+		}
+		return nil
+	})
+}
+
+// transactions counts those of pgbench, all its runs together.
+func transactions(t *testing.T, server *pgtest.Server) (n int) {
+	t.Helper()
+	conn, err := server.Super(within(t), "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(within(t), "SELECT count(*) FROM pgbench_history").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // Reconnect changes all servers under load, and nobody notices.

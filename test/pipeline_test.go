@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 )
@@ -140,7 +139,7 @@ func (l libpqPipeline) run(t *testing.T, args ...string) (string, error) {
 		}
 	}
 	cmd.Env = append(append(cmd.Env, l.env...), "LC_ALL=C", "HOME="+t.TempDir())
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = patience
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

@@ -449,7 +449,7 @@ func TestPlaygroundEndsDuringSetUp(t *testing.T) {
 		t.Parallel()
 		c := newCheckout(t)
 		caddy := filepath.Join(c.dir, "caddy")
-		demandNil(t, os.WriteFile(caddy, []byte("#!/bin/sh\n(sleep 0.3; kill -INT $PPID) &\nkill -INT $$\n"), 0o755))
+		demandNil(t, os.WriteFile(caddy, []byte("#!/bin/sh\n(sleep 0.1; kill -INT $PPID) &\nkill -INT $$\n"), 0o755))
 		s := c.onTerminal(append(run, "-caddy", caddy)...)
 		s.endsWell()
 		s.match("(nothing is left behind)")

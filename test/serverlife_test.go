@@ -145,7 +145,7 @@ func TestAServerThatRestedIsCheckedBeforeItIsUsed(t *testing.T) {
 				t.Skip("a direct connection is its server")
 			}
 			p := startPooler(t, driver, server, settings{
-				Pool: "pool_size 1\nserver_check_interval 200ms\nserver_check_query \"SELECT 'checked'\"\nserver_connect_timeout 500ms",
+				Pool: "pool_size 1\nserver_check_interval 200ms\nserver_check_query \"SELECT 'checked'\"\nserver_connect_timeout 5s",
 			})
 			c := connect(t, p.Addr)
 			pid := c.value("SELECT pg_backend_pid()")
@@ -161,7 +161,7 @@ func TestAServerThatRestedIsCheckedBeforeItIsUsed(t *testing.T) {
 			if other := c.value("SELECT pg_backend_pid()"); other == pid {
 				t.Error("a server that does not answer was used")
 			}
-			if took := time.Since(began); took < 400*time.Millisecond || took > 5*time.Second {
+			if took := time.Since(began); took < 4900*time.Millisecond || took > 40*time.Second {
 				t.Errorf("another server after %v, want server_connect_timeout", took)
 			}
 		})
@@ -243,7 +243,7 @@ func TestTheReserveIsForThoseWhoHaveWaited(t *testing.T) {
 			if direct() {
 				t.Skip("a direct connection waits for no server")
 			}
-			p := startPooler(t, driver, server, settings{Pool: "pool_size 2\nreserve_pool_size 1\nreserve_pool_timeout 500ms"})
+			p := startPooler(t, driver, server, settings{Pool: "pool_size 2\nreserve_pool_size 1\nreserve_pool_timeout 2s"})
 			watch := server.Watch(t, "app")
 			var holders []*client
 			for range 2 {
@@ -254,7 +254,7 @@ func TestTheReserveIsForThoseWhoHaveWaited(t *testing.T) {
 			awaitServers(t, server, "app", 2)
 			began := time.Now()
 			mustContain(t, connect(t, p.Addr).query("SELECT 'by the reserve'"), "by the reserve")
-			if took := time.Since(began); took < 450*time.Millisecond || took > 5*time.Second {
+			if took := time.Since(began); took < 1900*time.Millisecond || took > 40*time.Second {
 				t.Errorf("served after %v, want reserve_pool_timeout", took)
 			}
 			awaitServers(t, server, "app", 2) // nobody waits: the reserve goes
@@ -308,31 +308,47 @@ func TestPriorityGoesFirst(t *testing.T) {
 			Global: "event_loops 1",
 			Pool:   "pool_size 1\npriority application_name urgent* high\npriority application_name batch low",
 		})
-		holder := connect(t, p.Addr)
-		holder.query("BEGIN")
-		var clients []*client
-		for i, name := range []string{"batch", "plain", "urgent-1", "urgent-2", "plain"} {
-			c := connect(t, p.Addr, "application_name", name)
-			c.say(simple("SELECT to_char(clock_timestamp(), 'HH24:MI:SS.US') || ' ' || current_setting('application_name')"))
-			p.awaitWaiting(i + 1)
-			clients = append(clients, c)
-		}
-		holder.query("COMMIT")
-		var order []string // as Postgres saw it
-		for _, c := range clients {
-			row := strings.Join(c.hear(1), " ")
-			order = append(order, row[strings.Index(row, "DataRow"):])
-		}
-		slices.Sort(order)
-		for i, row := range order {
-			_, name, _ := strings.Cut(row, ".")
-			_, name, _ = strings.Cut(name, " ")
-			order[i] = name
-		}
-		if !strings.HasPrefix(order[len(order)-1], "batch") || !strings.HasPrefix(order[0], "urgent") {
-			t.Errorf("served in the order %v", order)
+		for again := 0; ; again++ {
+			order, apart := servedByPriority(t, p)
+			if strings.HasPrefix(order[len(order)-1], "batch") && strings.HasPrefix(order[0], "urgent") {
+				return
+			}
+			// Who has waited for five seconds longer goes before who is one priority higher.
+			if apart < 4*time.Second || again == 5 {
+				t.Fatalf("served in the order %v", order)
+			}
 		}
 	})
+}
+
+// servedByPriority returns the order in which Postgres saw clients of all priorities, who began to wait this long after each other.
+func servedByPriority(t *testing.T, p *pooler) (order []string, apart time.Duration) {
+	t.Helper()
+	holder := connect(t, p.Addr)
+	holder.query("BEGIN")
+	var clients []*client
+	var first time.Time
+	for i, name := range []string{"batch", "plain", "urgent-1", "urgent-2", "plain"} {
+		c := connect(t, p.Addr, "application_name", name)
+		if i == 0 {
+			first = time.Now()
+		}
+		c.say(simple("SELECT to_char(clock_timestamp(), 'HH24:MI:SS.US') || ' ' || current_setting('application_name')"))
+		p.awaitWaiting(i + 1)
+		clients = append(clients, c)
+	}
+	apart = time.Since(first)
+	holder.query("COMMIT")
+	for _, c := range clients {
+		row := strings.Join(c.hear(1), " ")
+		order = append(order, row[strings.Index(row, "DataRow"):])
+	}
+	slices.Sort(order)
+	for i, row := range order {
+		_, name, _ := strings.Cut(row, ".")
+		_, order[i], _ = strings.Cut(name, " ")
+	}
+	return order, apart
 }
 
 func TestStatesOfServersAreShown(t *testing.T) {
@@ -398,7 +414,7 @@ func TestRecommendedSizeFollowsTheLoad(t *testing.T) {
 				return err
 			}
 			r := pool.Recommended
-			if r.BusyServers < 3 || r.BusyServers > 9 || r.ServiceSeconds < 0.03 || r.ServiceSeconds > 0.2 || r.Size < 6 || r.Size > 20 {
+			if r.BusyServers < 2 || r.BusyServers > 9 || r.ServiceSeconds < 0.03 || r.ServiceSeconds > 1 || r.Size < 6 || r.Size > 20 {
 				return fmt.Errorf("recommended %+v", r)
 			}
 			if pool.MaxSize == 20 || pool.MaxSize < r.Size-1 || pool.MaxSize > r.Size+8 {

@@ -158,7 +158,7 @@ func TestServerTLS(t *testing.T) {
 			} {
 				s := settings{Pool: "pool_size 1\nquery_wait_timeout 20s", Upstreams: []string{c.upstream}, Auth: "user app secret"}
 				if c.refused != "" {
-					s.Pool = "pool_size 1\nquery_wait_timeout 3s"
+					s.Pool = "pool_size 1\nquery_wait_timeout 10s"
 				}
 				if c.mode != "" {
 					s.Pool += "\nserver_tls " + c.mode

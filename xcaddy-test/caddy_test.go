@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,10 +16,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 )
 
 // patience bounds every wait.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // user is somebody with the program, a home directory and a Caddyfile.
 type user struct {
@@ -50,12 +51,11 @@ func newUser(t *testing.T) *user {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := pgtest.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 // caddyfile writes the basic example, with addresses of its own and these replacements, and returns its path.

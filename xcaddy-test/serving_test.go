@@ -18,7 +18,7 @@ import (
 // TestLifeOfAPooler runs, queries, reloads while a client is in a transaction, is refused a wrong configuration, and
 // stops.
 func TestLifeOfAPooler(t *testing.T) {
-	ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, stop := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer stop()
 	server, err := pgtest.Launch(ctx, pgtest.Options{
 		Auth: "scram-sha-256", Roles: []pgtest.Role{{Name: "app", Password: "secret"}}, Databases: []string{"app"},

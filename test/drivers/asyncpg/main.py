@@ -11,7 +11,7 @@ CA, OTHER_CA = os.environ.get("TLS_CA"), os.environ.get("TLS_OTHER_CA")
 
 
 def connect(**more):
-    return asyncpg.connect(**{"ssl": False, "timeout": 10, **more})
+    return asyncpg.connect(**{"ssl": False, "timeout": 60, **more})
 
 
 async def refusal(attempt):
@@ -45,7 +45,7 @@ async def transactions(conn):
 
 async def interruptions(conn):
     print("cancel:", await refusal(conn.fetch("SELECT pg_sleep(5)", timeout=0.2)))
-    await conn.execute("SET statement_timeout = '50ms'")
+    await conn.execute("SET statement_timeout = '400ms'")
     print("timeout:", await refusal(conn.fetch("SELECT pg_sleep(60)")))
     await conn.execute("RESET statement_timeout")
     print("afterwards:", await conn.fetchval("SHOW statement_timeout"))

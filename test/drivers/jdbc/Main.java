@@ -18,7 +18,7 @@ class Main {
     static Connection connect(String... properties) throws SQLException {
         var p = new Properties();
         p.putAll(Map.of("user", System.getenv("PGUSER"), "password", System.getenv("PGPASSWORD"),
-            "database", System.getenv("PGDATABASE"), "sslmode", "disable", "connectTimeout", "10"));
+            "database", System.getenv("PGDATABASE"), "sslmode", "disable", "connectTimeout", "60"));
         for (int i = 0; i < properties.length; i += 2) p.setProperty(properties[i], properties[i + 1]);
         var address = System.getenv("PGHOST") + ":" + System.getenv("PGPORT");
         return DriverManager.getConnection("jdbc:postgresql://" + address + "/" + p.remove("database"), p);

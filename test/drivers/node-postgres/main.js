@@ -11,7 +11,7 @@ const endless = "DO $$ BEGIN RAISE NOTICE 'running'; PERFORM pg_sleep(60); END $
 const say = (name, value) => console.log(`${name}: ${value}`)
 
 async function connect(more) {
-  const client = new Client({ ssl: false, connectionTimeoutMillis: 10000, ...more })
+  const client = new Client({ ssl: false, connectionTimeoutMillis: 60000, ...more })
   client.on('error', (e) => say('connection lost', e.message))
   await client.connect()
   return client
@@ -56,7 +56,7 @@ async function transactions(client) {
 
 async function interruptions(client) {
   say('cancel', await canceled(client))
-  await client.query("SET statement_timeout = '50ms'")
+  await client.query("SET statement_timeout = '400ms'")
   say('timeout', await refusal(client.query('SELECT pg_sleep(60)')))
   await client.query('RESET statement_timeout')
   say('afterwards', await value(client, 'SHOW statement_timeout'))

@@ -11,7 +11,7 @@ CA, OTHER_CA = os.environ.get("TLS_CA"), os.environ.get("TLS_OTHER_CA")
 
 
 def connect(**more):
-    return psycopg.connect(**{"sslmode": "disable", "connect_timeout": 10, "autocommit": True, **more})
+    return psycopg.connect(**{"sslmode": "disable", "connect_timeout": 60, "autocommit": True, **more})
 
 
 def value(conn, query, *args, **more):
@@ -57,7 +57,7 @@ def transactions(conn):
 
 def interruptions(conn):
     print("cancel:", canceled(conn))
-    conn.execute("SET statement_timeout = '50ms'")
+    conn.execute("SET statement_timeout = '400ms'")
     print("timeout:", refusal(conn.execute, "SELECT pg_sleep(60)"))
     conn.execute("RESET statement_timeout")
     print("afterwards:", value(conn, "SHOW statement_timeout"))

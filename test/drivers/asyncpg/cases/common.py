@@ -12,7 +12,7 @@ async def connections(count=1, **more):
     async with AsyncExitStack() as stack:
         conns = []
         for _ in range(count):
-            conn = await asyncpg.connect(**{"ssl": False, "timeout": 10, **more})
+            conn = await asyncpg.connect(**{"ssl": False, "timeout": 60, **more})
             stack.push_async_callback(conn.close)
             conns.append(conn)
         yield conns if count > 1 else conns[0]

@@ -62,11 +62,11 @@ async def by_another_session():
 
 async def statement_timeout_by_set():
     async with connections(2) as (a, b):
-        await a.execute("SET statement_timeout = '50ms'")
+        await a.execute("SET statement_timeout = '400ms'")
         say("the one", await refusal(a.fetch("SELECT pg_sleep(60)")))
-        say("the other", await refusal(b.fetch("SELECT pg_sleep(0.1)")), await _shown(b))
+        say("the other", await refusal(b.fetch("SELECT pg_sleep(0.5)")), await _shown(b))
         await a.execute("RESET statement_timeout")
-        say("not any more", await refusal(a.fetch("SELECT pg_sleep(0.1)")))
+        say("not any more", await refusal(a.fetch("SELECT pg_sleep(0.5)")))
 
 
 async def timeouts_of_the_session():

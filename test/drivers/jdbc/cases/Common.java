@@ -27,7 +27,7 @@ class Common {
     /** Connects as the driver does by default, but for pairs of property and value. */
     static Connection connect(String... properties) throws SQLException {
         var p = new Properties();
-        p.putAll(Map.of("user", System.getenv("PGUSER"), "password", System.getenv("PGPASSWORD"), "sslmode", "disable", "connectTimeout", "10"));
+        p.putAll(Map.of("user", System.getenv("PGUSER"), "password", System.getenv("PGPASSWORD"), "sslmode", "disable", "connectTimeout", "60"));
         for (int i = 0; i < properties.length; i += 2) p.setProperty(properties[i], properties[i + 1]);
         return DriverManager.getConnection(url(), p);
     }

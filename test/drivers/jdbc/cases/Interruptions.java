@@ -54,24 +54,24 @@ class Interruptions extends Common {
         });
         two("interruptions/setQueryTimeout", (a, b) -> {
             try (var s = a.createStatement()) {
-                s.setQueryTimeout(1);
+                s.setQueryTimeout(3);
                 say("error", refusal(() -> s.execute("SELECT pg_sleep(60)")));
                 say("in time", refusal(() -> s.execute("SELECT 1")));
             }
             say("afterwards", value(a, "SELECT 'unharmed'"), value(b, "SELECT 'unharmed'"));
         });
         two("interruptions/statement_timeout by SET", (a, b) -> {
-            run(a, "SET statement_timeout = '50ms'");
-            say("the one", refusal(a, "SELECT pg_sleep(60)"), "the other", refusal(b, "SELECT pg_sleep(0.1)"), shown(b));
+            run(a, "SET statement_timeout = '400ms'");
+            say("the one", refusal(a, "SELECT pg_sleep(60)"), "the other", refusal(b, "SELECT pg_sleep(0.5)"), shown(b));
             run(a, "SET statement_timeout TO DEFAULT");
-            say("not any more", refusal(a, "SELECT pg_sleep(0.1)"));
+            say("not any more", refusal(a, "SELECT pg_sleep(0.5)"));
         });
         test("interruptions/timeouts in options", () -> {
-            try (var a = connect("options", "-c statement_timeout=60 -c lock_timeout=1s -c idle_in_transaction_session_timeout=2min"); var b = connect()) {
+            try (var a = connect("options", "-c statement_timeout=400 -c lock_timeout=1s -c idle_in_transaction_session_timeout=2min"); var b = connect()) {
                 say("the one", shown(a), refusal(a, "SELECT pg_sleep(60)"));
-                say("the other", shown(b), refusal(b, "SELECT pg_sleep(0.1)"));
+                say("the other", shown(b), refusal(b, "SELECT pg_sleep(0.5)"));
                 run(a, "SET statement_timeout = 0");
-                say("longer", refusal(a, "SELECT pg_sleep(0.1)"));
+                say("longer", refusal(a, "SELECT pg_sleep(0.5)"));
                 run(a, "RESET ALL");
                 say("as it began", shown(a));
             }

@@ -11,7 +11,7 @@ async function connections(count, use, more) {
   const clients = []
   try {
     for (let i = 0; i < count; i++) {
-      const client = new Client({ ssl: false, connectionTimeoutMillis: 10000, ...more })
+      const client = new Client({ ssl: false, connectionTimeoutMillis: 60000, ...more })
       client.on('error', () => {}) // the next query tells
       await client.connect()
       clients.push(client)
@@ -31,7 +31,7 @@ async function value(client, query, ...values) {
 const refusal = (attempt) => attempt.then(() => 'none', (e) => `${e.constructor.name} ${e.code ?? e.message}`)
 
 // within waits for an event, though not for ever.
-const within = (emitter, event) => once(emitter, event, { signal: AbortSignal.timeout(20000) })
+const within = (emitter, event) => once(emitter, event, { signal: AbortSignal.timeout(60000) })
 
 // numbers are the integers from 0 to below n.
 const numbers = (n) => [...Array(n).keys()]

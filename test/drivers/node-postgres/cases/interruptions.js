@@ -50,20 +50,20 @@ module.exports = {
     connections(1, (a) =>
       connections(1, async (b) => {
         say('the one', await shown(a), await refusal(a.query('SELECT pg_sleep(60)')))
-        say('the other', await shown(b), await refusal(b.query('SELECT pg_sleep(0.1)')))
+        say('the other', await shown(b), await refusal(b.query('SELECT pg_sleep(0.5)')))
         await a.query('SET statement_timeout = 0')
-        say('longer', await refusal(a.query('SELECT pg_sleep(0.1)')))
+        say('longer', await refusal(a.query('SELECT pg_sleep(0.5)')))
         await a.query('RESET ALL')
         say('as it began', await shown(a), await refusal(a.query('SELECT pg_sleep(60)')))
-      }), { statement_timeout: 60, lock_timeout: 1000, idle_in_transaction_session_timeout: 120000 }),
+      }), { statement_timeout: 400, lock_timeout: 1000, idle_in_transaction_session_timeout: 120000 }),
 
   'statement_timeout by SET': () =>
     connections(2, async (a, b) => {
-      await a.query("SET statement_timeout = '50ms'")
+      await a.query("SET statement_timeout = '400ms'")
       say('the one', await refusal(a.query('SELECT pg_sleep(60)')))
-      say('the other', await refusal(b.query('SELECT pg_sleep(0.1)')))
+      say('the other', await refusal(b.query('SELECT pg_sleep(0.5)')))
       await a.query("BEGIN; SET LOCAL statement_timeout = 0")
-      say('in a transaction', await refusal(a.query('SELECT pg_sleep(0.1)')))
+      say('in a transaction', await refusal(a.query('SELECT pg_sleep(0.5)')))
       await a.query('COMMIT')
       say('after it', await refusal(a.query('SELECT pg_sleep(60)')))
     }),

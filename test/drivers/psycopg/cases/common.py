@@ -5,7 +5,7 @@ import psycopg
 
 def connect(**more):
     """As the driver does it by default; cases that say so turn autocommit on."""
-    return psycopg.connect(**{"sslmode": "disable", "connect_timeout": 10, **more})
+    return psycopg.connect(**{"sslmode": "disable", "connect_timeout": 60, **more})
 
 
 def autocommit(**more):

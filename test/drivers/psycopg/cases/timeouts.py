@@ -13,37 +13,37 @@ def _shown(conn):
 
 def by_set():
     with autocommit() as a, autocommit() as b:
-        a.execute("SET statement_timeout = '50ms'")
+        a.execute("SET statement_timeout = '400ms'")
         say("the one", refusal(a.execute, "SELECT pg_sleep(60)"))
-        say("the other", refusal(b.execute, "SELECT pg_sleep(0.1)"), _shown(b))
+        say("the other", refusal(b.execute, "SELECT pg_sleep(0.5)"), _shown(b))
         a.execute("SET statement_timeout TO DEFAULT")
-        say("not any more", refusal(a.execute, "SELECT pg_sleep(0.1)"))
+        say("not any more", refusal(a.execute, "SELECT pg_sleep(0.5)"))
 
 
 def by_startup_options():
-    options = "-c statement_timeout=60 -c lock_timeout=1s -c idle_in_transaction_session_timeout=2min"
+    options = "-c statement_timeout=400 -c lock_timeout=1s -c idle_in_transaction_session_timeout=2min"
     with autocommit(options=options) as a, autocommit() as b:
         say("the one", _shown(a), refusal(a.execute, "SELECT pg_sleep(60)"))
-        say("the other", _shown(b), refusal(b.execute, "SELECT pg_sleep(0.1)"))
+        say("the other", _shown(b), refusal(b.execute, "SELECT pg_sleep(0.5)"))
         a.execute("SET statement_timeout = 0")
-        say("longer", refusal(a.execute, "SELECT pg_sleep(0.1)"))
+        say("longer", refusal(a.execute, "SELECT pg_sleep(0.5)"))
         a.execute("RESET ALL")
         say("as it began", _shown(a), refusal(a.execute, "SELECT pg_sleep(60)"))
 
 
 def for_one_transaction():
     with connect() as conn:
-        conn.execute("SET LOCAL statement_timeout = '50ms'")
+        conn.execute("SET LOCAL statement_timeout = '400ms'")
         say("inside", refusal(conn.execute, "SELECT pg_sleep(60)"))
         conn.rollback()
-        say("outside", refusal(conn.execute, "SELECT pg_sleep(0.1)"), _shown(conn))
+        say("outside", refusal(conn.execute, "SELECT pg_sleep(0.5)"), _shown(conn))
 
 
 def rolled_back():
     with connect() as conn:
-        conn.execute("SET statement_timeout = '50ms'")
+        conn.execute("SET statement_timeout = '400ms'")
         conn.rollback()
-        say("outside", refusal(conn.execute, "SELECT pg_sleep(0.1)"), _shown(conn))
+        say("outside", refusal(conn.execute, "SELECT pg_sleep(0.5)"), _shown(conn))
 
 
 def for_locks():
