@@ -19,8 +19,12 @@ import (
 // handshakePatience is for clients as far away as that.
 const handshakePatience = time.Second
 
-// ownPatience is how long a connection to this host takes at the most.
-const ownPatience = 100 * time.Millisecond
+// A connection to this host takes ownPatience at the most, and is in the queue of one of the sockets then: there it is looked
+// for as long as queuePatience.
+const (
+	ownPatience   = time.Second
+	queuePatience = 25 * time.Millisecond
+)
 
 // steerAway has the kernel give all who come from now on to the only other socket of the port, and tells whether it does.
 // Which of the two is which, the kernel does not tell: so one is tried, and a connection made to see.
@@ -63,7 +67,7 @@ func (l *entrance) getsOwn(p *process) (bool, error) {
 		return false, err
 	}
 	defer conn.Close()
-	for end := time.Now().Add(ownPatience / 4); time.Now().Before(end); l.await(ownPatience / 20) {
+	for end := time.Now().Add(queuePatience); time.Now().Before(end); l.await(queuePatience / 5) {
 		for fd, err := acceptFD(l.fd); err == nil; fd, err = acceptFD(l.fd) {
 			if peerOf(fd) == conn.LocalAddr().String() {
 				closeFD(fd)
