@@ -114,7 +114,7 @@ func (p playground) configure(example string) (string, error) {
 
 // awaitReady waits until a client is served through the pool.
 func (p playground) awaitReady(ctx context.Context, c *caddyProcess) error {
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		err := p.tryQuery(ctx)
 		if err == nil {

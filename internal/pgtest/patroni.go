@@ -150,7 +150,7 @@ func (p *Patroni) configuration(name string, s *Server, rest int) object {
 		"restapi": object{"listen": web, "connect_address": web},
 		"etcd3":   object{"host": p.etcd},
 		"bootstrap": object{
-			"dcs": object{"ttl": 20, "loop_wait": 1, "retry_timeout": 3, "maximum_lag_on_failover": 1 << 20,
+			"dcs": object{"ttl": 20, "loop_wait": 1, "retry_timeout": 9, "maximum_lag_on_failover": 1 << 20,
 				"postgresql": object{"use_pg_rewind": true, "parameters": object{"max_connections": 250, "wal_log_hints": "on"}}},
 			"initdb": []any{object{"encoding": "UTF8"}, object{"locale": "C"}, "no-sync"},
 		},
