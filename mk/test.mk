@@ -9,7 +9,11 @@ RACE := ./internal/engine/... ./internal/loop/... ./internal/epoll/... ./interna
 	./internal/pool/... ./querycache/... ./internal/fleet/... ./uring/... ./poolhandler/...
 step = printf '\n== %s\n' "$(1)"
 
-test: test-deps lint unit race checkptr test-giouring build e2e test-xcaddy ## everything: lint, unit, race, both rings, real Postgres over both drivers, xcaddy
+# What the tests need comes over the network, while lint wants the processors: both at a time.
+test: ## everything: lint, unit, race, both rings, real Postgres over both drivers, xcaddy
+	@mkdir -p bin; $(MAKE) --no-print-directory test-deps >bin/test-deps.log 2>&1 & deps=$$!; lint=0; had=0; \
+	$(MAKE) --no-print-directory lint || lint=$$?; wait $$deps || had=$$?; cat bin/test-deps.log; test $$lint = 0 -a $$had = 0
+	@$(MAKE) --no-print-directory -o test-deps unit race test-giouring build e2e test-xcaddy
 	@printf '\nAll is well.\n'
 
 test-deps: bin/pgmux-dev ## what the tests need: Postgres, a newer one, drivers of other languages, a browser, Patroni, where missing and possible
@@ -46,6 +50,7 @@ race: ## the race detector where goroutines meet, which also checks pointers
 	@$(call step,race detector)
 	go test -race -short -timeout 15m $(RACE)
 
+# The race detector checks them, too, in `make race`; this is without it.
 checkptr: ## the drivers' conformance suites with unsafe pointers checked
 	@$(call step,conformance with -d=checkptr)
 	go test -short -gcflags=all=-d=checkptr ./uring/... ./internal/epoll/...
@@ -58,7 +63,7 @@ ifdef ARGS
 else
 	go test -tags e2e -c -o bin/e2e.test ./test
 	@cd test; third() { ../bin/e2e.test -test.list . | grep ^Test | awk "(/Playground/ ? 0 : NR % 3) == $$1" | paste -sd '|'; }; \
-	run() { ../bin/e2e.test -test.timeout 25m -test.run "^($$(third $$1))$$"; }; \
+	run() { ../bin/e2e.test -test.timeout 60m -test.run "^($$(third $$1))$$"; }; \
 	run 0 >../bin/e2e.0.log 2>&1 & a=$$!; run 1 >../bin/e2e.1.log 2>&1 & b=$$!; one=0; two=0; three=0; \
 	run 2 || three=$$?; wait $$a || one=$$?; wait $$b || two=$$?; \
 	cat ../bin/e2e.0.log ../bin/e2e.1.log; test $$one = 0 -a $$two = 0 -a $$three = 0
@@ -66,7 +71,7 @@ endif
 
 test-xcaddy: xcaddy ## the program as users build it, driven from outside
 	@$(call step,what xcaddy builds)
-	go test -tags xcaddy -timeout 10m ./xcaddy-test
+	go test -tags xcaddy -timeout 20m ./xcaddy-test
 
 test-giouring: ## the ring's conformance on giouring, which needs a link flag
 	@$(call step,conformance on giouring)
