@@ -48,7 +48,7 @@ func interruptedToo(ctx context.Context) bool {
 }
 
 // signalPatience is how long a signal that was sent to several programs may take to reach us after the others.
-const signalPatience = 5 * time.Second
+const signalPatience = 2 * time.Second
 
 // keep sets the playground up and returns when it is interrupted or when something fails.
 func keep(ctx context.Context, caddy, example string, u *undo) error {
