@@ -32,7 +32,7 @@ func awaitEnd(t *testing.T, ended <-chan error, terminal *ptytest.Terminal) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it goes on")
 	}
 	terminal.Await(leaveScreen, 0)

@@ -63,8 +63,8 @@ func (a *admin) explainPool(ctx context.Context, pool string, err error) error {
 	return fmt.Errorf("there is no pool %q; %s", pool, meant(pool, names))
 }
 
-// completionTimeout is how long a shell may be kept waiting for the names of pools.
-const completionTimeout = time.Second
+// completionTimeout is how long a shell may be kept waiting for the names of pools. A test has it be longer.
+var completionTimeout = time.Second
 
 // completePool completes the name of a pool.
 func (g *group) completePool(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

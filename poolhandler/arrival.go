@@ -17,8 +17,8 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/login"
 )
 
-// refusalTimeout is what a client that cannot be taken gets to say who it is, so that it can be told.
-const refusalTimeout = 2 * time.Second
+// refusalTimeout is what a client that cannot be taken gets to say who it is, so that it can be told. Tests have it be longer.
+var refusalTimeout = 2 * time.Second
 
 // arrival is one client connection from Accept to hand-over.
 //

@@ -151,12 +151,16 @@ func TestTheEndWaitsForSessions(t *testing.T) {
 		<-s.ctx.Done()
 		close(told)
 	}()
+	began := time.Now()
 	p.consoles.apply(nil)
 	p.consoles.awaitEnd()
 	select {
 	case <-told:
 	default:
-		t.Error("it has ended before")
+		if time.Since(began) < farewellTimeout { // else the session had no CPU for as long
+			t.Error("it has ended before")
+		}
+		<-told
 	}
 }
 
@@ -184,7 +188,7 @@ func TestCancelsFindTheirSession(t *testing.T) {
 
 // Operators come in while everybody wants to log in, and have turns of their own for it.
 func TestTheConsoleHasTurnsOfItsOwn(t *testing.T) {
-	w := withoutTurns(t, withConsole(t))
+	w := withoutTurns(t, withConsole(t), time.Minute)
 	conn, err := pgconn.ConnectConfig(context.Background(), w.config(t, "ops", "command-secret", "pgbouncer"))
 	if err != nil {
 		t.Fatal(err)
@@ -194,10 +198,11 @@ func TestTheConsoleHasTurnsOfItsOwn(t *testing.T) {
 	if n := len(w.process.logins.console); n != 0 {
 		t.Errorf("%d turns were not given back", n)
 	}
+	w = withoutTurns(t, withConsole(t), 2*time.Second)
 	for range maxConsoleLogins {
 		w.process.logins.console <- struct{}{}
 	}
-	_, err = pgconn.ConnectConfig(context.Background(), w.config(t, "ops", "command-secret", "pgbouncer"))
+	err = w.loginWithoutTurn(t, "ops", "command-secret", "pgbouncer")
 	if err == nil || !strings.Contains(err.Error(), "53300") {
 		t.Errorf("one too many: %v", err)
 	}
@@ -273,7 +278,7 @@ func TestAReloadReturnsWhenItIsInForce(t *testing.T) {
 	p, _ := fakeProcess()
 	first, next := testPlan(t, withConsole(t)), testPlan(t, withConsole(t))
 	start(t, p, first)
-	answer := reloading(t, p, 10*time.Second)
+	answer := reloading(t, p, time.Minute)
 	if err := p.push(next); err != nil {
 		t.Fatal(err)
 	}
@@ -291,30 +296,46 @@ func TestAReloadReturnsWhenItIsInForce(t *testing.T) {
 	}
 }
 
+// leastPatience is that of a RELOAD which is to be waited for in full. Where Caddy's part comes later than that, it is said once more, with more.
+const leastPatience = 200 * time.Millisecond
+
 func TestAReloadThatCaddyTakesBack(t *testing.T) {
 	p, _ := fakeProcess()
 	first, next := testPlan(t, withConsole(t)), testPlan(t, withConsole(t))
 	start(t, p, first)
-	answer := reloading(t, p, 200*time.Millisecond)
-	if err := p.push(next); err != nil {
-		t.Fatal(err)
-	}
-	p.remove(next)
-	if err := <-answer; !errors.Is(err, errNotReloaded) {
-		t.Errorf("got %v", err)
+	for patience := leastPatience; ; patience *= 5 {
+		began := time.Now()
+		answer := reloading(t, p, patience)
+		if err := p.push(next); err != nil {
+			t.Fatal(err)
+		}
+		p.remove(next)
+		late := time.Since(began) >= patience
+		if err := <-answer; errors.Is(err, errNotReloaded) {
+			return
+		} else if !late || patience > time.Minute {
+			t.Fatalf("got %v", err)
+		}
 	}
 }
 
 func TestAReloadOfWhichTheOldGoesOn(t *testing.T) {
 	p, _ := fakeProcess()
 	start(t, p, testPlan(t, withConsole(t)))
-	next := testPlan(t, withConsole(t))
-	answer := reloading(t, p, 2*time.Second)
-	if err := p.push(next); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-answer; !errors.Is(err, errNotEnded) {
-		t.Errorf("got %v", err)
+	for patience := leastPatience; ; patience *= 5 {
+		next := testPlan(t, withConsole(t))
+		began := time.Now()
+		answer := reloading(t, p, patience)
+		if err := p.push(next); err != nil {
+			t.Fatal(err)
+		}
+		late := time.Since(began) >= patience
+		if err := <-answer; errors.Is(err, errNotEnded) {
+			return
+		} else if !late || patience > time.Minute {
+			t.Fatalf("got %v", err)
+		}
+		p.remove(next)
 	}
 }
 
@@ -338,7 +359,7 @@ func TestSamplesAreTakenForAConsole(t *testing.T) {
 	s.run(true, snapshot)
 	s.run(true, snapshot)
 	<-asked
-	for end := time.Now().Add(10 * time.Second); s.before().At.IsZero(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); s.before().At.IsZero(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("no sample is taken")
 		}

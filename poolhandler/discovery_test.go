@@ -69,7 +69,7 @@ func planWith(t *testing.T, sources ...*toldSource) *plan {
 func (f *fakePooler) awaitUpstreams(t *testing.T, want ...string) {
 	t.Helper()
 	var got []string
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if got = f.upstreams(); slices.Equal(got, want) {
 			return
 		}

@@ -99,7 +99,7 @@ func (l *entrances) unused(plans []*plan) (unused []*entrance) {
 
 // awaitAnswers gives the last clients time to hear what they are told.
 func (l *entrances) awaitAnswers() {
-	for end := time.Now().Add(answerPatience); l.answering.Load() > 0 && time.Now().Before(end); {
+	for end := time.Now().Add(answerPatience()); l.answering.Load() > 0 && time.Now().Before(end); {
 		time.Sleep(5 * time.Millisecond)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pgmux/caddy-pgmux/config"
+	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 )
 
 // listenApp is a configuration with a pool that listens there.
@@ -23,15 +24,14 @@ func listenApp(addresses ...string) *config.App {
 	return app
 }
 
-// freeAddress is one of this host that nobody listens at.
+// freeAddress is one of this host that nobody listens at, nor is going to: it is claimed as long as the tests run, by a socket that listens too.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := pgtest.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // knockAt connects, and leaves it at that.
@@ -42,7 +42,7 @@ func knockAt(t *testing.T, network, address string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	return conn
 }
 
@@ -135,10 +135,10 @@ func TestAllSocketsOrNone(t *testing.T) {
 		"fd/" + strconv.Itoa(int(descriptorOf(t))): "is no listening socket; have systemd start Caddy",
 	} {
 		p, f := fakeProcess()
-		old := testPlan(t, listenApp(freeAddress(t)))
+		old, free := testPlan(t, listenApp(freeAddress(t))), freeAddress(t)
 		start(t, p, old)
 		before := here()
-		err := p.push(testPlan(t, listenApp(freeAddress(t), "unix/"+filepath.Join(t.TempDir(), "s"), address)))
+		err := p.push(testPlan(t, listenApp(free, "unix/"+filepath.Join(t.TempDir(), "s"), address)))
 		if err == nil || !strings.Contains(err.Error(), "pools.app.listen: listening at "+strings.TrimPrefix(address, "tcp/")) || !strings.Contains(err.Error(), cure) {
 			t.Errorf("%s: %v", address, err)
 		}
@@ -241,7 +241,7 @@ func TestAnAddressLeadsToItsPools(t *testing.T) {
 func accept(t *testing.T, p *process, address string) {
 	t.Helper()
 	l := p.entrances.open[address]
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); l.await(100 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); l.await(100 * time.Millisecond) {
 		if fd, err := acceptFD(l.fd); err == nil {
 			p.accepted(l.name, fd)
 			return
@@ -421,7 +421,7 @@ func TestWhoComesByASocketNeedNotEncrypt(t *testing.T) {
 // acceptOne is the client that has just come.
 func acceptOne(t *testing.T, l *entrance) int {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		fd, err := acceptFD(l.fd)
 		if err == nil {
 			return fd

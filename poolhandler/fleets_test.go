@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/pgmux/caddy-pgmux/internal/fleet"
 	"github.com/pgmux/caddy-pgmux/internal/redistest"
@@ -32,7 +33,7 @@ type sharer struct {
 // newSharer is a process whose pools share at this server.
 func newSharer(t *testing.T, address string, pools ...string) *sharer {
 	s := &sharer{t: t, process: newProcess(nil), ledger: querycache.NewLedger(), uses: true, seats: map[string]*fleet.Seat{}, times: map[string]time.Time{}}
-	s.fleets.pace = fleet.Pace{Heartbeat: 50 * time.Millisecond, Patience: 2 * time.Second, Lease: 4 * time.Second, MinPause: 10 * time.Millisecond, MaxPause: 100 * time.Millisecond}
+	s.fleets.pace = fleet.Pace{Heartbeat: 50 * time.Millisecond, Patience: 2 * time.Second, Lease: 4 * time.Second, Quarantine: 5 * time.Second, MinPause: 10 * time.Millisecond, MaxPause: 100 * time.Millisecond}
 	s.declare(redisAt(t, address), "written", pools...)
 	t.Cleanup(s.leave)
 	return s
@@ -105,30 +106,75 @@ func (s *sharer) seat(pool string) *fleet.Seat {
 
 func (s *sharer) eventually(what string, f func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !f(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !f(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("it has not %s", what)
 		}
 	}
 }
 
-func (s *sharer) joins(pool string) *fleet.Seat {
+func (s *sharer) joins(pool string) (seat *fleet.Seat) {
 	s.t.Helper()
-	s.eventually("joined", func() bool { return s.seat(pool) != nil })
-	return s.seat(pool)
+	s.eventually("joined", func() bool {
+		seat = s.seat(pool)
+		return seat != nil
+	})
+	return seat
 }
 
-// hears waits until a table is heard of, and tells when it was.
-func (s *sharer) hears(table string) (at time.Time) {
+// hears waits until a table is heard of that another notes, and tells when it was. It is noted again and again: who loses touch meanwhile hears of
+// nothing that was noted before it has joined again.
+func (s *sharer) hears(table string, note func()) (at time.Time) {
 	s.t.Helper()
+	note()
+	noted := time.Now()
 	s.eventually("heard of "+table, func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
 		var known bool
-		at, known = s.times[table]
+		if at, known = s.heardAt(table); !known && time.Since(noted) > renoteAfter {
+			note()
+			noted = time.Now()
+		}
 		return known
 	})
 	return at
+}
+
+// renoteAfter is long enough that nothing is noted twice unless touch was lost, or the machine stood still.
+const renoteAfter = 100 * time.Millisecond
+
+func (s *sharer) heardAt(table string) (at time.Time, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, known = s.times[table]
+	return at, known
+}
+
+// wasTold reports whether this was said: of a pool, that it shares, that it is out of touch, or that it is given up.
+func (s *sharer) wasTold(what string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.said, what)
+}
+
+// keepsSeat reports whether a pool was neither given up nor told of another seat, but for one that follows a loss of touch.
+func (s *sharer) keepsSeat(pool string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seated := false
+	for _, said := range s.said {
+		switch said {
+		case pool + "/app given up":
+			return false
+		case pool + "/app true":
+			if seated {
+				return false
+			}
+			seated = true
+		case pool + "/app false":
+			seated = false
+		}
+	}
+	return true
 }
 
 // finds is whether there is a reply that may be served.
@@ -160,8 +206,7 @@ func TestAFleetAtRedis(t *testing.T) {
 	seat := a.joins("app")
 	b.joins("app")
 	b.eventually("found what another has offered", func() bool { a.offers("app", 1, "orders"); return b.finds("app", 1) })
-	seat.Note(querycache.OpChange, a.ledger.Table("orders"))
-	b.hears("orders")
+	b.hears("orders", func() { seat.Note(querycache.OpChange, a.ledger.Table("orders")) })
 	if b.finds("app", 1) {
 		t.Error("it is found though it was written since")
 	}
@@ -184,8 +229,7 @@ func TestAFleetAtRedis(t *testing.T) {
 		if still := b.joins("app"); a.finds("app", 2) || still != others && b.finds("app", 2) {
 			t.Errorf("%s: a reply from before is found", trouble.name)
 		}
-		seat.Note(querycache.OpChange, a.ledger.Table(trouble.name))
-		b.hears(trouble.name)
+		b.hears(trouble.name, func() { seat.Note(querycache.OpChange, a.ledger.Table(trouble.name)) })
 	}
 }
 
@@ -202,8 +246,8 @@ func TestHowLongItTakesToHear(t *testing.T) {
 		table := fmt.Sprint("t", i)
 		x := a.ledger.Table(table)
 		noted := time.Now()
-		seat.Note(querycache.OpChange, x)
-		took = append(took, b.hears(table).Sub(noted))
+		heard := b.hears(table, func() { seat.Note(querycache.OpChange, x) })
+		took = append(took, heard.Sub(noted))
 	}
 	slices.Sort(took)
 	t.Logf("from Note to Heard: median %v, p99 %v", took[len(took)/2], took[len(took)*99/100])
@@ -211,14 +255,33 @@ func TestHowLongItTakesToHear(t *testing.T) {
 
 // TestAProcessThatEndsSaysSo: the others do not take it for one that is silent.
 func TestAProcessThatEndsSaysSo(t *testing.T) {
+	said, troubled := farewells(t)
+	for tries := 1; said == 0 && troubled && tries < 5; tries++ {
+		said, troubled = farewells(t)
+	}
+	if said != 1 {
+		t.Errorf("%d records say that a member leaves", said)
+	}
+}
+
+// farewells counts the records that say so when one of two has ended. troubled: it may have been out of touch just then, or the store have been late,
+// and who cannot say so at once does not.
+func farewells(t *testing.T) (said int, troubled bool) {
+	t.Helper()
 	server := redistest.Start(t)
 	a, b := newSharer(t, server.Address, "app"), newSharer(t, server.Address, "app")
+	core, complaints := observer.New(zap.ErrorLevel)
+	a.process.current.Load().logger = zap.New(core)
 	a.share("app")
 	b.share("app")
 	a.joins("app").Note(querycache.OpChange, a.ledger.Table("t"))
 	b.joins("app")
+	began := time.Now()
 	a.fleets.close()
-	said := 0
+	late := time.Since(began) >= fleetGoodbye
+	if late {
+		a.fleets.ended.Wait() // which close may have given up
+	}
 	c := redisAt(t, server.Address)
 	keys, err := c.questions.Keys(t.Context(), "*log:*").Result()
 	if err != nil || len(keys) != 1 {
@@ -233,9 +296,7 @@ func TestAProcessThatEndsSaysSo(t *testing.T) {
 			said++
 		}
 	}
-	if said != 1 {
-		t.Errorf("%d records of %d say that a member leaves", said, len(entries))
-	}
+	return said, late || complaints.Len() > 0
 }
 
 // TestPoolsOfOneStoreAreOneMember: and each of them is told; and the last that leaves ends it.
@@ -250,23 +311,21 @@ func TestPoolsOfOneStoreAreOneMember(t *testing.T) {
 		t.Errorf("there are %d members", a.memberships())
 	}
 	a.share("two")
-	if a.seat("two") != two {
+	if !a.keepsSeat("two") {
 		t.Error("who asks twice is told twice")
 	}
 	store := redisAt(t, server.Address)
 	a.declare(store, "written", "two")
-	a.eventually("given one up", func() bool { return a.seat("one") == nil })
-	if a.seat("two") != two {
+	a.eventually("given one up", func() bool { return a.wasTold("one/app given up") })
+	if !a.keepsSeat("two") {
 		t.Error("the other one has lost its seat")
 	}
 	a.declare(store, "another", "two")
-	a.eventually("given the other one up", func() bool { return a.seat("two") == nil && a.memberships() == 0 })
+	a.eventually("given the other one up", func() bool { return a.wasTold("two/app given up") && a.memberships() == 0 })
 	a.share("two")
 	a.joins("two")
 	a.share("three")
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if last := a.said[len(a.said)-1]; last != "three/app given up" {
-		t.Errorf("of a pool that is not declared it is said: %s", last)
+	if !a.wasTold("three/app given up") {
+		t.Errorf("of a pool that is not declared, nothing is said: %q", a.said)
 	}
 }

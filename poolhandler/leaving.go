@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-const (
-	// refrainPatience is how long loops get to let go of a socket: a turn each, or as long as one needs that has met a bug.
-	refrainPatience = 2 * time.Second
-	// answerPatience is how long the last clients get to hear that nobody is here any more.
-	answerPatience = refusalTimeout + 500*time.Millisecond
-)
+// refrainPatience is how long loops get to let go of a socket: a turn each, or as long as one needs that has met a bug.
+const refrainPatience = 2 * time.Second
+
+// answerPatience is how long the last clients get to hear that nobody is here any more.
+func answerPatience() time.Duration { return refusalTimeout + 500*time.Millisecond }
 
 // closeEntrances closes sockets for good, and takes and tells who is in their queues. With mu held.
 func (p *process) closeEntrances(r *running, closing []*entrance) {

@@ -29,11 +29,12 @@ const (
 	redisConnections = 64
 	// redisReaders bounds those that wait: one for each database whose replies are shared.
 	redisReaders = 4096
-	// redisTimeout bounds a dial, and a question without a deadline of its own.
-	redisTimeout = 2 * time.Second
 	// redisIdle is how long a connection rests before it is closed.
 	redisIdle = 5 * time.Minute
 )
+
+// redisTimeout bounds a dial, and a question without a deadline of its own. Tests have it be longer.
+var redisTimeout = 2 * time.Second
 
 // quietRedis keeps the client from saying on stderr, at each attempt, what it returns as an error; the rest of what it says stays.
 var quietRedis = sync.OnceFunc(func() { redis.SetLogger(logging.NewBlacklistLogger([]string{"failed to dial"})) })

@@ -21,14 +21,16 @@ const (
 	maxLog = 10_000
 	// logLasts is how long a log is kept that nobody writes to.
 	logLasts = 24 * time.Hour
-	// logWait bounds how long Read waits for the first record, and readTimeout for the answer besides.
-	logWait     = 500 * time.Millisecond
-	readTimeout = time.Second
+	// logWait bounds how long Read waits for the first record.
+	logWait = 500 * time.Millisecond
 	// maxRecords bounds what one Read returns.
 	maxRecords = 256
 	// recordField is the name of the only field of a stream's entries.
 	recordField = "r"
 )
+
+// readTimeout bounds how long Read waits for the answer besides. Tests have it be longer.
+var readTimeout = time.Second
 
 // appendRecord is atomic, so that two who begin a log begin it once.
 var appendRecord = redis.NewScript(`

@@ -152,7 +152,7 @@ func shakeHands(t *testing.T, client *tls.Config, certificate, key string) error
 			return
 		}
 		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		conn.SetDeadline(time.Now().Add(time.Minute))
 		tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{pair}}).Handshake()
 	}()
 	conn, err := net.Dial("tcp", listener.Addr().String())
@@ -160,7 +160,7 @@ func shakeHands(t *testing.T, client *tls.Config, certificate, key string) error
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	return tls.Client(conn, client).Handshake()
 }
 

@@ -114,7 +114,7 @@ func firstList(t *testing.T, s UpstreamSource) []config.Upstream {
 	select {
 	case list := <-pushed:
 		return list
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nothing was pushed")
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // patience bounds every wait.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // talker is a client's end of a session.
 type talker struct {

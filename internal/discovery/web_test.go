@@ -18,7 +18,7 @@ func webServer(t *testing.T, handle http.HandlerFunc) (url string) {
 	return s.URL
 }
 
-func testWeb() Web { return Web{Client: new(http.Client), Timeout: 5 * time.Second} }
+func testWeb() Web { return Web{Client: new(http.Client), Timeout: time.Minute} }
 
 func TestAListIsFetchedAgainOnlyWhereItHasChanged(t *testing.T) {
 	var version, full atomic.Int32

@@ -12,7 +12,7 @@ import (
 )
 
 // patience bounds every wait for something that should be drawn at once.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Terminal is a pseudo-terminal. Program is the end that the program under test has as its standard input and output.
 type Terminal struct {

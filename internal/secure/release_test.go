@@ -172,7 +172,7 @@ func TestConnIsANetConn(t *testing.T) {
 	if err := c.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	_ = near.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = near.SetReadDeadline(time.Now().Add(time.Minute))
 	if n, err := s.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 		t.Errorf("read %d bytes, %v, after the end", n, err)
 	}
