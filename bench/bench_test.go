@@ -7,6 +7,7 @@ import (
 
 	"github.com/pgmux/caddy-pgmux/bench/internal/load"
 	"github.com/pgmux/caddy-pgmux/bench/internal/relay"
+	"github.com/pgmux/caddy-pgmux/bench/internal/report"
 	"github.com/pgmux/caddy-pgmux/bench/internal/rig"
 	"github.com/pgmux/caddy-pgmux/bench/internal/wire"
 )
@@ -47,6 +48,27 @@ func theRelay(t *testing.T, driver, backend string, servers int) (address string
 	return l.Addr().String()
 }
 
+// patiently repeats a measurement, with a longer window each time, until its sample is good enough: a loop that gets no CPU meanwhile measures
+// nothing, and one that gets it late a part.
+func patiently(t *testing.T, enough func(report.Sample) bool, measure func(window) (report.Sample, error)) (s report.Sample) {
+	t.Helper()
+	length := 300 * time.Millisecond
+	for range 5 {
+		var err error
+		if s, err = measure(window{length: length}); err != nil {
+			t.Fatal(err)
+		}
+		if enough(s) {
+			break
+		}
+		length *= 2
+	}
+	return s
+}
+
+// anything is enough where a sample is to be of something only.
+func anything(s report.Sample) bool { return s.PerSecond > 0 }
+
 // Every reply has one row and status I, or measure fails; so this also tells that nobody's reply goes astray.
 func TestEveryModeRunsThroughTheRelay(t *testing.T) {
 	for _, driver := range drivers {
@@ -54,10 +76,9 @@ func TestEveryModeRunsThroughTheRelay(t *testing.T) {
 			t.Run(driver+"/"+mode.Name, func(t *testing.T) {
 				st := onStage(t, driver, mode.Name == "extended")
 				address := theRelay(t, driver, st.address, 5)
-				s, err := st.measure(target{address: address}, mode, 50, window{length: 300 * time.Millisecond})
-				if err != nil {
-					t.Fatal(err)
-				}
+				s := patiently(t, anything, func(w window) (report.Sample, error) {
+					return st.measure(target{address: address}, mode, 50, w)
+				})
 				if s.PerSecond == 0 || s.P50 == 0 || s.P50 > s.P999 {
 					t.Fatalf("sample %+v", s)
 				}
@@ -76,7 +97,7 @@ func TestFakeServerFollowsTransactionsAndErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	if err := wire.Login(c, "bench", "bench"); err != nil {
 		t.Fatal(err)
 	}

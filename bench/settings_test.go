@@ -26,9 +26,11 @@ func withSettings(t *testing.T, kind string, groups int) load.Mode {
 func TestClientsFindTheirSettings(t *testing.T) {
 	for _, kind := range []string{"none", "five", "local"} {
 		st := onStage(t, "epoll", false)
-		s, err := st.measure(target{address: st.address}, withSettings(t, kind, 7), 20, window{length: 300 * time.Millisecond})
-		if err != nil || s.PerSecond == 0 || s.Extra != 0 {
-			t.Fatalf("%s: %+v, %v", kind, s, err)
+		s := patiently(t, anything, func(w window) (report.Sample, error) {
+			return st.measure(target{address: st.address}, withSettings(t, kind, 7), 20, w)
+		})
+		if s.PerSecond == 0 || s.Extra != 0 {
+			t.Fatalf("%s: %+v", kind, s)
 		}
 	}
 }
@@ -38,7 +40,12 @@ func TestAPoolerThatLosesSettingsIsFoundOut(t *testing.T) {
 	for _, kind := range []string{"two", "five", "set"} {
 		st := onStage(t, "epoll", false)
 		address := theRelay(t, "epoll", st.address, 3)
-		_, err := st.measure(target{address: address}, withSettings(t, kind, 4), 20, window{length: 300 * time.Millisecond})
+		var err error
+		for range 5 { // in a window in which the loop gets little CPU, it may be that nothing is lost
+			if _, err = st.measure(target{address: address}, withSettings(t, kind, 4), 20, window{length: 300 * time.Millisecond}); err != nil {
+				break
+			}
+		}
 		if err == nil || !strings.Contains(err.Error(), "under the settings of another") {
 			t.Errorf("%s: %v", kind, err)
 		}
@@ -58,7 +65,7 @@ func fakeClient(t *testing.T, st *stage) (say func(sql string) (tags string)) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	if err := wire.Login(c, "bench", "bench"); err != nil {
 		t.Fatal(err)
 	}

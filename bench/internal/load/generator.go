@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long replies may take after the load has ended, or before it begins.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // dialers is how many clients log in at the same time.
 const dialers = 16
