@@ -14,7 +14,7 @@ import (
 )
 
 func TestAcceptResolvesTheStartup(t *testing.T) {
-	address, results := accepting(t, 5*time.Second, Auth{Method: Trust})
+	address, results := accepting(t, generous, Auth{Method: Trust})
 	long := strings.Repeat("n", 64)
 	for name, test := range map[string]struct {
 		sends []byte
@@ -47,7 +47,7 @@ func TestAcceptResolvesTheStartup(t *testing.T) {
 }
 
 func TestAcceptRefusesStartups(t *testing.T) {
-	address, results := accepting(t, 5*time.Second, Auth{Method: Trust})
+	address, results := accepting(t, generous, Auth{Method: Trust})
 	for name, test := range map[string]struct {
 		sends []byte
 		state string
@@ -77,13 +77,13 @@ func TestAcceptRefusesStartups(t *testing.T) {
 func TestAcceptReturnsWhatItReadAhead(t *testing.T) {
 	query := raw2(&pgproto3.Query{String: "SELECT " + strings.Repeat("1", 3000)})
 	t.Run("trust", func(t *testing.T) {
-		address, results := accepting(t, 5*time.Second, Auth{Method: Trust})
+		address, results := accepting(t, generous, Auth{Method: Trust})
 		conn := connect(t, "tcp", address)
 		conn.Write(append(startup("user", "u"), query...))
 		checkUnread(t, result(t, results), query)
 	})
 	t.Run("plain", func(t *testing.T) {
-		address, results := accepting(t, 5*time.Second, Auth{Method: Plain, Credentials: Users{"u": password(t, "secret")}})
+		address, results := accepting(t, generous, Auth{Method: Plain, Credentials: Users{"u": password(t, "secret")}})
 		conn := connect(t, "tcp", address)
 		conn.Write(append(append(startup("user", "u"), raw2(&pgproto3.PasswordMessage{Password: "secret"})...), query...))
 		checkUnread(t, result(t, results), query)
@@ -92,7 +92,7 @@ func TestAcceptReturnsWhatItReadAhead(t *testing.T) {
 		ours, theirs := net.Pipe()
 		go io.Copy(io.Discard, theirs)
 		already := append(startup("user", "u"), query...)
-		c, _, err := Accept(withTimeout(t, 5*time.Second), ours, already, trustAll)
+		c, _, err := Accept(withTimeout(t, generous), ours, already, trustAll)
 		clear(already) // the caller's buffer is used again
 		if err != nil || string(c.Unread) != string(query) || c.User != "u" {
 			t.Fatalf("%+v, %v", c, err)
@@ -106,7 +106,7 @@ func checkUnread(t *testing.T, a accepted, want []byte) {
 		t.Fatal(a.err)
 	}
 	rest := make([]byte, len(want)-len(a.client.Unread))
-	a.conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	a.conn.SetReadDeadline(time.Now().Add(generous))
 	if _, err := io.ReadFull(a.conn, rest); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func checkUnread(t *testing.T, a accepted, want []byte) {
 }
 
 func TestAcceptCancelRequest(t *testing.T) {
-	address, results := accepting(t, 5*time.Second, Auth{})
+	address, results := accepting(t, generous, Auth{})
 	for _, n := range []int{3, 4, 32, 256, 257} {
 		secret := strings.Repeat("k", n)
 		request := append(binary.BigEndian.AppendUint32(packet(cancelRequestCode), 77), secret...)

@@ -65,7 +65,7 @@ func TestAnExpiredPasswordLooksWrong(t *testing.T) {
 	expired.validUntil = time.Now().Add(-time.Second)
 	users := Users{"expired": expired, "other": password(t, "something else")}
 	for _, user := range []string{"expired", "other"} {
-		address, _ := accepting(t, 5*time.Second, Auth{Method: ScramSHA256, Credentials: users})
+		address, _ := accepting(t, generous, Auth{Method: ScramSHA256, Credentials: users})
 		conn := connect(t, "tcp", address)
 		r := newReader(conn, nil)
 		client := scram.NewClient(func(salt []byte, n int) (scram.Keys, error) { return process.derive("secret", salt, n), nil }, newNonce())

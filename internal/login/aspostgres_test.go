@@ -8,7 +8,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 )
@@ -138,7 +137,7 @@ func answersAsPostgres(t *testing.T, version int) {
 			case strings.Contains(string(sends[0]), "by_plain"):
 				auth.Method = Plain
 			}
-			ours, _ := accepting(t, 5*time.Second, auth)
+			ours, _ := accepting(t, generous, auth)
 			server := p.Addr()
 			if strings.Contains(name, "GSS") { // which Postgres may have, but not on Unix sockets
 				server = fmt.Sprintf("unix/%s:%d", p.SocketDir, p.Port)

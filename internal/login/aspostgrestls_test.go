@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -71,7 +70,7 @@ func TestAcceptAnswersAsPostgresInTLS(t *testing.T) {
 				if strings.HasPrefix(name, "SCRAM") {
 					auth.Method = ScramSHA256
 				}
-				ours, _ := acceptingTLS(t, 5*time.Second, auth, serverSide(hostIdentity()))
+				ours, _ := acceptingTLS(t, generous, auth, serverSide(hostIdentity()))
 				want, got := converseInTLS(t, p.Addr(), clientSide(), sends), converseInTLS(t, ours, clientSide(), sends)
 				if strings.ReplaceAll(want, "supports 3.0 to 3.0", "supports 3.0 to 3.2") != got {
 					t.Errorf("\nPostgres says %s\n      we say %s", want, got)
@@ -127,7 +126,7 @@ func TestCertificatesAsPostgres(t *testing.T) {
 				if test.name != "" {
 					config = clientSide(theAuthority().issue(certificateOf(test.name)))
 				}
-				ours, results := acceptingTLS(t, 5*time.Second, test.auth, serverSide(hostIdentity()))
+				ours, results := acceptingTLS(t, generous, test.auth, serverSide(hostIdentity()))
 				go func() {
 					for a := range results {
 						if a.client != nil {
@@ -136,7 +135,7 @@ func TestCertificatesAsPostgres(t *testing.T) {
 					}
 				}()
 				said := func(address string) string {
-					s, err := Dial(withTimeout(t, 5*time.Second), Target{Address: address, Database: "postgres", User: test.user,
+					s, err := Dial(withTimeout(t, generous), Target{Address: address, Database: "postgres", User: test.user,
 						Secret: password(t, test.password), TLS: &ServerTLS{config, true}})
 					if err == nil {
 						query(t, s, "")
@@ -176,7 +175,7 @@ func TestCertUser(t *testing.T) {
 
 // A certificate of an authority that we do not know ends the handshake, and a connection in clear has none.
 func TestCertificatesThatAreNone(t *testing.T) {
-	address, results := acceptingTLS(t, 5*time.Second, Auth{Method: Cert}, serverSide(hostIdentity()))
+	address, results := acceptingTLS(t, generous, Auth{Method: Cert}, serverSide(hostIdentity()))
 	conn := connect(t, "tcp", address)
 	conn.Write(startup("user", "by_cert"))
 	if said := replies(t, conn); said != "FATAL 28000 connection requires a valid client certificate; end" {
@@ -202,7 +201,7 @@ func TestDirectTLSAsPostgres(t *testing.T) {
 		t.Skip("older ones have no direct TLS: make postgres18")
 	}
 	p := tlsPostgres(t, 18)
-	ours, _ := acceptingTLS(t, 5*time.Second, Auth{Method: Trust}, serverSide(hostIdentity()))
+	ours, _ := acceptingTLS(t, generous, Auth{Method: Trust}, serverSide(hostIdentity()))
 	said := func(address string, protocols []string, sends []byte) string {
 		config := clientSide()
 		config.ServerName, config.NextProtos = "localhost", protocols

@@ -16,9 +16,11 @@ const (
 	// names that are no users. They are apart, as anybody can invent names: those push out each other only.
 	maxKnownAnswers   = 1 << 16
 	maxUnknownAnswers = 1 << 12
-	// questionTimeout bounds one question, from its turn to its answer.
-	questionTimeout = 5 * time.Second
 )
+
+// questionTimeout bounds one question, from its turn to its answer; statementTimeout is less. Tests, which share the
+// machine, give it longer.
+var questionTimeout = 5 * time.Second
 
 // answer is what Postgres says of a user.
 type answer struct {

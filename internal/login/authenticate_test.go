@@ -24,7 +24,7 @@ func welcoming(t testing.TB, auth Auth) (host, port string, outcomes <-chan acce
 }
 
 func welcomingTLS(t testing.TB, auth Auth, config *tls.Config) (host, port string, outcomes <-chan accepted) {
-	address, results := acceptingTLS(t, 10*time.Second, auth, config)
+	address, results := acceptingTLS(t, generous, auth, config)
 	told := make(chan accepted, 100)
 	go func() {
 		for a := range results {
@@ -64,7 +64,7 @@ func (s *sealing) Close() error {
 }
 
 func serve(conn net.Conn) {
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(generous))
 	conn.Write(raw(status("server_version", "15.0"), status("client_encoding", "UTF8"), key, ready))
 	b := pgproto3.NewBackend(conn, conn)
 	for {
@@ -129,7 +129,7 @@ func TestMethods(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s/%s/%s", test.method, test.user, test.password), func(t *testing.T) {
 			host, port, results := welcoming(t, Auth{Method: test.method, Credentials: someUsers(t)})
-			ctx := withTimeout(t, 10*time.Second)
+			ctx := withTimeout(t, generous)
 			cfg, err := pgconn.ParseConfig(fmt.Sprintf("host=%s port=%s user=%s database=d sslmode=disable", host, port, test.user))
 			if err != nil {
 				t.Fatal(err)
@@ -158,16 +158,26 @@ func TestMethods(t *testing.T) {
 // psql logs in and runs an empty query.
 func psql(t testing.TB, host, port, user, password string) error {
 	t.Helper()
+	env := []string{"PGPASSWORD=" + password, "PGSSLMODE=prefer", "PGGSSENCMODE=prefer", "PGOPTIONS=-c work_mem=1MB"}
+	return runPsql(t, env, "-h", host, "-p", port, "-U", user, "-d", "d")
+}
+
+// runPsql logs in and runs an empty query. That it does not end is no answer, and fails the test.
+func runPsql(t testing.TB, env []string, args ...string) error {
+	t.Helper()
 	program := "psql"
 	if dir, err := postgresBin(); err == nil {
 		program = filepath.Join(dir, "psql")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), generous)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "-X", "-w", "-h", host, "-p", port, "-U", user, "-d", "d", "-c", " ")
-	cmd.Env = append(os.Environ(), "PGPASSWORD="+password, "PGSSLMODE=prefer", "PGGSSENCMODE=prefer", "PGOPTIONS=-c work_mem=1MB")
+	cmd := exec.CommandContext(ctx, program, append([]string{"-X", "-w", "-c", " "}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		t.Fatalf("psql has not ended within %s: %s", generous, out)
+	case err != nil:
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	return nil
@@ -181,7 +191,7 @@ func TestWrongUserCostsWhatAWrongPasswordDoes(t *testing.T) {
 	for _, method := range []Method{ScramSHA256, Plain} {
 		seen := map[string]string{}
 		for _, user := range []string{"text", "verifier", "stranger"} {
-			address, results := accepting(t, 5*time.Second, Auth{Method: method, Credentials: users})
+			address, results := accepting(t, generous, Auth{Method: method, Credentials: users})
 			before := process.derivations.Load()
 			transcript := wrongPassword(t, address, user, method)
 			result(t, results)
@@ -229,7 +239,7 @@ func TestManyLoginsDeriveOnce(t *testing.T) {
 	const logins = 20
 	for range logins {
 		go func() {
-			s, err := Dial(withTimeout(t, 10*time.Second), Target{Address: net.JoinHostPort(host, port), User: "crowd", Database: "d", Secret: users["crowd"]})
+			s, err := Dial(withTimeout(t, generous), Target{Address: net.JoinHostPort(host, port), User: "crowd", Database: "d", Secret: users["crowd"]})
 			if err == nil {
 				err = closeFD(s.FD)
 			}

@@ -43,7 +43,7 @@ func eachPostgres(t *testing.T, test func(*testing.T, *pgtest.Server)) {
 
 func run(t testing.TB, s *pgtest.Server, database string, statements ...string) {
 	t.Helper()
-	if err := s.Exec(withTimeout(t, 10*time.Second), database, statements...); err != nil {
+	if err := s.Exec(withTimeout(t, generous), database, statements...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -152,8 +152,8 @@ func TestAuthQueriesOfTheField(t *testing.T) {
 // logInTo is a login by the package's own client, which takes any bytes for a name.
 func logInTo(t testing.TB, method Method, c Credentials, database, user, secret string) (sqlState, cause string) {
 	t.Helper()
-	address, results := accepting(t, 10*time.Second, Auth{Method: method, Credentials: c})
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	address, results := accepting(t, generous, Auth{Method: method, Credentials: c})
+	ctx, cancel := context.WithTimeout(t.Context(), generous)
 	defer cancel()
 	dialled := make(chan struct{})
 	go func() {
@@ -297,7 +297,7 @@ func TestStormIsOneConnectionAndARestartIsNotSeen(t *testing.T) {
 		t.Fatalf("%d connections for a storm", n)
 	}
 	for _, mode := range []pgtest.StopMode{pgtest.Fast, pgtest.Immediate} {
-		if err := s.Restart(withTimeout(t, 60*time.Second), mode); err != nil {
+		if err := s.Restart(withTimeout(t, generous), mode); err != nil {
 			t.Fatal(err)
 		}
 		answerAges(t, q, "alice", time.Minute)
@@ -317,10 +317,10 @@ func TestStormIsOneConnectionAndARestartIsNotSeen(t *testing.T) {
 	if _, _, err := q.Lookup(t.Context(), Identity{"alice", "app"}); err == nil {
 		t.Error("an old answer is used while Postgres is down")
 	}
-	if err := s.StartAgain(withTimeout(t, 60*time.Second)); err != nil {
+	if err := s.StartAgain(withTimeout(t, generous)); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(generous); ; {
 		if _, ok, _ := q.Lookup(t.Context(), Identity{"alice", "app"}); ok {
 			break
 		}
@@ -331,23 +331,35 @@ func TestStormIsOneConnectionAndARestartIsNotSeen(t *testing.T) {
 	}
 }
 
+func lookupFor(q *AuthQuery, d time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	_, _, err := q.Lookup(ctx, alice)
+	return err
+}
+
 // A question that hangs ends in time, also for Postgres, and its connection is not used any more.
 func TestAuthQueryThatHangsEndsInTime(t *testing.T) {
 	s := authPostgres(t, pgtest.Versions()[0])
 	q, _ := authQuery(t, s, "SELECT $1, pg_sleep(60)::text", nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
 	began := time.Now()
-	if _, _, err := q.Lookup(ctx, alice); err == nil || time.Since(began) > 3*time.Second {
+	byPostgres := func(err error) bool { return err != nil && strings.Contains(err.Error(), "has to answer within 4s") }
+	err := lookupFor(q, 200*time.Millisecond)
+	for range 3 { // where others have the machine for seconds, Postgres gives it up before we look at the time
+		if !byPostgres(err) {
+			break
+		}
+		err = lookupFor(q, 200*time.Millisecond)
+	}
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) >= questionTimeout {
 		t.Fatalf("%v after %s", err, time.Since(began))
 	}
-	var err error
-	for range 3 { // where others have the machine for a second, it is given up before Postgres does
-		if _, _, err = q.Lookup(t.Context(), alice); err != nil && strings.Contains(err.Error(), "has to answer within 4s") {
+	for range 3 { // and where they have it for longer, it is given up before Postgres does
+		if err = lookupFor(q, generous); byPostgres(err) {
 			break
 		}
 	}
-	if err == nil || !strings.Contains(err.Error(), "has to answer within 4s") {
+	if !byPostgres(err) {
 		t.Fatalf("%v after %s", err, time.Since(began))
 	}
 	q.Close()

@@ -16,12 +16,14 @@ import (
 const (
 	// maxAuthMessageBytes bounds one message of an answer.
 	maxAuthMessageBytes = 64 << 10
-	// authConnectTimeout is how long an upstream may take to log us in, before the next is tried.
-	authConnectTimeout = 2 * time.Second
 	// statementTimeout is Postgres's bound for one query: a little less than questionTimeout, so that Postgres tells what
 	// was the matter.
-	statementTimeout = questionTimeout - time.Second
+	statementTimeout = 4 * time.Second
 )
+
+// authConnectTimeout is how long an upstream may take to log us in, before the next is tried. Tests, which share the
+// machine, give it longer.
+var authConnectTimeout = 2 * time.Second
 
 // authSettings are the settings of every connection for questions: whatever a client sets does not reach it, and what a
 // StartupMessage sets goes before what ALTER ROLE and ALTER DATABASE have set. With search_path as it is, names in the

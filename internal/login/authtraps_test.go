@@ -28,7 +28,7 @@ func TestTrap34HostileSettingsDoNotReachTheAuthQuery(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	q, log := authQuery(t, s, queryOfShadow, nil)
-	address, results := accepting(t, 10*time.Second, Auth{Method: Plain, Credentials: q})
+	address, results := accepting(t, generous, Auth{Method: Plain, Credentials: q})
 	for user, passwords := range map[string]map[string]bool{
 		"alice": {"captured": false, "secret of alice": true}, "mallory": {"captured": false},
 	} {
@@ -36,7 +36,7 @@ func TestTrap34HostileSettingsDoNotReachTheAuthQuery(t *testing.T) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				Dial(withTimeout(t, 10*time.Second), Target{
+				Dial(withTimeout(t, generous), Target{
 					Address: address, User: user, Database: "app", Secret: password(t, secret),
 					Startup: []Setting{{"search_path", "evil, pg_catalog"}, {"options", "-c search_path=evil,pg_catalog"}},
 				})

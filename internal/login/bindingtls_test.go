@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 )
@@ -17,7 +16,7 @@ func TestDialBindsTheChannel(t *testing.T) {
 	onEachPostgres(t, func(t *testing.T, p *pgtest.Server) {
 		target := Target{Address: p.Addr(), Database: "postgres", User: "by_scram", Secret: password(t, "secret of by_scram"),
 			TLS: &ServerTLS{clientSide(), true}}
-		s, err := Dial(withTimeout(t, 10*time.Second), target)
+		s, err := Dial(withTimeout(t, generous), target)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -27,14 +26,14 @@ func TestDialBindsTheChannel(t *testing.T) {
 		// Somebody between, with a certificate that we take: with the password's proof bound to his certificate, Postgres
 		// finds him out.
 		target.Address = manBetween(t, p.Addr())
-		_, err = Dial(withTimeout(t, 10*time.Second), target)
+		_, err = Dial(withTimeout(t, generous), target)
 		var refused *ServerError
 		if !errors.As(err, &refused) || refused.Message != "SCRAM channel binding check failed" {
 			t.Fatal(err)
 		}
 		target.Secret = password(t, "wrong")
 		target.Address = p.Addr()
-		if _, err = Dial(withTimeout(t, 10*time.Second), target); !errors.As(err, &refused) || refused.SQLState != "28P01" {
+		if _, err = Dial(withTimeout(t, generous), target); !errors.As(err, &refused) || refused.SQLState != "28P01" {
 			t.Fatal(err)
 		}
 	})
@@ -70,7 +69,7 @@ func TestDialWithCertificate(t *testing.T) {
 			"by_both ": {[]identity{theAuthority().issue(certificateOf("by_cert"))}, "28P01"},
 		} {
 			user = strings.TrimSpace(user)
-			s, err := Dial(withTimeout(t, 10*time.Second), Target{Address: p.Addr(), Database: "postgres", User: user,
+			s, err := Dial(withTimeout(t, generous), Target{Address: p.Addr(), Database: "postgres", User: user,
 				Secret: password(t, "secret of "+user), TLS: &ServerTLS{clientSide(test.certificates...), true}})
 			var refused *ServerError
 			switch {
@@ -89,7 +88,7 @@ func TestDialWithCertificate(t *testing.T) {
 			c := theStranger().issue(certificateOf("by_cert")).certificate()
 			return &c, nil
 		}
-		_, err := Dial(withTimeout(t, 10*time.Second), Target{Address: p.Addr(), Database: "postgres", User: "by_cert",
+		_, err := Dial(withTimeout(t, generous), Target{Address: p.Addr(), Database: "postgres", User: "by_cert",
 			TLS: &ServerTLS{config, true}})
 		if err == nil || !strings.Contains(err.Error(), "give certificate and key of server_tls") || !IsPermanent(err) {
 			t.Errorf("a certificate that the server does not know: %v", err)

@@ -12,6 +12,7 @@ import (
 
 // Trap 36 in TLS: whoever is slow, silent or talks nonsense in the handshake costs bounded time and memory.
 func TestTrap36HandshakeIsBounded(t *testing.T) {
+	t.Parallel()
 	begin := func(t *testing.T, timeout time.Duration) (net.Conn, <-chan accepted) {
 		address, results := acceptingTLS(t, timeout, Auth{Method: Trust}, serverSide(hostIdentity()))
 		conn := connect(t, "tcp", address)
@@ -22,20 +23,22 @@ func TestTrap36HandshakeIsBounded(t *testing.T) {
 		return conn, results
 	}
 	t.Run("silence", func(t *testing.T) {
-		_, results := begin(t, time.Second)
+		t.Parallel()
+		_, results := begin(t, waitedOut)
 		if a := result(t, results); !errors.Is(a.err, context.DeadlineExceeded) {
 			t.Fatal(a.err)
 		}
 	})
 	t.Run("silence in TLS", func(t *testing.T) {
-		address, results := acceptingTLS(t, 2*time.Second, Auth{Method: Trust}, serverSide(hostIdentity()))
+		t.Parallel()
+		address, results := acceptingTLS(t, waitedOut, Auth{Method: Trust}, serverSide(hostIdentity()))
 		encrypted(t, address, clientSide())
 		if a := result(t, results); !errors.Is(a.err, context.DeadlineExceeded) {
 			t.Fatal(a.err)
 		}
 	})
 	t.Run("dribble", func(t *testing.T) {
-		address, results := acceptingTLS(t, 5*time.Second, Auth{Method: Trust}, serverSide(hostIdentity()))
+		address, results := acceptingTLS(t, generous, Auth{Method: Trust}, serverSide(hostIdentity()))
 		conn := connect(t, "tcp", address)
 		for _, b := range packet(sslRequestCode) {
 			conn.Write([]byte{b})
@@ -49,7 +52,8 @@ func TestTrap36HandshakeIsBounded(t *testing.T) {
 		}
 	})
 	t.Run("endless dribble", func(t *testing.T) {
-		conn, results := begin(t, time.Second)
+		t.Parallel()
+		conn, results := begin(t, waitedOut)
 		conn.Write([]byte{0x16, 3, 1, 0x3f, 0xff})
 		for {
 			if _, err := conn.Write([]byte{1}); err != nil {
@@ -69,7 +73,7 @@ func TestTrap36HandshakeIsBounded(t *testing.T) {
 		"SSLRequest again":    string(packet(sslRequestCode)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn, results := begin(t, 5*time.Second)
+			conn, results := begin(t, generous)
 			go conn.Write([]byte(sends))
 			if a := result(t, results); a.err == nil || !strings.Contains(a.err.Error(), "encrypting a client's connection") {
 				t.Fatal(a.err)
@@ -77,7 +81,7 @@ func TestTrap36HandshakeIsBounded(t *testing.T) {
 		})
 	}
 	t.Run("goes away", func(t *testing.T) {
-		conn, results := begin(t, 5*time.Second)
+		conn, results := begin(t, generous)
 		conn.Close()
 		if a := result(t, results); !errors.Is(a.err, io.ErrUnexpectedEOF) || errors.Is(a.err, io.EOF) {
 			t.Fatal(a.err)

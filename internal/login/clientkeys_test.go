@@ -30,7 +30,7 @@ func TestClientKeyLogsInWhereOnlyTheVerifierIsKnown(t *testing.T) {
 					t.Fatal(err)
 				}
 				dial := func(secret Secret) error {
-					server, err := Dial(withTimeout(t, 10*time.Second), Target{Address: s.Addr(), User: "alice", Database: "app", Secret: secret})
+					server, err := Dial(withTimeout(t, generous), Target{Address: s.Addr(), User: "alice", Database: "app", Secret: secret})
 					if err == nil {
 						err = closeFD(server.FD)
 					}
@@ -89,8 +89,8 @@ func TestClientKeyDoesNotTrustAnImpostor(t *testing.T) {
 	if state, cause := logInTo(t, ScramSHA256, Users{"u": real}, "d", "u", "secret"); state != "" {
 		t.Fatal(state, cause)
 	}
-	address, _ := accepting(t, 10*time.Second, Auth{Method: ScramSHA256, Credentials: Users{"u": impostor}})
-	_, err := Dial(withTimeout(t, 10*time.Second), Target{Address: address, User: "u", Database: "d", Secret: real})
+	address, _ := accepting(t, generous, Auth{Method: ScramSHA256, Credentials: Users{"u": impostor}})
+	_, err := Dial(withTimeout(t, generous), Target{Address: address, User: "u", Database: "d", Secret: real})
 	if err == nil || !strings.Contains(err.Error(), "not the server it claims to be") {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func handshaken(t testing.TB, conn net.Conn, config *tls.Config) *tls.Conn {
 
 // Startup.TLS tells the name that the client called us, and its certificate.
 func TestAcceptTellsOfTLS(t *testing.T) {
-	address, results := acceptingTLS(t, 5*time.Second, Auth{Method: Trust}, serverSide(hostIdentity()))
+	address, results := acceptingTLS(t, generous, Auth{Method: Trust}, serverSide(hostIdentity()))
 	alice := theAuthority().issue(certificateOf("alice"))
 	for name, config := range map[string]*tls.Config{"without": clientSide(), "alice": clientSide(alice)} {
 		encrypted(t, address, config).Write(startup("user", "u"))
@@ -53,7 +53,7 @@ func TestAcceptTellsOfTLS(t *testing.T) {
 
 // What the client says in TLS behind its last login message is returned in clear, or comes out of the layer.
 func TestAcceptReturnsWhatTLSReadAhead(t *testing.T) {
-	address, results := acceptingTLS(t, 5*time.Second, Auth{Method: Trust}, serverSide(hostIdentity()))
+	address, results := acceptingTLS(t, generous, Auth{Method: Trust}, serverSide(hostIdentity()))
 	for _, size := range []int{0, 1, 3000, 100_000} {
 		behind := slices.Repeat([]byte("0123456789"), size/10+1)[:size]
 		conn := encrypted(t, address, clientSide())
@@ -64,7 +64,7 @@ func TestAcceptReturnsWhatTLSReadAhead(t *testing.T) {
 		}
 		got := make([]byte, size)
 		session := sessionOf(a)
-		session.SetDeadline(time.Now().Add(5 * time.Second))
+		session.SetDeadline(time.Now().Add(generous))
 		if _, err := io.ReadFull(session, got); err != nil || string(got) != string(behind) {
 			t.Fatalf("%d bytes: %v", size, err)
 		}
@@ -78,7 +78,7 @@ func TestAcceptReturnsWhatTLSReadAhead(t *testing.T) {
 
 // A CancelRequest in TLS is one; the client reads the end of the connection as it is, not as a broken one.
 func TestTrap30CancelInTLS(t *testing.T) {
-	address, results := acceptingTLS(t, 5*time.Second, Auth{}, serverSide(hostIdentity()))
+	address, results := acceptingTLS(t, generous, Auth{}, serverSide(hostIdentity()))
 	for _, n := range []int{3, 4, 256, 257} {
 		conn := encrypted(t, address, clientSide())
 		secret := strings.Repeat("k", n)
@@ -104,7 +104,7 @@ func TestTrap30CancelInTLS(t *testing.T) {
 
 // A refusal in TLS is readable, encrypted, and ended properly.
 func TestRefusalInTLS(t *testing.T) {
-	address, results := acceptingTLS(t, 5*time.Second, Auth{Method: Trust}, serverSide(hostIdentity()))
+	address, results := acceptingTLS(t, generous, Auth{Method: Trust}, serverSide(hostIdentity()))
 	for range 20 {
 		conn := encrypted(t, address, clientSide())
 		conn.Write(append(startup("user", "u", "database", "nowhere"), make([]byte, 20_000)...))

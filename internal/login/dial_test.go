@@ -46,7 +46,7 @@ func TestDialRealPostgresByEveryMethod(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			test.target.Database = "postgres"
 			test.target.Startup = []Setting{{"application_name", "dial test"}, {"work_mem", "1MB"}, {"work_mem", "2MB"}}
-			s, err := Dial(withTimeout(t, 10*time.Second), test.target)
+			s, err := Dial(withTimeout(t, generous), test.target)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,7 +94,7 @@ func queryFD(t testing.TB, fd int, sql string) string {
 	}
 	f := os.NewFile(uintptr(dup), "server")
 	defer f.Close()
-	f.SetDeadline(time.Now().Add(10 * time.Second))
+	f.SetDeadline(time.Now().Add(generous))
 	fe := pgproto3.NewFrontend(f, f)
 	fe.SendQuery(&pgproto3.Query{String: sql})
 	if err := fe.Flush(); err != nil {
@@ -144,7 +144,7 @@ func TestDialRefusedByRealPostgres(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.target.Address = p.tcp()
-			_, err := Dial(withTimeout(t, 10*time.Second), test.target)
+			_, err := Dial(withTimeout(t, generous), test.target)
 			if err == nil || !strings.Contains(err.Error(), test.want) || IsPermanent(err) != test.permanent {
 				t.Fatalf("permanent=%v: %v", IsPermanent(err), err)
 			}
@@ -172,7 +172,7 @@ func TestServerErrorsThatPass(t *testing.T) {
 
 func TestDialWhereNobodyIs(t *testing.T) {
 	for address, isPermanent := range map[string]bool{
-		"127.0.0.1:" + freePort():       false,
+		"127.0.0.1:" + freePort(t):      false,
 		"unix/" + t.TempDir() + ":5432": false,
 		"127.0.0.1":                     true,
 		"unix/relative:5432":            true,
@@ -181,7 +181,7 @@ func TestDialWhereNobodyIs(t *testing.T) {
 		"unix//tmp:x":                   true,
 		"unix//" + strings.Repeat("very-long/", 30) + ":54": false,
 	} {
-		_, err := Dial(withTimeout(t, 5*time.Second), Target{Address: address, User: "u", Database: "d"})
+		_, err := Dial(withTimeout(t, generous), Target{Address: address, User: "u", Database: "d"})
 		if err == nil || IsPermanent(err) != isPermanent {
 			t.Errorf("%s: permanent=%v: %v", address, IsPermanent(err), err)
 		}
@@ -210,7 +210,7 @@ func TestDialDerivesOnce(t *testing.T) {
 	target := Target{Address: p.tcp(), Database: "postgres", User: "by_scram", Secret: password(t, "secret of by_scram")}
 	for i := range 3 {
 		before := process.derivations.Load()
-		s, err := Dial(withTimeout(t, 10*time.Second), target)
+		s, err := Dial(withTimeout(t, generous), target)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +223,7 @@ func TestDialDerivesOnce(t *testing.T) {
 
 func TestCancelServer(t *testing.T) {
 	p := needPostgres(t)
-	s, err := Dial(withTimeout(t, 10*time.Second), Target{Address: p.tcp(), Database: "postgres", User: "by_trust"})
+	s, err := Dial(withTimeout(t, generous), Target{Address: p.tcp(), Database: "postgres", User: "by_trust"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,19 +231,19 @@ func TestCancelServer(t *testing.T) {
 	result := make(chan string, 1)
 	go func() { result <- queryFD(t, s.FD, "SELECT pg_sleep(60)") }()
 	busy := "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-	for deadline := time.Now().Add(10 * time.Second); p.exec(t, busy) != "1"; {
+	for deadline := time.Now().Add(generous); p.exec(t, busy) != "1"; {
 		if time.Now().After(deadline) {
 			t.Fatal("the query does not run")
 		}
 	}
 	wrong := []byte{s.Secret[0] ^ 1, s.Secret[1], s.Secret[2], s.Secret[3]}
-	if err := CancelServer(withTimeout(t, 5*time.Second), p.tcp(), nil, s.PID, wrong); err != nil {
+	if err := CancelServer(withTimeout(t, generous), p.tcp(), nil, s.PID, wrong); err != nil {
 		t.Fatal(err)
 	}
 	if p.exec(t, busy) != "1" {
 		t.Fatal("a wrong key cancels")
 	}
-	if err := CancelServer(withTimeout(t, 5*time.Second), p.unix(), nil, s.PID, s.Secret); err != nil {
+	if err := CancelServer(withTimeout(t, generous), p.unix(), nil, s.PID, s.Secret); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -251,7 +251,7 @@ func TestCancelServer(t *testing.T) {
 		if code != "57014" {
 			t.Fatalf("the query ended with %s", code)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(generous):
 		t.Fatal("the query was not cancelled")
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/secure"
 )
@@ -35,7 +34,7 @@ func TestTLSAlreadyBegun(t *testing.T) {
 	}
 	cfg := trustAll
 	cfg.TLS = serverSide(hostIdentity())
-	c, _, err := Accept(withTimeout(t, 5*time.Second), ours, already, cfg)
+	c, _, err := Accept(withTimeout(t, generous), ours, already, cfg)
 	if err != nil || c.Layer == nil || c.TLS.ServerName != "localhost" {
 		t.Fatalf("%+v, %v", c, err)
 	}
@@ -47,7 +46,7 @@ func TestTLSAlreadyBegun(t *testing.T) {
 
 // Trap 38: TLS without asking needs ALPN, and what came in clear before the handshake is not taken as sent inside.
 func TestTrap38DirectTLS(t *testing.T) {
-	address, results := acceptingTLS(t, 5*time.Second, Auth{Method: Trust}, serverSide(hostIdentity()))
+	address, results := acceptingTLS(t, generous, Auth{Method: Trust}, serverSide(hostIdentity()))
 	direct := func(protocols ...string) (*tls.Conn, error) {
 		config := clientSide()
 		config.ServerName, config.NextProtos = "localhost", protocols
@@ -98,7 +97,7 @@ func TestTrap38DirectTLS(t *testing.T) {
 		result(t, results)
 	})
 	t.Run("none here", func(t *testing.T) {
-		plain, results := accepting(t, 5*time.Second, Auth{Method: Trust})
+		plain, results := accepting(t, generous, Auth{Method: Trust})
 		config := clientSide()
 		config.ServerName = "localhost"
 		if err := tls.Client(connect(t, "tcp", plain), config).Handshake(); err == nil {
@@ -144,7 +143,7 @@ func expect(conn net.Conn, want string) error {
 
 // After TLS is agreed, encryption may not be asked for again; a GSSENCRequest before it is declined.
 func TestRequestsAroundTLS(t *testing.T) {
-	address, results := acceptingTLS(t, 5*time.Second, Auth{Method: Trust}, serverSide(hostIdentity()))
+	address, results := acceptingTLS(t, generous, Auth{Method: Trust}, serverSide(hostIdentity()))
 	for _, code := range []uint32{sslRequestCode, gssEncRequestCode} {
 		conn := encrypted(t, address, clientSide())
 		conn.Write(packet(code))
@@ -175,7 +174,7 @@ func TestALPNWithChosenConfigs(t *testing.T) {
 	inner := serverSide(hostIdentity())
 	inner.NextProtos = []string{"h2", "http/1.1"}
 	outer := &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return inner, nil }}
-	address, results := acceptingTLS(t, 5*time.Second, Auth{Method: Trust}, secure.ServerConfig(outer))
+	address, results := acceptingTLS(t, generous, Auth{Method: Trust}, secure.ServerConfig(outer))
 	config := clientSide()
 	config.NextProtos = []string{"postgresql"}
 	conn := handshaken(t, connect(t, "tcp", address), config)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 )
 
 // failing does not know.
@@ -29,7 +28,7 @@ func TestTrustMayBeForKnownUsersOnly(t *testing.T) {
 		"who knows":          {Auth{Method: Trust, KnownUsers: true, Credentials: failing{broken}}, "08006"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			address, results := accepting(t, 5*time.Second, test.auth)
+			address, results := accepting(t, generous, test.auth)
 			connect(t, "tcp", address).Write(startup("user", "u"))
 			a := result(t, results)
 			var refused *Refusal

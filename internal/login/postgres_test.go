@@ -19,12 +19,15 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 )
 
 // A real Postgres, started by the first test that asks for it and stopped after the last. It does not run as root,
 // so tests that do start it as the user postgres or nobody.
 
 func TestMain(m *testing.M) {
+	authConnectTimeout, questionTimeout = 8*time.Second, 40*time.Second // the machine may be busy with others for seconds
 	code := m.Run()
 	if realPostgres.stop != nil {
 		realPostgres.stop()
@@ -102,7 +105,11 @@ func (p *postgres) start() error {
 	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(pgHBA), 0o644); err != nil {
 		return err
 	}
-	p.port, p.socketDir = freePort(), dir
+	port, err := pgtest.FreePort()
+	if err != nil {
+		return err
+	}
+	p.port, p.socketDir = strconv.Itoa(port), dir
 	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", p.port, "-h", "127.0.0.1", "-k", dir,
 		"-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "log_min_messages=fatal")
 	var log bytes.Buffer
@@ -138,8 +145,8 @@ func startOnOwnThread(cmd *exec.Cmd) (exited chan struct{}, err error) {
 
 // prepare waits for the server and makes the roles.
 func (p *postgres) prepare(exited chan struct{}, log *bytes.Buffer) error {
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	for deadline := time.Now().Add(generous); ; {
+		ctx, cancel := context.WithTimeout(context.Background(), generous)
 		conn, err := pgconn.Connect(ctx, p.dsn("postgres"))
 		if err == nil {
 			defer cancel()
@@ -170,7 +177,7 @@ func (p *postgres) dsn(role string) string {
 // exec runs SQL as the superuser and returns the first value of the last row.
 func (p *postgres) exec(t testing.TB, sql string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), generous)
 	defer cancel()
 	conn, err := pgconn.Connect(ctx, p.dsn("postgres"))
 	if err != nil {
@@ -221,12 +228,11 @@ func unprivileged(dir string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, uid, gid)
 }
 
-func freePort() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(t testing.TB) string {
+	t.Helper()
+	port, err := pgtest.FreePort()
 	if err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	return strconv.Itoa(port)
 }

@@ -1,7 +1,6 @@
 package login
 
 import (
-	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -11,11 +10,9 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pgmux/caddy-pgmux/internal/pgtest"
 )
@@ -36,18 +33,7 @@ func libpqs(t testing.TB) map[string][]string {
 // psqlWith logs in with a connection string and runs a query that is empty.
 func psqlWith(t testing.TB, env []string, conninfo string) error {
 	t.Helper()
-	program := "psql"
-	if dir, err := postgresBin(); err == nil {
-		program = filepath.Join(dir, "psql")
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "-X", "-w", "-d", conninfo, "-c", " ")
-	cmd.Env = append(os.Environ(), env...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
-	}
-	return nil
+	return runPsql(t, env, "-d", conninfo)
 }
 
 // Every sslmode of libpq comes to what its documentation says, with a server that encrypts and with one that does not.

@@ -94,7 +94,7 @@ func TestDialEveryMode(t *testing.T) {
 			"prefer, but verify, no way": {&ServerTLS{Config: &tls.Config{RootCAs: strange}}, false, "as ca of server_tls"},
 		} {
 			t.Run(name, func(t *testing.T) {
-				s, err := Dial(withTimeout(t, 10*time.Second), Target{Address: p.Addr(), Database: "postgres", User: "by_trust", TLS: test.tls})
+				s, err := Dial(withTimeout(t, generous), Target{Address: p.Addr(), Database: "postgres", User: "by_trust", TLS: test.tls})
 				if test.want != "" {
 					if err == nil || !strings.Contains(err.Error(), test.want) || !IsPermanent(err) {
 						t.Fatalf("permanent=%v: %v", IsPermanent(err), err)
@@ -113,7 +113,7 @@ func TestDialEveryMode(t *testing.T) {
 			})
 		}
 		t.Run("Unix sockets never are", func(t *testing.T) {
-			s, err := Dial(withTimeout(t, 10*time.Second), Target{
+			s, err := Dial(withTimeout(t, generous), Target{
 				Address: fmt.Sprintf("unix/%s:%d", p.SocketDir, p.Port), Database: "postgres", User: "by_trust",
 				TLS: &ServerTLS{clientSide(), true},
 			})
@@ -161,7 +161,7 @@ func serverConn(t testing.TB, s *Server) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(generous))
 	if s.Layer != nil {
 		return &sealing{&released{Conn: conn, layer: s.Layer}}
 	}
@@ -172,7 +172,7 @@ func serverConn(t testing.TB, s *Server) net.Conn {
 func TestDialWithoutTLSThere(t *testing.T) {
 	p := needPostgres(t)
 	target := Target{Address: p.tcp(), Database: "postgres", User: "by_trust", TLS: &ServerTLS{Config: clientSide()}}
-	s, err := Dial(withTimeout(t, 10*time.Second), target)
+	s, err := Dial(withTimeout(t, generous), target)
 	if err != nil || s.Layer != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestDialWithoutTLSThere(t *testing.T) {
 		t.Fatal(got)
 	}
 	target.TLS.Required = true
-	if _, err = Dial(withTimeout(t, 10*time.Second), target); err == nil || !strings.Contains(err.Error(), "ssl = on") || !IsPermanent(err) {
+	if _, err = Dial(withTimeout(t, generous), target); err == nil || !strings.Contains(err.Error(), "ssl = on") || !IsPermanent(err) {
 		t.Fatal(err)
 	}
 }
@@ -189,7 +189,7 @@ func TestDialWithoutTLSThere(t *testing.T) {
 func TestTrap30CancelServerInTLS(t *testing.T) {
 	onEachPostgres(t, func(t *testing.T, p *pgtest.Server) {
 		how := &ServerTLS{clientSide(), true}
-		s, err := Dial(withTimeout(t, 10*time.Second), Target{Address: p.Addr(), Database: "postgres", User: "by_trust", TLS: how})
+		s, err := Dial(withTimeout(t, generous), Target{Address: p.Addr(), Database: "postgres", User: "by_trust", TLS: how})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,11 +201,11 @@ func TestTrap30CancelServerInTLS(t *testing.T) {
 		}
 		defer super.Close(t.Context())
 		for running := 0; running == 0; {
-			if err := super.QueryRow(withTimeout(t, 10*time.Second), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'").Scan(&running); err != nil {
+			if err := super.QueryRow(withTimeout(t, generous), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'").Scan(&running); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := CancelServer(withTimeout(t, 5*time.Second), p.Addr(), how, s.PID, s.Secret); err != nil {
+		if err := CancelServer(withTimeout(t, generous), p.Addr(), how, s.PID, s.Secret); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -213,7 +213,7 @@ func TestTrap30CancelServerInTLS(t *testing.T) {
 			if code != "57014" {
 				t.Fatalf("the query ended with %s", code)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(generous):
 			t.Fatal("the query was not cancelled")
 		}
 	})
@@ -224,7 +224,7 @@ func TestTrap30CancelServerInTLS(t *testing.T) {
 		said, _ := io.ReadAll(conn)
 		told <- string(said)
 	})
-	err := CancelServer(withTimeout(t, 5*time.Second), address, &ServerTLS{clientSide(), true}, 1, []byte("keys"))
+	err := CancelServer(withTimeout(t, generous), address, &ServerTLS{clientSide(), true}, 1, []byte("keys"))
 	if said := <-told; err == nil || said != string(sslRequest) {
 		t.Fatalf("%q, %v", said, err)
 	}
@@ -234,7 +234,7 @@ func TestTrap30CancelServerInTLS(t *testing.T) {
 func TestDialForReplication(t *testing.T) {
 	onEachPostgres(t, func(t *testing.T, p *pgtest.Server) {
 		for _, kind := range []string{"database", "true"} {
-			s, err := Dial(withTimeout(t, 10*time.Second), Target{Address: p.Addr(), Database: "postgres", User: "replicator",
+			s, err := Dial(withTimeout(t, generous), Target{Address: p.Addr(), Database: "postgres", User: "replicator",
 				Replication: kind, Startup: []Setting{{"application_name", "a subscriber"}}, TLS: &ServerTLS{Config: clientSide()}})
 			if err != nil {
 				t.Fatal(err)
