@@ -67,9 +67,7 @@ func TestLastWordsBeforeFailure(t *testing.T) {
 	unix.Close(pair[1])
 	r.do(append([]loop.Op{{Kind: loop.Attach, Conn: alice, FD: int32(pair[0])}}, sends(alice, []byte("SELECT"))...)...)
 	r.expectData(alice, "FATAL")
-	if len(r.seen) == 0 {
-		r.turn(testTimeout)
-	}
+	r.until(func() bool { return len(r.seen) > 0 })
 	if r.seen[0].Kind == loop.Ended {
 		r.seen = r.seen[1:]
 	}

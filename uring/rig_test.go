@@ -22,7 +22,8 @@ type rig struct {
 	seen []loop.Event // not yet expected; Data copied
 }
 
-const testTimeout = 5 * time.Second
+// testTimeout bounds what must happen: generous, because tests share the machine.
+const testTimeout = 60 * time.Second
 
 func newRig(t *testing.T, o Options) *rig {
 	t.Helper()

@@ -145,7 +145,7 @@ func connectTo(t *testing.T, server *pgtest.Server) *pgconn.PgConn {
 
 // tries runs a text in a transaction that is rolled back, and says what Postgres says to it.
 func tries(conn *pgconn.PgConn, begin, text string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	defer func() {
 		conn.Exec(ctx, "ROLLBACK").Close()

@@ -12,8 +12,8 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/engine"
 )
 
-// patience is how long anything may take, in the time of the stage.
-const patience = 10 * time.Second
+// patience is how long anything may take, in the time of the stage: generous, because tests share the machine.
+const patience = time.Minute
 
 // world is an engine on a stage, with the pools, servers and clients of the conversations held there one after the
 // other. It is the engine's Host as well.

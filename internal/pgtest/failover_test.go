@@ -12,7 +12,7 @@ import (
 // withReplicas starts a primary with a table, and replicas of it.
 func withReplicas(t *testing.T, version, n int) (ctx context.Context, primary *Server, replicas []*Server) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*startTimeout) // for all that the test does
 	t.Cleanup(cancel)
 	primary = Start(t, Options{Version: version, Replication: true, Databases: []string{"app"}})
 	for range n {

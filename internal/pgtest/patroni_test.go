@@ -13,9 +13,9 @@ func TestPatroniSwitchesOverAndLeavesNothing(t *testing.T) {
 	}
 	var p *Patroni
 	well := t.Run("cluster", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-		defer cancel()
 		p = StartPatroni(t, 3, Options{Databases: []string{"app"}})
+		ctx, cancel := context.WithTimeout(context.Background(), 5*startTimeout)
+		defer cancel()
 		leader, replicas, err := p.Leader(ctx)
 		if err != nil || len(replicas) != 2 {
 			t.Fatalf("%d replicas, %v", len(replicas), err)

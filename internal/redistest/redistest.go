@@ -45,8 +45,8 @@ type Server struct {
 	done    chan struct{} // closed when it has ended
 }
 
-// startTimeout bounds a start.
-const startTimeout = 10 * time.Second
+// startTimeout bounds a start: generous, because tests share the machine.
+const startTimeout = 60 * time.Second
 
 // Start starts a server with these arguments besides, as on its command line. Without any nothing is kept on disk. A machine without Redis skips the test.
 func Start(t testing.TB, args ...string) *Server {

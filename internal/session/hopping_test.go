@@ -231,7 +231,7 @@ func (w *world) resting(r *rand.Rand) *testServer {
 // pump carries bytes from the servers until the client has been told that often that it may go on.
 func (w *world) pump(t *testing.T, c *testClient, ready int) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	buffer := make([]byte, 64<<10)
 	for readies(c.received) < ready || c.server != nil && c.server.Owes() {
 		if c.server == nil || time.Now().After(deadline) {
@@ -258,7 +258,7 @@ func loginTo(t *testing.T, address, database string) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Minute)) // for all of its life
 	hello, err := (&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30,
 		Parameters: map[string]string{"user": "alice", "database": database, "client_encoding": "UTF8"}}).Encode(nil)
 	if err != nil {

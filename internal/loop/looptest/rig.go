@@ -8,8 +8,8 @@ import (
 	"github.com/pgmux/caddy-pgmux/internal/loop"
 )
 
-// patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+// patience is how long a test waits for what must happen: generous, because tests share the machine.
+const patience = 60 * time.Second
 
 // nap is how long one turn waits for events while a test polls its far ends: 1 ms of the driver's clock.
 const nap = int64(time.Millisecond)

@@ -13,25 +13,36 @@ func deadline(r *rig) {
 	r.attach()
 	r.settle()
 	for _, wait := range []time.Duration{-time.Hour, 0, time.Microsecond, 3 * time.Millisecond, 60 * time.Millisecond} {
-		start := time.Now()
-		until := r.d.Now() + int64(wait)
-		events, now := r.d.Wait(until)
-		took := time.Since(start)
-		r.d.Submit(nil)
-		if len(events) != 0 {
-			r.t.Fatalf("%d events out of nowhere", len(events))
-		}
-		// An interrupted Wait may return early, but that is rare: more than once in a row is a bug.
-		if now < until {
-			if _, now = r.d.Wait(until); now < until {
-				r.t.Fatalf("returned %v before the deadline", time.Duration(until-now))
-			}
-			r.d.Submit(nil)
+		// Others may have the machine for a while: late more than a few times in a row is a bug.
+		took := r.waits(wait)
+		for tries := 5; took > max(wait, 0)+2*time.Second && tries > 0; tries-- {
+			took = r.waits(wait)
 		}
 		if took > max(wait, 0)+2*time.Second {
 			r.t.Fatalf("a wait of %v took %v", wait, took)
 		}
 	}
+}
+
+// waits waits where there is nothing to tell, and returns how long that took.
+func (r *rig) waits(wait time.Duration) (took time.Duration) {
+	r.t.Helper()
+	start := time.Now()
+	until := r.d.Now() + int64(wait)
+	events, now := r.d.Wait(until)
+	took = time.Since(start)
+	r.d.Submit(nil)
+	if len(events) != 0 {
+		r.t.Fatalf("%d events out of nowhere", len(events))
+	}
+	// An interrupted Wait may return early, but that is rare: more than once in a row is a bug.
+	if now < until {
+		if _, now = r.d.Wait(until); now < until {
+			r.t.Fatalf("returned %v before the deadline", time.Duration(until-now))
+		}
+		r.d.Submit(nil)
+	}
+	return took
 }
 
 // clock: Wait's times and Now's are one clock that never goes back.
@@ -91,8 +102,8 @@ func wakesNotLost(r *rig) {
 			_, _ = l.far.Write([]byte("traffic"))
 		}
 		before, start := r.woken, time.Now()
-		events, _ := r.d.Wait(r.d.Now() + int64(5*time.Second))
-		if time.Since(start) > 4*time.Second {
+		events, _ := r.d.Wait(r.d.Now() + int64(patience))
+		if len(events) == 0 && time.Since(start) > patience*4/5 {
 			r.t.Fatalf("slept with %d messages unseen", mailbox.Load()-seen)
 		}
 		r.turns++

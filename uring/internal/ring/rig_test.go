@@ -38,8 +38,9 @@ type rig struct {
 }
 
 const (
-	testFiles   = 16
-	testTimeout = 5 * time.Second
+	testFiles = 16
+	// testTimeout bounds what must happen: generous, because tests share the machine.
+	testTimeout = 60 * time.Second
 )
 
 var (
