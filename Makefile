@@ -8,7 +8,8 @@
 .DEFAULT_GOAL := help
 SHELL         := /bin/bash
 .SHELLFLAGS   := -eu -o pipefail -c
-export GOFLAGS := $(GOFLAGS) -buildvcs=false
+# Everything is built as the program is, so that what it stands on is compiled once.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false -trimpath
 
 include $(wildcard mk/*.mk)
 

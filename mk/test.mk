@@ -1,6 +1,6 @@
 # Everything that is checked. Steps run in the order in which they fail soonest; Go skips what is up to date.
 
-.PHONY: test test-deps lint unit race checkptr e2e test-xcaddy test-giouring regress pgx check-cache screenshots
+.PHONY: test test-deps lint vet staticcheck unit race checkptr e2e test-xcaddy test-giouring regress pgx check-cache screenshots
 
 STATICCHECK := bin/staticcheck
 # The packages where goroutines, or memory that the kernel writes, meet. -short leaves out variants of drivers that differ
@@ -9,11 +9,14 @@ RACE := ./internal/engine/... ./internal/loop/... ./internal/epoll/... ./interna
 	./internal/pool/... ./querycache/... ./internal/fleet/... ./uring/... ./poolhandler/...
 step = printf '\n== %s\n' "$(1)"
 
-# What the tests need comes over the network, while lint wants the processors: both at a time.
+# What the tests need comes over the network, while vet compiles. staticcheck wants minutes of the processors, and has those
+# that tests leave idle, which wait a lot: what it finds is told at the end.
 test: ## everything: lint, unit, race, both rings, real Postgres over both drivers, xcaddy
-	@mkdir -p bin; $(MAKE) --no-print-directory test-deps >bin/test-deps.log 2>&1 & deps=$$!; lint=0; had=0; \
-	$(MAKE) --no-print-directory lint || lint=$$?; wait $$deps || had=$$?; cat bin/test-deps.log; test $$lint = 0 -a $$had = 0
-	@$(MAKE) --no-print-directory -o test-deps unit race test-giouring build e2e test-xcaddy
+	@mkdir -p bin; $(MAKE) --no-print-directory test-deps >bin/test-deps.log 2>&1 & deps=$$!; vet=0; had=0; \
+	$(MAKE) --no-print-directory vet || vet=$$?; wait $$deps || had=$$?; cat bin/test-deps.log; test $$vet = 0 -a $$had = 0
+	@nice -n 19 $(MAKE) --no-print-directory staticcheck >bin/staticcheck.log 2>&1 & lint=$$!; tests=0; found=0; \
+	$(MAKE) --no-print-directory -o test-deps unit race test-giouring build e2e test-xcaddy || tests=$$?; \
+	wait $$lint || found=$$?; cat bin/staticcheck.log; test $$tests = 0 -a $$found = 0
 	@printf '\nAll is well.\n'
 
 test-deps: bin/pgmux-dev ## what the tests need: Postgres, a newer one, drivers of other languages, a browser, Patroni, where missing and possible
@@ -24,13 +27,18 @@ test-deps: bin/pgmux-dev ## what the tests need: Postgres, a newer one, drivers 
 	@bin/pgmux-dev pipeline
 	@bin/pgmux-dev patroni
 
-lint: $(STATICCHECK) ## gofmt, go vet, staticcheck
-	@$(call step,lint: gofmt$(comma) vet$(comma) staticcheck)
+lint: vet staticcheck ## gofmt, go vet, staticcheck
+
+vet:
+	@$(call step,lint: gofmt and vet)
 	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs -r ls -d 2>/dev/null | xargs -r gofmt -l); \
 		test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted" >&2; exit 1; }
 	go vet ./...
 	go vet -tags e2e,xcaddy ./test ./xcaddy-test
 	cd bench && go vet ./...
+
+staticcheck: $(STATICCHECK)
+	@$(call step,lint: staticcheck)
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags e2e,xcaddy ./test ./xcaddy-test
 
@@ -41,32 +49,32 @@ $(STATICCHECK): tools/staticcheck/go.mod tools/staticcheck/go.sum
 	@mkdir -p bin
 	cd tools/staticcheck && go build -o ../../$@ honnef.co/go/tools/cmd/staticcheck
 
+# Packages wait a lot, too: two for each processor of a small machine.
 unit: ## unit tests, transcripts, golden Caddyfiles, simulated worlds with fixed seeds
 	@$(call step,unit: transcripts$(comma) golden files$(comma) simulated worlds)
-	go test ./...
+	go test -p 4 ./...
 	cd bench && go test ./...
 
 race: ## the race detector where goroutines meet, which also checks pointers
 	@$(call step,race detector)
-	go test -race -short -timeout 15m $(RACE)
+	go test -race -short -p 4 -timeout 15m $(RACE)
 
 # The race detector checks them, too, in `make race`; this is without it.
 checkptr: ## the drivers' conformance suites with unsafe pointers checked
 	@$(call step,conformance with -d=checkptr)
 	go test -short -gcflags=all=-d=checkptr ./uring/... ./internal/epoll/...
 
-# Most of the time these tests wait, so three parts run side by side, every third test in each; the playgrounds, which share their ports, in one. With ARGS it is one run.
+# Most of the time these tests wait, so three run at a time, of parts that each have every eighth test; the playgrounds, which
+# share their ports, are in one. With ARGS it is one run.
 e2e: build test-deps ## bin/caddy, over io_uring and epoll, with real Postgres, psql, pgbench and drivers of four languages (ARGS="-run Trap -v")
 	@$(call step,end to end: $$(ls bin/caddy) over both drivers)
 ifdef ARGS
 	go test -tags e2e -timeout 60m ./test $(ARGS)
 else
 	go test -tags e2e -c -o bin/e2e.test ./test
-	@cd test; third() { ../bin/e2e.test -test.list . | grep ^Test | awk "(/Playground/ ? 0 : NR % 3) == $$1" | paste -sd '|'; }; \
-	run() { ../bin/e2e.test -test.timeout 60m -test.run "^($$(third $$1))$$"; }; \
-	run 0 >../bin/e2e.0.log 2>&1 & a=$$!; run 1 >../bin/e2e.1.log 2>&1 & b=$$!; one=0; two=0; three=0; \
-	run 2 || three=$$?; wait $$a || one=$$?; wait $$b || two=$$?; \
-	cat ../bin/e2e.0.log ../bin/e2e.1.log; test $$one = 0 -a $$two = 0 -a $$three = 0
+	@cd test; part() { ../bin/e2e.test -test.list . | grep ^Test | awk "(/Playground/ ? 0 : NR % 8) == $$1" | paste -sd '|'; }; \
+	run() { ../bin/e2e.test -test.timeout 60m -test.run "^($$(part $$1))$$" >../bin/e2e.$$1.log 2>&1; }; \
+	export -f part run; failed=0; seq 0 7 | xargs -P 3 -I{} bash -c 'run {}' || failed=$$?; cat ../bin/e2e.?.log; exit $$failed
 endif
 
 test-xcaddy: xcaddy ## the program as users build it, driven from outside
