@@ -176,7 +176,7 @@ func TestALateStreamIsLost(t *testing.T) {
 	exec(t, s, "CREATE TABLE large (id int PRIMARY KEY, filler text); CREATE TABLE a (id int PRIMARY KEY)",
 		"CREATE PUBLICATION pub FOR TABLE a, large")
 	l, stream, _ := follow(t, s, func(stream *Stream) {
-		stream.Interval, stream.Patience = 50*time.Millisecond, 500*time.Millisecond
+		stream.Interval, stream.Patience = 50*time.Millisecond, 3*time.Second
 		stream.Connect = func(ctx context.Context, replication string) (net.Conn, error) {
 			c, err := dialer(s.Addr(), "postgres")(ctx, replication)
 			if err == nil && replication != "" {
@@ -190,7 +190,7 @@ func TestALateStreamIsLost(t *testing.T) {
 		exec(t, s, fmt.Sprintf("INSERT INTO large SELECT n, repeat('x', 500) FROM generate_series(%d, %d) n", tried*200000, tried*200000+199999),
 			fmt.Sprintf("INSERT INTO a VALUES (%d)", tried))
 		l.await("lost")
-		if strings.Contains(l.why().Error(), "late by more than 500ms") {
+		if strings.Contains(l.why().Error(), "late by more than 3s") {
 			break
 		}
 		if tried == 5 {
