@@ -49,15 +49,14 @@ $(STATICCHECK): tools/staticcheck/go.mod tools/staticcheck/go.sum
 	@mkdir -p bin
 	cd tools/staticcheck && go build -o ../../$@ honnef.co/go/tools/cmd/staticcheck
 
-# Packages wait a lot, too: two for each processor of a small machine.
 unit: ## unit tests, transcripts, golden Caddyfiles, simulated worlds with fixed seeds
 	@$(call step,unit: transcripts$(comma) golden files$(comma) simulated worlds)
-	go test -p 4 ./...
+	go test ./...
 	cd bench && go test ./...
 
 race: ## the race detector where goroutines meet, which also checks pointers
 	@$(call step,race detector)
-	go test -race -short -p 4 -timeout 15m $(RACE)
+	go test -race -short -timeout 15m $(RACE)
 
 # The race detector checks them, too, in `make race`; this is without it.
 checkptr: ## the drivers' conformance suites with unsafe pointers checked
