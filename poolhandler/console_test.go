@@ -296,47 +296,47 @@ func TestAReloadReturnsWhenItIsInForce(t *testing.T) {
 	}
 }
 
-// leastPatience is that of a RELOAD which is to be waited for in full. Where Caddy's part comes later than that, it is said once more, with more.
-const leastPatience = 200 * time.Millisecond
+// demandReload demands that a RELOAD ends so after what Caddy does meanwhile, which returns how to undo it. Where that comes later than RELOAD
+// waits for it, RELOAD is said once more, and waits longer.
+func demandReload(t *testing.T, p *process, want error, caddyDoes func() (undo func())) {
+	t.Helper()
+	for patience := 200 * time.Millisecond; ; patience *= 5 {
+		began := time.Now()
+		answer := reloading(t, p, patience)
+		undo := caddyDoes()
+		late := time.Since(began) >= patience
+		if err := <-answer; errors.Is(err, want) {
+			return
+		} else if !late || patience > time.Minute {
+			t.Fatalf("got %v", err)
+		}
+		undo()
+	}
+}
 
 func TestAReloadThatCaddyTakesBack(t *testing.T) {
 	p, _ := fakeProcess()
 	first, next := testPlan(t, withConsole(t)), testPlan(t, withConsole(t))
 	start(t, p, first)
-	for patience := leastPatience; ; patience *= 5 {
-		began := time.Now()
-		answer := reloading(t, p, patience)
+	demandReload(t, p, errNotReloaded, func() func() {
 		if err := p.push(next); err != nil {
 			t.Fatal(err)
 		}
 		p.remove(next)
-		late := time.Since(began) >= patience
-		if err := <-answer; errors.Is(err, errNotReloaded) {
-			return
-		} else if !late || patience > time.Minute {
-			t.Fatalf("got %v", err)
-		}
-	}
+		return func() {}
+	})
 }
 
 func TestAReloadOfWhichTheOldGoesOn(t *testing.T) {
 	p, _ := fakeProcess()
 	start(t, p, testPlan(t, withConsole(t)))
-	for patience := leastPatience; ; patience *= 5 {
+	demandReload(t, p, errNotEnded, func() func() {
 		next := testPlan(t, withConsole(t))
-		began := time.Now()
-		answer := reloading(t, p, patience)
 		if err := p.push(next); err != nil {
 			t.Fatal(err)
 		}
-		late := time.Since(began) >= patience
-		if err := <-answer; errors.Is(err, errNotEnded) {
-			return
-		} else if !late || patience > time.Minute {
-			t.Fatalf("got %v", err)
-		}
-		p.remove(next)
-	}
+		return func() { p.remove(next) }
+	})
 }
 
 func TestUsersOfTheConsoleNeedSecretsThatDo(t *testing.T) {
